@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# Sets up, builds, tests and shows linear-attention-wasm; `./build.sh` alone says how.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+  cat <<'TEXT'
+Usage: ./build.sh <command>
+
+  setup [--browsers]   install what is missing: Emscripten, npm packages (and test browsers)
+  build [--quiet]      compile src/ to web/dist/ and print the sizes
+  demo [vite options]  build, then serve the demo page
+  test [name ...]      build, then run all tests, or the test files whose path contains a name
+  bench [options]      build, then run the benchmarks
+  clean                remove everything that the commands above made in this folder
+
+Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
+with apt-get. Environment:
+
+  EMSDK           an emsdk folder whose emcc is used when none is on PATH
+  CHROMIUM_PATH   the Chromium or Chrome that the tests drive
+  FIREFOX_PATH    the Firefox that the tests drive
+TEXT
+}
+
+dist=web/dist
+stamps=.cache
+gzip_limit=40000 # bytes of simd.wasm after gzip -9; beyond it the build fails
+quiet=false
+
+# Debian's Emscripten keeps acorn there, and stops with "Cannot find module 'acorn'" without it.
+export NODE_PATH="/usr/share/nodejs${NODE_PATH:+:$NODE_PATH}"
+
+# Messages go to stderr, so that `npm pack --json`, which builds first, keeps its stdout to itself.
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "build.sh: $1"
+  shift
+  for line in "$@"; do say "  $line"; done
+  exit 1
+}
+
+check_node() {
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    die "Node.js and npm are needed and not on PATH; install Node 22 or newer from https://nodejs.org"
+  fi
+  local major minor
+  IFS=. read -r major minor _ < <(node -p process.versions.node)
+  # The oldest versions that Vite runs on.
+  if ((major < 20 || (major == 20 && minor < 19) || major == 21 || (major == 22 && minor < 12))); then
+    die "Node $(node --version) is too old: 20.19, 22.12 or newer is needed (https://nodejs.org)"
+  fi
+}
+
+# apt_install WHAT PACKAGE...: installs the packages, or stops with the command to type.
+apt_install() {
+  local what=$1 node_folder log=$stamps/apt.log
+  shift
+  local command="apt-get update && sudo apt-get install -y --no-install-recommends $*"
+  command -v apt-get >/dev/null || die "$what is missing and there is no apt-get here; install it and put it on PATH"
+
+  local -a as_root=()
+  if ((EUID != 0)); then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      as_root=(sudo -n)
+    elif command -v sudo >/dev/null && [[ -t 0 ]]; then
+      as_root=(sudo)
+    else
+      die "$what is missing; install it with:" "sudo $command"
+    fi
+  fi
+
+  say "Installing $what with apt-get ..."
+  mkdir -p "$stamps"
+  local -a apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get)
+  if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"; } </dev/null >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "apt-get failed; the whole log is $log. By hand:" "sudo $command"
+  fi
+  # The packages bring Debian's own, older Node: the one that was checked must stay first.
+  node_folder=$(dirname "$(command -v node)")
+  hash -r
+  PATH="$node_folder:$PATH"
+}
+
+find_emscripten() {
+  command -v emcc >/dev/null && return
+  local root=${EMSDK:-}
+  if [[ -z $root ]] && command -v emsdk >/dev/null; then root=$(dirname "$(command -v emsdk)"); fi
+  [[ -n $root && -x $root/upstream/emscripten/emcc ]] || return 1
+  PATH="$root/upstream/emscripten:$PATH"
+}
+
+need_emscripten() {
+  find_emscripten && return
+  apt_install "Emscripten (about 900 MB on disk)" emscripten
+  find_emscripten || die "apt-get installed emscripten, but there is still no emcc on PATH"
+}
+
+need_packages() {
+  local installed=node_modules/.installed-lock
+  cmp -s package-lock.json "$installed" && return
+  say "Installing npm packages ..."
+  # No package needs its install script: esbuild's binary is an optional dependency of its own.
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp package-lock.json "$installed"
+}
+
+# first_working COMMAND...: the path of the first that starts (Ubuntu's stand-ins for snaps do not).
+first_working() {
+  local name path
+  for name in "$@"; do
+    path=$(command -v "$name") && "$path" --version >/dev/null 2>&1 && printf '%s\n' "$path" && return
+  done
+  return 1
+}
+
+find_chromium() {
+  [[ -n ${CHROMIUM_PATH:-} ]] ||
+    CHROMIUM_PATH=$(first_working chromium chromium-browser google-chrome google-chrome-stable) || return 1
+  export CHROMIUM_PATH
+}
+
+find_firefox() {
+  [[ -n ${FIREFOX_PATH:-} ]] || FIREFOX_PATH=$(first_working firefox-esr firefox) || return 1
+  export FIREFOX_PATH
+}
+
+need_browser() {
+  local name=$1 variable=$2 download=$3
+  shift 3
+  "find_$name" && return
+  # Ubuntu's browser packages only fetch snaps, whose confinement keeps test profiles out.
+  if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then
+    die "$name is missing and Ubuntu has no package of it that the tests can drive; install one with:" \
+      "sudo env PATH=\"\$PATH\" npx browsers install $download --install-deps --path /opt/browsers" \
+      "export $variable=\$(npx browsers install $download --path /opt/browsers --format '{{path}}')"
+  fi
+  apt_install "$name" "$@"
+  "find_$name" || die "apt-get installed $name, but it does not start; set $variable to one that does"
+}
+
+need_browsers() {
+  # Chromium alone brings no font, and draws no text without one.
+  need_browser chromium CHROMIUM_PATH chrome@stable chromium fonts-dejavu-core
+  need_browser firefox FIREFOX_PATH firefox@stable firefox-esr
+}
+
+setup() {
+  check_node
+  need_emscripten
+  need_packages
+}
+
+flags=(
+  -O3
+  -Wall -Wextra -Werror
+  -ffp-contract=off              # no fused operations: every build rounds alike
+  -fno-math-errno                # sqrtf is one instruction, not a call that may set errno
+  --no-entry -sSTANDALONE_WASM   # a bare module without JavaScript glue: web/load.js is the glue
+  -sMALLOC=emmalloc              # 5 KB smaller than dlmalloc
+  -sALLOW_MEMORY_GROWTH          # sizes are known only at run time
+  -sMAXIMUM_MEMORY=4GB           # all that 32-bit pointers reach; the default stops at 2 GB
+  '-sEXPORTED_FUNCTIONS=_malloc,_free' # the core's own functions export themselves
+)
+
+# compile NAME FLAG...: src/*.c to web/dist/NAME.wasm, which appears only when complete.
+compile() {
+  local name=$1
+  shift
+  say "Compiling $name.wasm ..."
+  emcc src/*.c "${flags[@]}" "$@" -o "$dist/$name.partial.wasm"
+  mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
+}
+
+# What the artefacts depend on, as one line: sources, flags (this file) and compiler.
+fingerprint() {
+  { emcc --version | head -n 1; cat build.sh; sha256sum src/*.c src/*.h; } | sha256sum
+}
+
+is_current() {
+  local file
+  for file in simd.wasm scalar.wasm inline-simd.js; do [[ -f $dist/$file ]] || return 1; done
+  [[ -f $stamps/build && $(<"$stamps/build") == "$1" ]]
+}
+
+report_sizes() {
+  local file raw packed
+  for file in simd.wasm scalar.wasm inline-simd.js; do
+    raw=$(wc -c <"$dist/$file")
+    packed=$(gzip -9 -c "$dist/$file" | wc -c)
+    if [[ $file == simd.wasm ]]; then
+      say "$(printf '%-24s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$gzip_limit")"
+      ((packed <= gzip_limit)) || die "$dist/$file is over its limit of $gzip_limit bytes after gzip"
+    else
+      say "$(printf '%-24s %7d bytes %7d gzip' "$dist/$file" "$raw" "$packed")"
+    fi
+  done
+}
+
+build() {
+  setup
+  local now
+  now=$(fingerprint)
+  if is_current "$now"; then
+    $quiet || report_sizes
+    return
+  fi
+  mkdir -p "$dist" "$stamps"
+  rm -f "$stamps/build"
+  compile simd -msimd128
+  compile scalar # the plain C of simd.h: the tests' second build, not shipped
+  printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"
+  report_sizes
+  printf '%s\n' "$now" >"$stamps/build"
+}
+
+command=${1:-}
+[[ $# -eq 0 ]] || shift
+case $command in
+  setup)
+    setup
+    if [[ ${1:-} == --browsers ]]; then need_browsers; fi
+    ;;
+  build)
+    if [[ ${1:-} == --quiet ]]; then quiet=true; fi
+    build
+    ;;
+  demo)
+    quiet=true
+    build
+    exec node_modules/.bin/vite demo "$@"
+    ;;
+  test)
+    setup
+    need_browsers
+    build
+    exec node tests/run.js "$@"
+    ;;
+  bench)
+    quiet=true
+    build
+    emcc tests/bench/tile.c "${flags[@]}" -msimd128 -o "$stamps/tile.wasm"
+    exec node tests/bench/bench.js "$@"
+    ;;
+  clean) rm -rf "$dist" demo/dist node_modules "$stamps" ;;
+  '' | -h | --help) usage ;;
+  *)
+    say "build.sh: unknown command '$command'"
+    usage >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,80 @@
+// Ties form controls to the state: an element with data-key="gap.dim" shows and sets that property.
+import { properties } from './state.js';
+
+/** Binds every control below `root`, both ways. */
+export function bindControls(root, state) {
+  const show = [];
+  for (const element of root.querySelectorAll('[data-key]')) {
+    const key = element.dataset.key;
+    show.push(bind(element, key, properties[key], state));
+  }
+  const showAll = () => show.forEach((update) => update());
+  state.subscribe(showAll);
+  showAll();
+}
+
+function bind(element, key, property, state) {
+  if (element.localName === 'select') return bindSelect(element, key, property, state);
+  if (element.localName === 'fieldset') return bindSet(element, key, state);
+  if (element.localName === 'output') return () => (element.value = state.values[key]);
+  if (element.type === 'checkbox') {
+    element.addEventListener('change', () => state.set({ [key]: element.checked }));
+    return () => (element.checked = state.values[key]);
+  }
+  return bindNumber(element, key, property, state);
+}
+
+function bindSelect(select, key, property, state) {
+  if (select.options.length === 0) {
+    for (const value of property.values) select.append(new Option(optionText(select, value), value));
+  }
+  select.addEventListener('change', () => {
+    const value = property.read(select.value);
+    if (value !== undefined) state.set({ [key]: value });
+  });
+  return () => (select.value = String(state.values[key]));
+}
+
+function optionText(select, value) {
+  if (select.dataset.unit === 's') return `${value / 1000} s`;
+  return typeof value === 'number' ? value.toLocaleString('en') : value;
+}
+
+/** Checkboxes of which at least one stays chosen. */
+function bindSet(fieldset, key, state) {
+  const boxes = [...fieldset.querySelectorAll('input')];
+  fieldset.addEventListener('change', () => {
+    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    if (chosen.length > 0) state.set({ [key]: chosen });
+  });
+  return () => {
+    const chosen = state.values[key];
+    for (const box of boxes) {
+      box.checked = chosen.includes(box.value);
+      box.disabled = chosen.length === 1 && box.checked;
+    }
+  };
+}
+
+/** A slider amends the view while dragged and adds one when let go. */
+function bindNumber(input, key, property, state) {
+  let dragging = false;
+  const set = (options) => {
+    const value = property.read(input.value);
+    input.setAttribute('aria-invalid', String(value === undefined));
+    if (value !== undefined) state.set({ [key]: value }, options);
+  };
+  if (input.type === 'range') {
+    input.addEventListener('input', () => {
+      set({ step: !dragging });
+      dragging = true;
+    });
+    input.addEventListener('change', () => (dragging = false));
+  } else {
+    input.addEventListener('change', () => set());
+  }
+  return () => {
+    if (property.read(input.value) !== state.values[key]) input.value = state.values[key];
+    input.setAttribute('aria-invalid', 'false');
+  };
+}

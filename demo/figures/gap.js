@@ -1,0 +1,125 @@
+// Figure 1: how far linear attention is from softmax attention, against sequence length.
+import { scaledLength, scales, shortestGap, sweepGap } from '../measure/gap.js';
+import { createChart } from '../plots/chart.js';
+import { shapes } from '../plots/markers.js';
+import { integer, number, percent } from '../format.js';
+import { priorities } from '../lab.js';
+import { createFrame } from './frame.js';
+import { createRun } from './run.js';
+
+const HIGHEST = 2; // the plots end here: an error of twice the answer is no longer worth comparing
+
+/** @returns {(changed: Set<string>) => void} update */
+export function gapFigure(figure, { state, lab, tell }) {
+  let shown = { report: null, previous: null };
+  const chart = createChart(figure.querySelector('.plot'), {
+    x: { label: 'sequence length T', log: 2, format: integer, range: () => [shortestGap / 1.2, state.values['gap.length'] * 1.2] },
+    y: { label: 'relative error, ‖linear − softmax‖ / ‖softmax‖', log: 10, format: number, range: () => errorRange('length') },
+    height: 300,
+  });
+  const scaleChart = createChart(figure.querySelector('.scale-plot'), {
+    x: { label: `scale of q and k, at T = ${scaledLength}`, log: 2, format: number, range: () => [scales[0] / 1.2, scales.at(-1) * 1.2] },
+    y: { label: 'the same error against the scale of q and k', log: 10, format: number, range: () => errorRange('norm') },
+    height: 260,
+  });
+  const clippedNote = figure.querySelector('.clipped');
+  const frame = createFrame(figure, {
+    name: 'gap',
+    state,
+    rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
+    picture: () => ({ title: 'Linear against softmax attention: relative error', charts: [chart.picture(), scaleChart.picture()] }),
+  });
+
+  function errorRange(along) {
+    const errors = [shown.report, shown.previous]
+      .flatMap((report) => rowsAlong(report, along))
+      .flatMap((row) => [row.relativeError, row.meanValueError]);
+    const finite = errors.filter((error) => error > 0 && error <= HIGHEST);
+    if (finite.length === 0) return [0.3, HIGHEST];
+    const beyond = errors.some((error) => !(error <= HIGHEST));
+    return [Math.min(0.5, Math.min(...finite) / 1.2), beyond ? HIGHEST : Math.max(1.2, Math.max(...finite) * 1.2)];
+  }
+
+  const draw = (next) => {
+    shown = next;
+    const { norm } = next.report?.settings ?? state.pick('gap');
+    for (const [plot, along, marks] of [
+      [chart, 'length', []],
+      [scaleChart, 'norm', [{ x: norm, label: 'as above' }]],
+    ]) {
+      const series = [...seriesOf(next.previous, along, true), ...seriesOf(next.report, along, false)];
+      plot.update({ series, marks, summary: summaryOf(next.report, along) });
+    }
+    clippedNote.textContent = clippedText(next.report);
+    const rows = next.report?.rows ?? [];
+    frame.setTable(
+      ['T', 'scale', 'feature map', 'relative error', 'error of the mean of V', 'cosine', 'largest error', 'weight KL', 'weight L1'],
+      rows.map((row) => [
+        integer(row.length),
+        number(row.norm),
+        row.featureMap,
+        ...[row.relativeError, row.meanValueError, row.cosine, row.maxError, row.weightKL, row.weightL1].map(number),
+      ]),
+    );
+    if (rows.length > 0) {
+      const row = rowsAlong(next.report, 'length').findLast(({ featureMap }) => featureMap === rows[0].featureMap);
+      tell({ gap: { map: row.featureMap, length: row.length, error: row.relativeError, floor: row.meanValueError } });
+    }
+  };
+  const run = createRun({
+    frame,
+    ready: lab.ready,
+    settings: () => state.pick('gap'),
+    sweep: ({ maps, length, ...options }, signal) =>
+      sweepGap((point) => lab.run(priorities.gap, 'gap', point), { ...options, maps, maxLength: length, signal }),
+    draw,
+  });
+  draw(shown);
+  run.start();
+
+  return (changed) => {
+    if ([...changed].some((key) => key.startsWith('gap.'))) run.restart();
+  };
+}
+
+const columnsOf = ({ dim, heads, causal, seed }) => ({ dim, heads, causal, seed });
+const rowsAlong = (report, along) => report?.rows.filter((row) => row.along === along) ?? [];
+
+function seriesOf(report, along, faint) {
+  if (!report) return [];
+  const { maps } = report.settings;
+  const rows = rowsAlong(report, along);
+  const line = (map, quantity) => rows.filter((row) => row.featureMap === map).map((row) => pointAt(row[along], row[quantity]));
+  return [
+    ...maps.map((map) => ({ role: map, label: map, shape: shapes[map], faint, points: line(map, 'relativeError') })),
+    { role: 'floor', label: 'mean of V', dash: [6, 4], faint, points: line(maps[0], 'meanValueError') },
+  ];
+}
+
+/** A logarithmic axis has no room for 0, and this one ends at HIGHEST. */
+function pointAt(x, value) {
+  const clipped = !(value <= HIGHEST);
+  return { x, y: clipped ? HIGHEST : Math.max(value, 1e-7), value, clipped };
+}
+
+function clippedText(report) {
+  const beyond = report?.rows.filter((row) => !(row.relativeError <= HIGHEST)) ?? [];
+  if (beyond.length === 0) return '';
+  const maps = [...new Set(beyond.map((row) => row.featureMap))].join(' and ');
+  const worst = beyond.reduce((most, row) => (row.relativeError > most || Number.isNaN(row.relativeError) ? row.relativeError : most), 0);
+  return `↑ Beyond the plot: ${maps}, at ${beyond.length} of ${report.rows.length} points; the error there reaches ${number(worst)}. The weights of identity may be negative, so their sum, by which the output is divided, can come close to 0.`;
+}
+
+function summaryOf(report, along) {
+  const against = along === 'length' ? 'sequence length' : 'the scale of q and k';
+  const series = seriesOf(report, along, false);
+  if (!series.some(({ points }) => points.length > 0)) return `Relative error of linear attention against ${against}: not measured yet.`;
+  const place = (x) => (along === 'length' ? `T = ${integer(x)}` : `scale ${number(x)}`);
+  const parts = series.map(({ label, points }) => {
+    const [first, last] = [points[0], points.at(-1)];
+    return last
+      ? `${label} ${percent(first.value)} at ${place(first.x)} and ${percent(last.value)} at ${place(last.x)}`
+      : `${label} not yet`;
+  });
+  return `Relative error of linear attention against ${against}: ${parts.join('; ')}.`;
+}

@@ -1,0 +1,62 @@
+// The life of a measurement: it starts, reports, may be cancelled or replaced, and leaves its results standing.
+import { minuteNow } from '../measure/environment.js';
+
+const PAUSE_MS = 150; // a dragged slider asks many times
+
+/**
+ * @param {object} options
+ * @param {object} options.frame
+ * @param {Promise<object>} options.ready what the library runs on
+ * @param {(settings: object, signal: AbortSignal) => AsyncIterable<{ rows: object[], done: number, total: number }>} options.sweep
+ * @param {() => object} options.settings as they are now
+ * @param {(shown: { report: object | null, previous: object | null, running: boolean }) => void} options.draw
+ *   a report carries its settings; previous is the last full one while a new one grows
+ */
+export function createRun({ frame, ready, sweep, settings, draw }) {
+  let controller = null;
+  let timer = 0;
+  let report = null;
+  let previous = null;
+
+  const start = async () => {
+    controller?.abort();
+    const mine = (controller = new AbortController());
+    const present = () => mine === controller;
+    if (report?.rows.length > 0) previous = report;
+    report = null;
+    const chosen = { ...settings() };
+    try {
+      const environment = await ready;
+      if (!present()) return;
+      frame.setPhase('running', 'Measuring …');
+      frame.setProgress(0, 1);
+      draw({ report, previous, running: true });
+      for await (const next of sweep(chosen, mine.signal)) {
+        if (!present()) return;
+        report = { ...next, rows: [...next.rows], settings: chosen };
+        frame.setMeasured({ ...environment, date: minuteNow() });
+        frame.setProgress(next.done, next.total);
+        draw({ report, previous, running: true });
+      }
+      if (!present()) return;
+      const cancelled = mine.signal.aborted;
+      if (!cancelled) previous = null;
+      draw({ report, previous, running: false });
+      frame.setPhase(cancelled ? 'cancelled' : 'done', cancelled ? 'Cancelled. What was measured stays.' : 'Done.');
+    } catch (error) {
+      if (present()) frame.setPhase('error', `This could not be measured: ${error.message}`);
+    }
+  };
+  const restart = () => {
+    clearTimeout(timer);
+    timer = setTimeout(start, PAUSE_MS);
+  };
+
+  frame.again.addEventListener('click', start);
+  frame.cancel.addEventListener('click', () => {
+    frame.setPhase('running', 'Stopping …');
+    controller?.abort();
+  });
+  frame.setPhase('loading', 'Loading the WebAssembly module …');
+  return { start, restart };
+}

@@ -1,0 +1,125 @@
+// Figure 3: one token at a time, with softmax's growing cache or linear attention's state of fixed size.
+import { sweepStream } from '../measure/stream.js';
+import { createChart } from '../plots/chart.js';
+import { shapes } from '../plots/markers.js';
+import { bytes, duration, integer, number } from '../format.js';
+import { createFrame } from './frame.js';
+import { createRun } from './run.js';
+
+const labels = { cache: 'softmax with cache', state: 'linear with state' };
+const roles = { cache: 'softmax', state: 'state' };
+
+/** @returns {(changed: Set<string>) => void} update */
+export function streamFigure(figure, { state, lab, tell }) {
+  let shown = { report: null, previous: null };
+  const positions = () => [0, state.values['stream.length'] * 1.05];
+  const time = createChart(figure.querySelector('.plot'), {
+    x: { label: 'tokens before this one', format: integer, range: positions },
+    y: { label: 'time of one token', format: duration },
+    height: 280,
+  });
+  const memory = createChart(figure.querySelector('.memory-plot'), {
+    x: { label: 'tokens before this one', format: integer, range: positions },
+    y: { label: 'memory of the stream', binary: true, format: bytes },
+    height: 220,
+  });
+  const verdict = figure.querySelector('.verdict');
+  const frame = createFrame(figure, {
+    name: 'stream',
+    state,
+    rows: () => shown.report?.rows.map((row) => ({ ...row, bytes: heldAt(shown.report, row), ...columnsOf(shown.report.settings) })) ?? [],
+    picture: () => ({ title: 'One token at a time: time and memory against position', charts: [time.picture(), memory.picture()] }),
+  });
+
+  const draw = (next) => {
+    shown = next;
+    const { report, previous, running } = next;
+    time.update({ series: [...seriesOf(previous, 'ms', true), ...seriesOf(report, 'ms', false)], summary: summaryOf(report) });
+    memory.update({ series: [...seriesOf(previous, 'bytes', true), ...seriesOf(report, 'bytes', false)], summary: memorySummary(report) });
+    verdict.replaceChildren(...(report && !running ? sentences(report) : []));
+    frame.setTable(
+      ['position', 'time with cache', 'time with state', 'bytes of the cache', 'bytes of the state'],
+      report ? tableOf(report) : [],
+    );
+    if (report?.rows.length) {
+      const { length } = report.settings;
+      const { cacheBytesPerToken, stateBytes } = report.bytes;
+      tell({ stream: { length, cache: cacheBytesPerToken * length, state: stateBytes } });
+    }
+  };
+
+  const run = createRun({
+    frame,
+    ready: lab.ready,
+    settings: () => state.pick('stream'),
+    sweep: ({ dim, heads, map, length }, signal) =>
+      lab.bench('stream', { dim, heads, featureMap: map, maxLength: length }, (bench) => sweepStream(bench, { maxLength: length, signal })),
+    draw,
+  });
+  draw(shown);
+  run.start();
+
+  return (changed) => {
+    if ([...changed].some((key) => key.startsWith('stream.'))) run.restart();
+  };
+}
+
+const columnsOf = ({ dim, heads, map }) => ({ dim, heads, featureMap: map });
+const rowsOf = (report, memory) => report.rows.filter((row) => row.memory === memory);
+
+/** Bytes in use by the tokens so far; the state's do not depend on them. */
+const heldAt = ({ bytes: { cacheBytesPerToken, stateBytes } }, { memory, position }) =>
+  memory === 'cache' ? cacheBytesPerToken * position : stateBytes;
+
+function seriesOf(report, quantity, faint) {
+  if (!report) return [];
+  return Object.keys(labels).map((memory) => ({
+    role: roles[memory],
+    label: labels[memory],
+    shape: shapes[roles[memory]],
+    faint,
+    points: rowsOf(report, memory).map((row) => ({ x: row.position, y: quantity === 'ms' ? row.ms : heldAt(report, row) })),
+  }));
+}
+
+function sentences(report) {
+  const [cache, state] = Object.keys(labels).map((memory) => rowsOf(report, memory).at(-1));
+  if (!cache || !state) return [];
+  const { stateBytes, cacheBytes, cacheBytesPerToken } = report.bytes;
+  const texts = [
+    `After ${integer(cache.position)} tokens one more takes ${duration(cache.ms)} with the cache and ${duration(state.ms)} with the state: ${number(cache.ms / state.ms)} times as long.`,
+    `The cache grows by ${bytes(cacheBytesPerToken)} a token and is as large as the state (${bytes(stateBytes)}) after ${number(stateBytes / cacheBytesPerToken)} tokens. The library allocates it all at once: ${bytes(cacheBytes)} here.`,
+  ];
+  return texts.map((text) => {
+    const item = document.createElement('li');
+    item.textContent = text;
+    return item;
+  });
+}
+
+function tableOf(report) {
+  const state = rowsOf(report, 'state');
+  return rowsOf(report, 'cache').map((row, i) => [
+    integer(row.position),
+    duration(row.ms),
+    duration(state[i]?.ms),
+    integer(heldAt(report, row)),
+    integer(report.bytes.stateBytes),
+  ]);
+}
+
+function summaryOf(report) {
+  if (!report?.rows.length) return 'Time of one token against its position: not measured yet.';
+  const parts = seriesOf(report, 'ms', false).map(
+    ({ label, points }) => `${label} from ${duration(points[0].y)} to ${duration(points.at(-1).y)}`,
+  );
+  return `Time of one token against its position: ${parts.join('; ')}.`;
+}
+
+function memorySummary(report) {
+  if (!report?.rows.length) return 'Memory of the stream against its position: not measured yet.';
+  const parts = seriesOf(report, 'bytes', false).map(
+    ({ label, points }) => `${label} from ${bytes(points[0].y)} to ${bytes(points.at(-1).y)}`,
+  );
+  return `Memory of the stream against its position: ${parts.join('; ')}.`;
+}

@@ -1,0 +1,61 @@
+// The page's side of the worker: tasks one at a time, the more urgent figure first,
+// so that no measurement runs beside another.
+import * as Comlink from 'comlink';
+
+/** Lower is sooner: what answers a control comes before long sweeps. */
+export const priorities = { weights: 0, gap: 1, time: 2, stream: 3 };
+
+/**
+ * @returns {{ ready: Promise<object>, run(priority: number, method: string, ...args): Promise<any>,
+ *   bench(name: string, options: object, use: (bench: object) => AsyncIterable<object>): AsyncIterable<object> }}
+ *   ready: what the library runs on
+ */
+export function createLab() {
+  const thread = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  const remote = Comlink.wrap(thread);
+  const waiting = [];
+  let busy = false;
+  let benches = 0;
+
+  const next = async () => {
+    if (busy || waiting.length === 0) return;
+    busy = true;
+    const first = waiting.reduce((best, task, i) => (task.priority < waiting[best].priority ? i : best), 0);
+    const [{ method, args, resolve, reject }] = waiting.splice(first, 1);
+    try {
+      resolve(await remote[method](...args));
+    } catch (error) {
+      reject(error);
+    }
+    busy = false;
+    next();
+  };
+  const run = (priority, method, ...args) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ priority, method, args, resolve, reject });
+      next();
+    });
+
+  const crashed = new Promise((_, reject) => {
+    thread.addEventListener('error', (event) => reject(new Error(event.message || 'the worker could not be loaded')));
+  });
+
+  return {
+    ready: Promise.race([run(-1, 'start'), crashed]),
+    run,
+    /** A bench in the worker as an object of promises, closed when `use` is done with it. */
+    async *bench(name, options, use) {
+      const id = ++benches;
+      const priority = priorities[name];
+      await run(priority, 'openBench', id, name, options);
+      try {
+        yield* use({
+          warmUp: (argument) => run(priority, 'bench', id, 'warmUp', argument),
+          time: (argument) => run(priority, 'bench', id, 'time', argument),
+        });
+      } finally {
+        run(priority, 'closeBench', id);
+      }
+    },
+  };
+}

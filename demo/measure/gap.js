@@ -1,0 +1,56 @@
+// How far linear attention is from softmax attention on the same inputs, and the weights behind it.
+import { sampleInputs } from './random.js';
+import { powersOfTwo } from './statistics.js';
+
+/** Every feature map that the figures compare. */
+export const featureMaps = ['elu', 'relu', 'identity'];
+/** The shortest sequence of a sweep. */
+export const shortestGap = 16;
+/** Tokens in the picture of the weights: small enough to see every cell. */
+export const pictureLength = 32;
+
+/** The scales of q and k of a sweep, in half octaves. */
+export const scales = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4].map((step) => Number((2 ** (step / 2)).toPrecision(3)));
+/** The longest sequence at which the scale is varied. */
+export const scaledLength = 256;
+
+/** One point: the gap of one feature map at one length and scale. */
+export function measureGap(attention, { featureMap, length, norm, causal, ...sample }) {
+  const { q, k, v } = sampleInputs({ ...sample, length, norm });
+  const { perHead, ...measures } = attention.gap(q, k, v, { featureMap, causal });
+  return { featureMap, length, norm, ...measures };
+}
+
+/**
+ * The gap along growing lengths, then along growing scales of q and k at one length.
+ * `measure` is measureGap, or a promise of it from another thread.
+ * @yields {{ rows: object[], done: number, total: number }} all rows so far, with `along` 'length' or 'norm'
+ */
+export async function* sweepGap(measure, { maps, maxLength, norm, signal, ...options }) {
+  const points = [
+    ...powersOfTwo(shortestGap, maxLength).map((length) => ({ along: 'length', length, norm })),
+    ...scales.map((scale) => ({ along: 'norm', length: Math.min(scaledLength, maxLength), norm: scale })),
+  ];
+  const total = points.length * maps.length;
+  const rows = [];
+  for (const { along, ...point } of points) {
+    for (const featureMap of maps) {
+      if (signal?.aborted) return;
+      rows.push({ along, ...(await measure({ ...options, ...point, featureMap })) });
+      yield { rows, done: rows.length, total };
+    }
+  }
+}
+
+/** Softmax and linear attention weights of the first tokens of the same inputs, each [heads, length, length]. */
+export function measureWeights(attention, { featureMap, causal, ...sample }) {
+  const { q, k } = sampleInputs({ ...sample, length: pictureLength });
+  return {
+    length: pictureLength,
+    heads: sample.heads,
+    causal,
+    featureMap,
+    softmax: attention.weights(q, k, { kind: 'softmax', causal }).data,
+    linear: attention.weights(q, k, { kind: 'linear', featureMap, causal }).data,
+  };
+}

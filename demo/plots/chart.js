@@ -1,0 +1,189 @@
+// A line plot: uPlot with our axes, markers, theme and size, and a legend that reads out the point under the cursor.
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { colour, onTheme } from '../theme.js';
+import { binarySteps, scaleOf, splitsOf } from './axes.js';
+import { createLegend } from './legend.js';
+import { markerPath } from './markers.js';
+
+const FONT = '13px "Source Sans 3", system-ui, sans-serif';
+const FAINT = 0.28;
+
+/**
+ * @param {HTMLElement} container is emptied; gets the axis title, the legend and the plot
+ * @param {object} options
+ * @param {{ label: string, log?: 2 | 10, binary?: boolean, format(value): string, range?(): number[] }} options.x
+ * @param {object} options.y as x; its label stands above the plot
+ * @param {number} [options.height] CSS pixels
+ */
+export function createChart(container, { x, y, height = 300 }) {
+  const title = element('p', 'axis-title', y.label);
+  const legend = createLegend();
+  const stage = element('div', 'stage');
+  stage.setAttribute('role', 'img');
+  container.replaceChildren(title, legend.element, stage);
+
+  let shown = { series: [], marks: [] };
+  let plot = null;
+  let structure = '';
+
+  const rebuild = () => {
+    plot?.destroy();
+    plot = new uPlot(
+      {
+        width: Math.max(200, stage.clientWidth),
+        height,
+        padding: [10, 12, 0, 0],
+        legend: { show: false },
+        cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
+        scales: { x: scaleOf(x), y: scaleOf(y) },
+        axes: [axis(x, { size: 50, room: 58, label: x.label }), axis(y, { size: 62, room: 34 })],
+        series: [{}, ...shown.series.map(lineOf)],
+        hooks: {
+          draw: [(self) => drawMarks(self, shown.marks), (self) => drawMarkers(self, shown.series)],
+          setCursor: [(self) => readOut(self)],
+        },
+      },
+      align(shown.series),
+      stage,
+    );
+  };
+
+  const readOut = ({ cursor, data }) => {
+    const index = cursor.left >= 0 ? cursor.idx : null;
+    if (index === null || index === undefined) return legend.read(null);
+    const at = data[0][index];
+    legend.read(
+      x.format(at),
+      shown.series
+        .map((series) => series.points.find((point) => point.x === at))
+        .map((point) => (point ? y.format(point.value ?? point.y) : '')),
+    );
+  };
+
+  new ResizeObserver(() => {
+    if (stage.clientWidth > 0) plot?.setSize({ width: stage.clientWidth, height });
+  }).observe(stage);
+  onTheme(() => plot?.redraw(false));
+
+  return {
+    /**
+     * @param {object} view
+     * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], faint?: boolean,
+     *   points: Array<{ x: number, y: number, value?: number, clipped?: boolean }> }>} view.series
+     *   a clipped point lies above the plot: it is drawn at its upper edge, and read out as `value`
+     * @param {Array<{ x: number, label?: string, role?: string }>} [view.marks] vertical lines
+     * @param {string} view.summary what the plot shows, in words
+     */
+    update({ series, marks = [], summary }) {
+      shown = { series, marks };
+      stage.setAttribute('aria-label', summary);
+      const wanted = series.map(({ role, label, faint }) => `${role} ${label} ${faint}`).join('|');
+      if (wanted !== structure || plot === null) {
+        structure = wanted;
+        legend.update(series);
+        rebuild();
+      } else {
+        plot.setData(align(series));
+      }
+    },
+    /** For a picture of the figure. */
+    picture: () => ({ canvas: plot.ctx.canvas, title: y.label, series: shown.series }),
+  };
+}
+
+function axis(description, { size, room, label }) {
+  return {
+    stroke: () => colour('muted'),
+    font: FONT,
+    labelFont: FONT,
+    label,
+    labelSize: label ? 22 : 0,
+    size: label ? size - 22 : size,
+    gap: 6,
+    grid: { stroke: () => colour('grid'), width: 1 },
+    ticks: { stroke: () => colour('grid'), width: 1, size: 4 },
+    border: { show: true, stroke: () => colour('grid'), width: 1 },
+    space: room,
+    splits: splitsOf(description, room),
+    incrs: description.binary ? binarySteps : undefined,
+    values: (_, splits) => splits.map((value) => description.format(value)),
+    filter: (_, splits) => splits,
+  };
+}
+
+function lineOf({ role, dash, faint }) {
+  return {
+    stroke: () => colour(role),
+    width: 2,
+    dash,
+    alpha: faint ? FAINT : 1,
+    spanGaps: true,
+    points: { show: false },
+  };
+}
+
+/** uPlot wants one x array for all series. */
+function align(series) {
+  const xs = [...new Set(series.flatMap(({ points }) => points.map((point) => point.x)))].sort((a, b) => a - b);
+  const columns = series.map(({ points }) => {
+    const at = new Map(points.map((point) => [point.x, point.y]));
+    return xs.map((value) => at.get(value) ?? null);
+  });
+  return [xs, ...columns];
+}
+
+function drawMarkers(plot, series) {
+  const { ctx, bbox } = plot;
+  const unit = uPlot.pxRatio;
+  for (const { role, shape, faint, points } of series) {
+    if (!shape) continue;
+    ctx.save();
+    ctx.globalAlpha = faint ? FAINT : 1;
+    ctx.fillStyle = colour(role);
+    ctx.strokeStyle = colour('background');
+    ctx.lineWidth = unit;
+    for (const point of points) {
+      const left = plot.valToPos(point.x, 'x', true);
+      const top = point.clipped ? bbox.top + 6 * unit : plot.valToPos(point.y, 'y', true);
+      const path = markerPath(point.clipped ? 'arrow' : shape, left, top, (point.clipped ? 6 : 4) * unit);
+      ctx.stroke(path);
+      ctx.fill(path);
+    }
+    ctx.restore();
+  }
+}
+
+function drawMarks(plot, marks) {
+  const { ctx, bbox } = plot;
+  const unit = uPlot.pxRatio;
+  for (const { x, label, role = 'muted' } of marks) {
+    const left = plot.valToPos(x, 'x', true);
+    if (left < bbox.left || left > bbox.left + bbox.width) continue;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = colour(role);
+    ctx.lineWidth = unit;
+    ctx.setLineDash([2 * unit, 3 * unit]);
+    ctx.beginPath();
+    ctx.moveTo(left, bbox.top);
+    ctx.lineTo(left, bbox.top + bbox.height);
+    ctx.stroke();
+    if (label) {
+      ctx.font = `${13 * unit}px "Source Sans 3", system-ui, sans-serif`;
+      const fits = left + ctx.measureText(label).width + 8 * unit < bbox.left + bbox.width;
+      ctx.textAlign = fits ? 'left' : 'right';
+      ctx.setLineDash([]);
+      ctx.lineWidth = 4 * unit;
+      ctx.strokeStyle = colour('background');
+      for (const paint of ['strokeText', 'fillText']) ctx[paint](label, left + (fits ? 6 : -6) * unit, bbox.top + bbox.height - 8 * unit);
+    }
+    ctx.restore();
+  }
+}
+
+function element(name, className, text = '') {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}

@@ -1,0 +1,111 @@
+// The page's state: one table of properties, each mapped to the query string. A view is a link.
+import { featureMaps, pictureLength } from './measure/gap.js';
+
+const oneOf = (values, initial) => ({
+  initial,
+  values,
+  read: (text) => values.find((value) => String(value) === text),
+  write: String,
+});
+const range = (least, most, initial) => ({
+  initial,
+  read: (text) => (/^\d+(\.\d+)?$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined),
+  write: String,
+});
+const integer = (least, most, initial) => {
+  const property = range(least, most, initial);
+  return { ...property, read: (text) => (/^\d+$/.test(text) ? property.read(text) : undefined) };
+};
+const flag = (initial) => ({ initial, read: (text) => ({ 0: false, 1: true })[text], write: (value) => (value ? '1' : '0') });
+const someOf = (values) => ({
+  initial: values,
+  values,
+  read(text) {
+    const chosen = text.split(',');
+    return chosen.every((value) => values.includes(value)) ? values.filter((value) => chosen.includes(value)) : undefined;
+  },
+  write: (chosen) => chosen.join(','),
+});
+
+const dims = [16, 32, 64, 128];
+const headCounts = [1, 2, 4, 8];
+
+/** Each property: its initial value, and how it reads from and writes to text. */
+export const properties = {
+  'gap.dim': oneOf(dims, 64),
+  'gap.heads': oneOf(headCounts, 4),
+  'gap.length': oneOf([256, 512, 1024, 2048, 4096], 1024),
+  'gap.causal': flag(false),
+  'gap.norm': range(0.1, 4, 1),
+  'gap.seed': integer(0, 2 ** 32 - 1, 1),
+  'gap.maps': someOf(featureMaps),
+  'weights.map': oneOf(featureMaps, 'elu'),
+  'weights.head': integer(0, 7, 0),
+  'weights.row': integer(0, pictureLength - 1, 11),
+  'weights.column': integer(0, pictureLength - 1, 4),
+  'time.dim': oneOf(dims, 64),
+  'time.heads': oneOf(headCounts, 1),
+  'time.map': oneOf(featureMaps, 'elu'),
+  'time.causal': flag(false),
+  'time.length': oneOf([2048, 4096, 8192, 16384, 32768, 65536], 16384),
+  'time.budget': oneOf([1000, 2000, 4000, 8000, 16000], 4000),
+  'stream.dim': oneOf(dims, 64),
+  'stream.heads': oneOf(headCounts, 8),
+  'stream.map': oneOf(featureMaps, 'elu'),
+  'stream.length': oneOf([1024, 2048, 4096, 8192, 16384, 32768], 8192),
+};
+
+/** Values from a query string; what is missing or malformed takes its initial value. */
+export function readQuery(query) {
+  const given = new URLSearchParams(query);
+  const values = {};
+  for (const [key, { initial, read }] of Object.entries(properties)) {
+    const text = given.get(key);
+    values[key] = (text === null ? undefined : read(text)) ?? initial;
+  }
+  return values;
+}
+
+/** The query string of values, without those that are initial: the plain address is the initial view. */
+export function writeQuery(values) {
+  const query = new URLSearchParams();
+  for (const [key, { initial, write }] of Object.entries(properties)) {
+    const text = write(values[key]);
+    if (text !== write(initial)) query.set(key, text);
+  }
+  return query.toString().replaceAll('%2C', ',');
+}
+
+/**
+ * The state of the page in the address bar.
+ * @returns {{ values: object, set(changes: object, options?: { step?: boolean }): void, subscribe(listener): void, pick(prefix: string): object }}
+ */
+export function createState() {
+  const listeners = [];
+  const values = readQuery(location.search);
+
+  const apply = (next) => {
+    const changed = new Set(Object.keys(properties).filter((key) => String(values[key]) !== String(next[key])));
+    Object.assign(values, next);
+    if (changed.size > 0) for (const listener of listeners) listener(changed);
+  };
+  addEventListener('popstate', () => apply(readQuery(location.search)));
+
+  return {
+    values,
+    /** `step: false` amends the present view (a drag, a moving cursor) instead of adding one to go back to. */
+    set(changes, { step = true } = {}) {
+      const next = { ...values, ...changes };
+      const query = writeQuery(next);
+      const address = location.pathname + (query && `?${query}`) + location.hash;
+      if (query !== writeQuery(values)) history[step ? 'pushState' : 'replaceState'](null, '', address);
+      apply(next);
+    },
+    subscribe: (listener) => void listeners.push(listener),
+    /** The values under a prefix, without it. */
+    pick(prefix) {
+      const own = Object.entries(values).filter(([key]) => key.startsWith(`${prefix}.`));
+      return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length + 1), value]));
+    },
+  };
+}

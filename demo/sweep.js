@@ -1,0 +1,266 @@
+#!/usr/bin/env node
+// The page's two sweeps in a terminal: the gap to softmax attention, and the time of both, against length.
+import { writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import cliProgress from 'cli-progress';
+import { createAttention } from 'linear-attention-wasm';
+import { toCsv } from './measure/csv.js';
+import { describeEnvironment, minuteNow } from './measure/environment.js';
+import { featureMaps, measureGap, shortestGap, sweepGap } from './measure/gap.js';
+import { crossover, fitPowerLaw } from './measure/statistics.js';
+import { kinds, shortestTimed, sweepTime, timeBench } from './measure/time.js';
+
+const usage = `Usage: npm run sweep -- [options]
+
+Measures linear attention against softmax attention on this machine.
+
+  --only gap|time     only this sweep (default: both)
+  --dim N             length of a query, key and value vector, 1 to 256 (default 64)
+  --heads N           heads, 1 to 64 (default: 4 for the gap, 1 for the time)
+  --causal            query i sees keys 0 … i only
+  --norm X            deviation of the entries of q and k, for the gap against length (default 1)
+  --seed N            seed of the inputs, 0 to 4294967295, for the gap (default 1)
+  --maps A,B          feature maps out of ${featureMaps.join(', ')}; the time is of the first (default: all)
+  --max-length N      the longest sequence, at least 16 (default: 2048 for the gap, 16384 for the time)
+  --budget-ms N       computing time for the time sweep (default 5000)
+  --json FILE         write what was measured as JSON (- for standard output, in place of the tables)
+  --csv FILE          write it as CSV, one row a measurement (- likewise)
+  --help              this text
+`;
+
+class UsageError extends Error {}
+
+const types = {
+  dim: integer(1, 256),
+  heads: integer(1, 64),
+  seed: integer(0, 2 ** 32 - 1),
+  'max-length': integer(Math.max(shortestGap, shortestTimed), 2 ** 20),
+  'budget-ms': integer(1, 3_600_000),
+  norm: (name, text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value > 0 && value <= 100))
+      throw new UsageError(`--${name} must be above 0 and at most 100, got "${text}"`);
+    return value;
+  },
+  only: (name, text) => {
+    if (text !== 'gap' && text !== 'time') throw new UsageError(`--${name} must be gap or time, got "${text}"`);
+    return text;
+  },
+  maps: (name, text) => {
+    const maps = text.split(',');
+    const unknown = maps.find((map) => !featureMaps.includes(map));
+    if (unknown !== undefined) throw new UsageError(`--${name} must be among ${featureMaps.join(', ')}, got "${unknown}"`);
+    return [...new Set(maps)];
+  },
+  json: (_, text) => text,
+  csv: (_, text) => text,
+};
+
+function integer(least, most) {
+  return (name, text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw new UsageError(`--${name} must be an integer from ${least} to ${most}, got "${text}"`);
+    }
+    return value;
+  };
+}
+
+function readOptions(args) {
+  const flags = { causal: { type: 'boolean' }, help: { type: 'boolean' } };
+  for (const name of Object.keys(types)) flags[name] = { type: 'string' };
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: flags, strict: true, allowPositionals: false }));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  for (const [name, read] of Object.entries(types)) {
+    if (values[name] !== undefined) values[name] = read(name, values[name]);
+  }
+  if (values.json === '-' && values.csv === '-') throw new UsageError('--json - and --csv - both ask for standard output');
+  return values;
+}
+
+function progress(title) {
+  if (!process.stderr.isTTY) return { show() {}, end() {} };
+  const bar = new cliProgress.SingleBar(
+    { format: `${title} {bar} {value}/{total}`, stream: process.stderr, clearOnComplete: true, hideCursor: true },
+    cliProgress.Presets.shades_classic,
+  );
+  let started = false;
+  return {
+    show({ done, total }) {
+      if (!started) bar.start(total, 0);
+      started = true;
+      bar.update(done);
+    },
+    end: () => bar.stop(),
+  };
+}
+
+/** Runs a sweep to its end and returns its last report. */
+async function finish(sweep, bar) {
+  let last;
+  for await (const report of sweep) {
+    last = report;
+    bar.show(report);
+  }
+  bar.end();
+  return last;
+}
+
+async function runGap(attention, options) {
+  const settings = {
+    dim: options.dim ?? 64,
+    heads: options.heads ?? 4,
+    causal: options.causal ?? false,
+    norm: options.norm ?? 1,
+    seed: options.seed ?? 1,
+    maps: options.maps ?? featureMaps,
+    maxLength: options['max-length'] ?? 2048,
+  };
+  const { rows } = await finish(
+    sweepGap((point) => measureGap(attention, point), settings),
+    progress('gap '),
+  );
+  return { settings, rows };
+}
+
+async function runTime(attention, options) {
+  const settings = {
+    dim: options.dim ?? 64,
+    heads: options.heads ?? 1,
+    causal: options.causal ?? false,
+    featureMap: options.maps?.[0] ?? featureMaps[0],
+    maxLength: options['max-length'] ?? 16384,
+    budget: options['budget-ms'] ?? 5000,
+  };
+  const bench = timeBench(attention, settings);
+  const { rows, stopped } = await finish(sweepTime(bench, settings), progress('time'));
+  bench.dispose();
+  const of = (kind) => rows.filter((row) => row.kind === kind);
+  return {
+    settings,
+    rows,
+    stopped,
+    slopes: Object.fromEntries(kinds.map((kind) => [kind, fitPowerLaw(of(kind))])),
+    crossover: crossover(of('softmax'), of('linear')),
+  };
+}
+
+/** Aligned columns, numbers to the right. */
+function table(header, lines) {
+  const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
+  return [header, ...lines].map((line) => '  ' + line.map((cell, column) => cell.padStart(widths[column])).join('  ')).join('\n');
+}
+
+const number = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)).toString() : String(value));
+
+function gapText({ settings, rows }) {
+  const { dim, heads, causal, norm, seed, maps } = settings;
+  const tableAlong = (along, title) => {
+    const own = rows.filter((row) => row.along === along);
+    const places = [...new Set(own.map((row) => row[along]))];
+    const lines = places.map((place) => {
+      const here = own.filter((row) => row[along] === place);
+      return [String(place), ...here.map((row) => number(row.relativeError)), number(here[0].meanValueError)];
+    });
+    return table([title, ...maps, 'mean of V'], lines);
+  };
+  const scaledLength = rows.find((row) => row.along === 'norm').length;
+  return `Relative error against softmax attention (dim ${dim}, heads ${heads}, ${causal ? 'causal' : 'not causal'}, norm ${norm}, seed ${seed})
+${tableAlong('length', 'T')}
+The same at T = ${scaledLength} against the norm
+${tableAlong('norm', 'norm')}
+  Above "mean of V", averaging the values and ignoring the query would be closer.`;
+}
+
+function timeText({ settings, rows, stopped, slopes, crossover: crossed }) {
+  const { dim, heads, causal, featureMap, budget } = settings;
+  const lengths = [...new Set(rows.map((row) => row.length))];
+  const ms = (kind, length) => rows.find((row) => row.kind === kind && row.length === length)?.ms;
+  const lines = lengths.map((length) => {
+    const [softmax, linear] = kinds.map((kind) => ms(kind, length));
+    return [
+      String(length),
+      softmax ? number(softmax) : '–',
+      linear ? number(linear) : '–',
+      softmax && linear ? number(softmax / linear) : '–',
+    ];
+  });
+  const slopeText = (kind) => {
+    const fit = slopes[kind];
+    return fit ? `${kind} T^${fit.exponent.toFixed(2)} (${fit.points} points, T = ${fit.from} … ${fit.to})` : `${kind}: too few points`;
+  };
+  const crossText = {
+    crossed: () => `linear (${featureMap}) is faster from T ≈ ${Math.round(crossed.length)} on`,
+    always: () => `none: linear (${featureMap}) is faster from T = ${crossed.length}, the shortest measured`,
+    never: () => `none: linear (${featureMap}) is not faster up to T = ${crossed.length}`,
+  };
+  const stops = Object.entries(stopped).map(([kind, length]) => `  ${kind} stops before T = ${length}: over the budget of ${budget} ms\n`);
+  return `Milliseconds a call (dim ${dim}, heads ${heads}, ${causal ? 'causal' : 'not causal'}, map ${featureMap})
+${table(['T', 'softmax', 'linear', 'ratio'], lines)}
+${stops.join('')}  slopes: ${kinds.map(slopeText).join(', ')}
+  crossover: ${crossed ? crossText[crossed.kind]() : 'nothing measured for both'}`;
+}
+
+/** One table for both sweeps: what, at which length, on which settings. */
+function csvRows({ gap, time }) {
+  const rows = [];
+  for (const { along, featureMap, length, norm, relativeError, meanValueError } of gap?.rows ?? []) {
+    const { dim, heads, causal, seed } = gap.settings;
+    const common = { dim, heads, causal, norm, seed };
+    rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'relativeError', value: relativeError, ...common });
+    rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'meanValueError', value: meanValueError, ...common });
+  }
+  for (const { kind, length, ms } of time?.rows ?? []) {
+    const { dim, heads, causal, featureMap } = time.settings;
+    const series = kind === 'linear' ? featureMap : kind;
+    rows.push({ sweep: 'time', along: 'length', series, length, quantity: 'ms', value: ms, dim, heads, causal, norm: '', seed: '' });
+  }
+  return rows;
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) return void process.stdout.write(usage);
+  const attention = await createAttention();
+  const environment = {
+    version: attention.version,
+    build: attention.build,
+    threads: attention.threads,
+    engine: `Node ${process.versions.node}`,
+    platform: `${os.type()} ${os.arch()}`,
+    processors: os.cpus().length,
+    date: minuteNow(),
+  };
+  const quiet = options.json === '-' || options.csv === '-';
+  const say = (text) => quiet || process.stdout.write(`${text}\n`);
+  say(`linear-attention-wasm ${describeEnvironment(environment)}`);
+  const report = { environment };
+  if (options.only !== 'time') {
+    report.gap = await runGap(attention, options);
+    say(`\n${gapText(report.gap)}`);
+  }
+  if (options.only !== 'gap') {
+    report.time = await runTime(attention, options);
+    say(`\n${timeText(report.time)}`);
+  }
+  attention.dispose();
+  const write = (file, text) => (file === '-' ? process.stdout.write(text) : writeFileSync(file, text));
+  if (options.json) write(options.json, JSON.stringify(report, null, 2) + '\n');
+  if (options.csv) write(options.csv, toCsv(csvRows(report), environment));
+}
+
+let code = 0;
+try {
+  await main();
+} catch (error) {
+  code = error instanceof UsageError ? 2 : 1;
+  process.stderr.write(`${error.message}\n${code === 2 ? 'Try --help.\n' : ''}`);
+}
+// Node can deadlock when it waits for its compiler threads at the natural end (nodejs/node#54918).
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+process.exit(code);

@@ -1,0 +1,34 @@
+// Everything measured runs here, off the page's thread: one short task a message.
+import * as Comlink from 'comlink';
+import { createAttention } from 'linear-attention-wasm';
+import { browserEnvironment } from './measure/environment.js';
+import { measureGap, measureWeights } from './measure/gap.js';
+import { streamBench } from './measure/stream.js';
+import { timeBench } from './measure/time.js';
+
+const makers = { time: timeBench, stream: streamBench };
+const benches = {};
+let attention;
+
+const worker = {
+  /** Loads the library; returns what it runs on. */
+  async start() {
+    attention = await createAttention();
+    const { version, build, threads } = attention;
+    return { version, build, threads, ...browserEnvironment(navigator) };
+  },
+  gap: (options) => measureGap(attention, options),
+  weights: (options) => measureWeights(attention, options),
+  /** Makes a bench ('time' or 'stream') under an id. */
+  openBench(id, name, options) {
+    benches[id] = makers[name](attention, options);
+  },
+  /** Calls a method of an open bench. */
+  bench: (id, method, options) => benches[id][method](options),
+  closeBench(id) {
+    benches[id].dispose();
+    delete benches[id];
+  },
+};
+
+Comlink.expose(worker);

@@ -1,0 +1,36 @@
+/* Linear attention: checks the call, then picks the form of the same numbers that is fastest for its sizes. */
+#include "linear.h"
+
+#include <math.h>
+
+static int is_valid(const la_linear_args *a) {
+  if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
+  if (a->causal && a->n_q != a->n_k) return 0;
+  if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
+  if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
+  if (a->state && a->normalize && !a->key_sum) return 0;
+  if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
+  return map_find(&a->map) && a->map.dim == a->dim && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+}
+
+int32_t la_linear(const la_linear_args *args) {
+  if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
+  const map_entry *map = map_find(&args->map);
+  size_t d_f = (size_t)map->features(&args->map);
+  linear_call call = {
+      .args = args,
+      .map = map,
+      .batch = (size_t)args->batch,
+      .heads = (size_t)args->heads,
+      .kv_heads = (size_t)args->kv_heads,
+      .group = (size_t)(args->heads / args->kv_heads),
+      .n_q = (size_t)args->n_q,
+      .n_k = (size_t)args->n_k,
+      .d = (size_t)args->dim,
+      .d_v = (size_t)args->value_dim,
+      .d_f = d_f,
+      .d_fp = round_up(d_f, 4),
+  };
+  if (args->n_q == 1 && args->n_k == 1 && args->state && !args->key_lengths) return linear_step(&call);
+  return args->causal ? linear_causal(&call) : linear_full(&call);
+}

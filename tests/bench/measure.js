@@ -1,0 +1,26 @@
+/** Interleaved timing: every round times every case once, so that a noisy moment hits all alike; medians are kept. */
+export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+const now = () => performance.now();
+
+function timeOnce(run, repeats) {
+  const start = now();
+  for (let i = 0; i < repeats; i++) run();
+  return (now() - start) / repeats;
+}
+
+/** Runs long enough for the optimising compiler to have replaced the baseline code; returns the time of one run. */
+function warmUp(run, warmMs) {
+  const end = now() + warmMs;
+  let last = timeOnce(run, 1);
+  while (now() < end) last = timeOnce(run, 1);
+  return last;
+}
+
+/** cases: { name, run }; returns the same with `ms`, the median time of one run. */
+export function measure(cases, { rounds, sampleMs = 20, warmMs = 400 }) {
+  const repeats = cases.map(({ run }) => Math.max(1, Math.round(sampleMs / Math.max(warmUp(run, warmMs), 1e-3))));
+  const times = cases.map(() => []);
+  for (let round = 0; round < rounds; round++) cases.forEach(({ run }, i) => times[i].push(timeOnce(run, repeats[i])));
+  return cases.map((c, i) => ({ ...c, ms: median(times[i]) }));
+}

@@ -1,0 +1,269 @@
+// The demo page, built for a static host, in real browsers.
+import assert from 'node:assert';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import { build } from 'vite';
+import { scales } from '../../demo/measure/gap.js';
+import { browsers, isolation, launch, serve, watch } from './driver.js';
+
+const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
+const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+const figures = ['gap', 'time', 'stream'];
+const SMALL = 'gap.length=256&gap.heads=1&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
+
+let folder; // built once, by whichever suite comes first
+async function buildDemo() {
+  if (folder) return;
+  folder = await mkdtemp(join(tmpdir(), 'demo-'));
+  process.once('exit', () => rm(folder, { recursive: true, force: true }));
+  await build({ configFile: config, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+}
+
+for (const name of browsers) {
+  const test = suite(`demo in ${name}`);
+  let browser;
+  let server;
+  let page;
+  let watched;
+
+  const inFigure = (figure, selector) => `#figure-${figure} ${selector}`;
+  const data = (selector) => page.$eval(selector, (element) => ({ ...element.dataset }));
+  const text = (selector) => page.$eval(selector, (element) => element.textContent);
+  const rows = (figure) => page.$$eval(inFigure(figure, '.foot tbody tr'), (list) => list.length);
+  const query = async () => new URL(page.url()).search;
+  const until = (condition, ...args) => page.waitForFunction(condition, { timeout: 40_000, polling: 50 }, ...args);
+  const phase = (figure, ...wanted) =>
+    until((id, states) => states.includes(document.getElementById(id).dataset.state), `figure-${figure}`, wanted);
+  const click = (selector) => page.$eval(selector, (element) => element.click());
+
+  test.before(async () => {
+    await buildDemo();
+    server = await serve(folder, { headers: isolation });
+    browser = await launch(name);
+    page = await browser.newPage();
+    watched = watch(page);
+    await page.setViewport({ width: 1280, height: 900 });
+    await page.goto(`${server.url}/?${SMALL}`);
+  });
+  test.after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  test('every figure measures by itself and fills', async () => {
+    for (const figure of figures) await phase(figure, 'done');
+    await until(() => document.getElementById('weights').dataset.state === 'done');
+    assert.equal(await rows('gap'), 3 * (5 + scales.length));
+    assert.ok((await rows('time')) >= 6);
+    assert.equal(await rows('stream'), 13);
+    const colours = await page.$$eval('.stage canvas, .map canvas', (list) =>
+      list.map(
+        (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
+      ),
+    );
+    assert.equal(colours.length, 7 + 3);
+    assert.ok(
+      colours.every((count) => count > 8),
+      `a plot is blank: ${colours} colours`,
+    );
+    for (const figure of figures) {
+      assert.match(
+        await text(inFigure(figure, '.measured')),
+        /version \S+, simd build, 1 thread, (Chrome|Firefox) \d+ on .+, \d{4}-\d\d-\d\d/,
+      );
+    }
+    assert.doesNotMatch(await text('#headline'), /…|being measured/);
+  });
+
+  test('the slopes are those of the theory, and the crossover is shown', async () => {
+    const { softmaxSlope, linearSlope, crossover } = await data('#figure-time');
+    assert.ok(softmaxSlope >= 1.7 && softmaxSlope <= 2.3, `softmax slope ${softmaxSlope}`);
+    assert.ok(linearSlope >= 0.8 && linearSlope <= 1.2, `linear slope ${linearSlope}`);
+    assert.match(crossover, /^(\d+|always|never)$/);
+    assert.match(await text('#figure-time .verdict'), /crossover/i);
+  });
+
+  test('the cache grows with the position, the state does not', async () => {
+    const [first, last] = await page.$$eval('#figure-stream .foot tbody tr', (list) =>
+      [list[0], list.at(-1)].map((row) => [...row.cells].map((cell) => Number(cell.textContent.replaceAll(',', '')))),
+    );
+    assert.ok(last[3] > 10 * first[3], `cache from ${first[3]} to ${last[3]} bytes`);
+    assert.equal(last[4], first[4]);
+    assert.equal(last[3], last[0] * 2 * 64 * 4);
+    assert.equal(last[4], (64 * 64 + 64) * 4);
+  });
+
+  test('the page answers while it computes', async () => {
+    await click(inFigure('time', '.again'));
+    await phase('time', 'running');
+    const longest = await page.evaluate(
+      (id) =>
+        new Promise((resolve) => {
+          let last = performance.now();
+          let gap = 0;
+          const tick = (now) => {
+            gap = Math.max(gap, now - last);
+            last = now;
+            if (document.getElementById(id).dataset.state === 'running') requestAnimationFrame(tick);
+            else resolve(gap);
+          };
+          requestAnimationFrame(tick);
+        }),
+      'figure-time',
+    );
+    assert.ok(longest < 250, `no frame for ${longest.toFixed()} ms`);
+  });
+
+  test('cancel stops soon and leaves the results', async () => {
+    await page.select('[data-key="time.budget"]', '16000');
+    await phase('time', 'running');
+    await until(() => document.querySelectorAll('#figure-time .foot tbody tr').length >= 6);
+    const start = performance.now();
+    await click(inFigure('time', '.cancel'));
+    await phase('time', 'cancelled');
+    assert.ok(performance.now() - start < 2000);
+    assert.ok((await rows('time')) >= 6);
+    assert.match(await text('#figure-time .status'), /Cancelled/);
+    assert.equal(await page.$eval(inFigure('time', '.cancel'), (button) => button.disabled), true);
+  });
+
+  test('controls are in the address, and back undoes them', async () => {
+    await page.goto(`${server.url}/?${SMALL}`);
+    await phase('gap', 'done');
+    await page.select('[data-key="gap.dim"]', '32');
+    await until(() => location.search.includes('gap.dim=32'));
+    await click('[data-key="gap.causal"]');
+    await until(() => location.search.includes('gap.causal=1'));
+    await page.evaluate(() => history.back());
+    await until(() => !location.search.includes('gap.causal'));
+    assert.equal(await page.$eval('[data-key="gap.causal"]', (box) => box.checked), false);
+    await page.evaluate(() => history.back());
+    await until(() => document.querySelector('[data-key="gap.dim"]').value === '64');
+    await page.evaluate(() => history.forward());
+    await until(() => document.querySelector('[data-key="gap.dim"]').value === '32');
+  });
+
+  test('a link restores every control, and nonsense falls back to the initial value', async () => {
+    const given = {
+      'gap.norm': '2.5',
+      'gap.seed': '77',
+      'gap.maps': 'elu,relu',
+      'weights.map': 'relu',
+      'weights.row': '3',
+      'time.map': 'identity',
+    };
+    const link = Object.entries(given)
+      .map(([key, value]) => `${key}=${value}`)
+      .join('&');
+    await page.goto(`${server.url}/?${SMALL}&${link}&gap.dim=31&time.heads=x&other=1`);
+    const shown = await page.evaluate(() => {
+      const value = (key) => document.querySelector(`[data-key="${key}"]`).value;
+      const maps = [...document.querySelectorAll('[data-key="gap.maps"] input')].filter((box) => box.checked).map((box) => box.value);
+      return {
+        'gap.norm': value('gap.norm'),
+        'gap.seed': value('gap.seed'),
+        'gap.maps': maps.join(),
+        'weights.map': value('weights.map'),
+        'time.map': value('time.map'),
+        dim: value('gap.dim'),
+        heads: value('time.heads'),
+      };
+    });
+    const { 'weights.row': row, ...controls } = given;
+    assert.deepEqual(shown, { ...controls, dim: '64', heads: '1' });
+    await until((wanted) => document.getElementById('weights').dataset.row === wanted, row);
+    await phase('gap', 'done');
+    assert.equal(await rows('gap'), 2 * (5 + scales.length));
+  });
+
+  test('the matrices are linked under the pointer and the arrow keys', async () => {
+    await page.goto(`${server.url}/?${SMALL}`);
+    await until(() => document.getElementById('weights').dataset.state === 'done');
+    const canvas = await page.$('[data-kind="linear"] canvas');
+    await canvas.scrollIntoView();
+    const box = await canvas.boundingBox();
+    const cell = box.width / 32;
+    await page.mouse.move(box.x + 5.5 * cell, box.y + 20.5 * cell);
+    await until(() => document.getElementById('weights').dataset.column === '5');
+    assert.equal((await data('#weights')).row, '20');
+    assert.match(await text('#cell'), /query i = 20, key j = 5: softmax 0\.\d+, linear 0\.\d+, difference −?\d/);
+    await page.mouse.move(0, 0);
+    await page.focus('.matrices');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowLeft');
+    const labels = await page.$$eval('.map canvas', (list) => list.map((one) => one.getAttribute('aria-label')));
+    assert.equal(labels.length, 3);
+    for (const label of labels) assert.match(label, /at query 21, key 4:/);
+    assert.match(await page.$eval('.row-plot .stage', (stage) => stage.getAttribute('aria-label')), /query 21/);
+    assert.match(await query(), /weights\.row=21/);
+  });
+
+  test('the data of every figure can be saved as CSV, its picture as PNG', async () => {
+    for (const figure of figures) await phase(figure, 'done');
+    await page.evaluate(() => {
+      HTMLAnchorElement.prototype.click = function () {
+        document.body.dataset.saved = this.download;
+        document.body.dataset.href = this.href;
+      };
+    });
+    const saved = async (figure, kind) => {
+      await click(inFigure(figure, `.${kind}`));
+      await until((file) => document.body.dataset.saved === file, `${figure}.${kind}`);
+      return page.evaluate(async () => {
+        const blob = await (await fetch(document.body.dataset.href)).blob();
+        return { type: blob.type, size: blob.size, start: (await blob.text()).slice(0, 4000) };
+      });
+    };
+    for (const figure of figures) {
+      const csv = await saved(figure, 'csv');
+      const [header, first] = csv.start.split('\n');
+      assert.match(header, /,build,threads,engine,platform,processors,date$/);
+      assert.equal(first.split(',').length, header.split(',').length);
+      const png = await saved(figure, 'png');
+      assert.equal(png.type, 'image/png');
+      assert.ok(png.size > 5000);
+    }
+  });
+
+  test('nothing overflows at a width of 360 pixels', async () => {
+    await page.setViewport({ width: 360, height: 740 });
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
+    const { inside, outside } = await page.evaluate(() => ({ outside: document.documentElement.scrollWidth, inside: innerWidth }));
+    assert.ok(outside <= inside, `${outside} pixels wide`);
+    await page.setViewport({ width: 1280, height: 900 });
+  });
+
+  test('axe finds nothing to object to, in light and in dark', async () => {
+    await page.evaluate(axe);
+    await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
+    for (const theme of ['light', 'dark']) {
+      await click('#theme');
+      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+      const violations = await page.evaluate(async () =>
+        (await globalThis.axe.run()).violations.map(
+          ({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join('\n  ')}`,
+        ),
+      );
+      assert.deepEqual(violations, []);
+    }
+  });
+
+  test('no error was reported, and no request left this machine', () => watched.assertClean());
+
+  test('without the wasm file the page says what to do', async () => {
+    const broken = await serve(folder, { headers: isolation, missing: /\.wasm$/ });
+    try {
+      await page.goto(`${broken.url}/?${SMALL}`);
+      for (const figure of figures) await phase(figure, 'error');
+      assert.equal(await page.$eval('#failure', (element) => element.hidden), false);
+      assert.match(await text('#failure'), /npm run build/);
+    } finally {
+      await broken.close();
+    }
+  });
+
+  test.run();
+}

@@ -1,0 +1,129 @@
+/** Linear attention in float64: the literal recurrence when causal, the double sum over queries and keys when not. */
+import { featureMapOf } from './feature_maps.js';
+import { visibleKeys } from './softmax.js';
+import { dot, rowsOf, zeros } from './tensor.js';
+
+/**
+ * Linear attention → { o [B, H, Tq, dv], S [B, kvHeads, d', dv], z [B, kvHeads, d'] }.
+ *
+ * decay (natural logarithm): none | [kvHeads] | [B, kvHeads, T] | [B, kvHeads, T, d'].
+ * beta [B, kvHeads, T] selects the delta rule. Both need causal. Keys past keyLengths write and decay nothing.
+ */
+export function linear(q, k, v, options = {}) {
+  const { featureMap = 'elu', causal = false, decay, beta, initialState, initialKeySum } = options;
+  const { normalize = !decay && !beta, scale = 1, eps = 1e-6 } = options;
+  if (!causal && (decay || beta)) throw new Error('decay and beta are defined for causal attention only');
+  const map = featureMapOf(featureMap);
+  const [B, H] = q.shape;
+  const [, kvHeads, , dv] = v.shape;
+  const group = H / kvHeads;
+  const o = zeros([B, H, q.shape[2], dv]);
+  const heads = [];
+
+  for (let b = 0; b < B; b++) {
+    for (let g = 0; g < kvHeads; g++) {
+      const keys = map(rowsOf(k, b, g), { as: 'key', head: g });
+      const values = rowsOf(v, b, g);
+      const queries = [];
+      const outputs = [];
+      for (let h = g * group; h < (g + 1) * group; h++) {
+        queries.push(map(rowsOf(q, b, h), { as: 'query', head: h }));
+        outputs.push(rowsOf(o, b, h));
+      }
+      const features = map([new Float64Array(k.shape[3])], { as: 'key', head: g })[0].length;
+      const state = initialHead(initialState, initialKeySum, b, g, features, dv);
+      const read = (q_i, o_i) => {
+        const denominator = normalize ? scale * dot(q_i, state.z) + eps : 1;
+        for (let c = 0; c < dv; c++) {
+          let sum = 0;
+          for (let f = 0; f < features; f++) sum += q_i[f] * state.S[f][c];
+          o_i[c] = (scale * sum) / denominator;
+        }
+      };
+      const held = visibleKeys(0, b, keys.length, { keyLengths: options.keyLengths });
+
+      if (causal) {
+        for (let t = 0; t < keys.length; t++) {
+          if (t < held) write(state, keys[t], values[t], gateAt(decay, b, g, t), scalarAt(beta, b, g, t));
+          queries.forEach((rows, r) => read(rows[t], outputs[r][t]));
+        }
+      } else {
+        queries.forEach((rows, r) =>
+          rows.forEach((q_i, i) =>
+            sumOverKeys(q_i, keys, values, held, state, { normalize, scale, eps }, outputs[r][i]),
+          ),
+        );
+        for (let t = 0; t < held; t++) write(state, keys[t], values[t]);
+      }
+      heads.push(state);
+    }
+  }
+  return { o, ...gather(heads, B, kvHeads, dv) };
+}
+
+function initialHead(S0, z0, b, h, features, dv) {
+  const S = rowsOf(S0 ?? zeros([b + 1, h + 1, features, dv]), b, h).map((row) => row.slice());
+  const z = new Float64Array(features);
+  const start = (b * (z0?.shape[1] ?? 0) + h) * features;
+  if (z0) z.set(z0.data.subarray(start, start + features));
+  return { S, z };
+}
+
+/** One token: S ← diag(exp g)·S + k̃uᵀ, z ← exp(g)·z + k̃, with u = v or β(v − Sᵀk̃). */
+function write({ S, z }, k_t, v_t, gate, beta) {
+  const u = Float64Array.from(v_t);
+  if (gate) {
+    for (let f = 0; f < k_t.length; f++) {
+      const keep = Math.exp(gate.length === 1 ? gate[0] : gate[f]);
+      z[f] *= keep;
+      for (let c = 0; c < u.length; c++) S[f][c] *= keep;
+    }
+  }
+  if (beta !== undefined) {
+    for (let c = 0; c < u.length; c++) {
+      let recalled = 0;
+      for (let f = 0; f < k_t.length; f++) recalled += S[f][c] * k_t[f];
+      u[c] = beta * (v_t[c] - recalled);
+    }
+  }
+  for (let f = 0; f < k_t.length; f++) {
+    z[f] += k_t[f];
+    for (let c = 0; c < u.length; c++) S[f][c] += k_t[f] * u[c];
+  }
+}
+
+/** o_i = scale·(q̃ᵀS₀ + Σ_j (q̃·k̃_j) v_j) / (scale·(q̃·z₀ + Σ_j q̃·k̃_j) + eps), key by key. */
+function sumOverKeys(q_i, keys, values, held, { S, z }, { normalize, scale, eps }, o_i) {
+  let total = dot(q_i, z);
+  for (let f = 0; f < q_i.length; f++) {
+    for (let c = 0; c < o_i.length; c++) o_i[c] += q_i[f] * S[f][c];
+  }
+  for (let j = 0; j < held; j++) {
+    const weight = dot(q_i, keys[j]);
+    total += weight;
+    for (let c = 0; c < o_i.length; c++) o_i[c] += weight * values[j][c];
+  }
+  for (let c = 0; c < o_i.length; c++) o_i[c] = (scale * o_i[c]) / (normalize ? scale * total + eps : 1);
+}
+
+function gateAt(decay, b, h, t) {
+  if (!decay) return null;
+  const { data, shape } = decay;
+  if (shape.length === 1) return [data[h]];
+  const [, H, T, d = 1] = shape;
+  const start = ((b * H + h) * T + t) * d;
+  return data.subarray(start, start + d);
+}
+
+const scalarAt = (x, b, h, t) => (x ? x.data[(b * x.shape[1] + h) * x.shape[2] + t] : undefined);
+
+function gather(heads, B, kvHeads, dv) {
+  const features = heads.length ? heads[0].z.length : 0;
+  const S = zeros([B, kvHeads, features, dv]);
+  const z = zeros([B, kvHeads, features]);
+  heads.forEach((state, n) => {
+    state.S.forEach((row, f) => S.data.set(row, (n * features + f) * dv));
+    z.data.set(state.z, n * features);
+  });
+  return { S, z };
+}

@@ -1,0 +1,193 @@
+// The package as its users get it: what is in it, and that it installs, imports, bundles and type-checks.
+import assert from 'node:assert';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { build as esbuild } from 'esbuild';
+import { suite } from 'uvu';
+import { version } from '../web/index.js';
+import { consumer, nodeJson, npm, root, viteApp, writeApp } from './consumer.js';
+import * as oracle from './oracle.js';
+import { assertClose } from './tolerance.js';
+
+const run = promisify(execFile);
+const test = suite('package');
+const read = (path, encoding) => readFile(join(root, path), encoding);
+const readJson = async (path) => JSON.parse(await read(path, 'utf8'));
+
+const sources = (await readdir(join(root, 'web'))).filter((name) => name.endsWith('.js')).map((name) => `web/${name}`);
+
+/** Source of a program that prints, as JSON, attention over small fixed inputs. */
+const program = (entry) => `import { createAttention } from '${entry}';
+const attention = await createAttention();
+const { q, k, v } = ${JSON.stringify(smallInputs((x) => x))};
+const tensor = ({ data, shape }) => ({ data: Float32Array.from(data), shape });
+const inputs = [q, k, v].map(tensor);
+console.log(JSON.stringify({
+  linear: Array.from(attention.linear(...inputs).data),
+  softmax: Array.from(attention.softmax(...inputs, { causal: true }).data),
+}));
+`;
+
+function smallInputs(convert) {
+  const make = (seed, width) => ({
+    data: convert(Array.from({ length: 5 * width }, (_, i) => Math.fround(Math.sin(seed + i)))),
+    shape: [1, 1, 5, width],
+  });
+  return { q: make(1, 3), k: make(2, 3), v: make(3, 2) };
+}
+
+/** Throws unless the program's output is attention, by the float64 formulas. */
+function assertAttention(printed) {
+  const { q, k, v } = smallInputs((data) => Float32Array.from(data));
+  assertClose(printed.linear, oracle.linear(q, k, v).o, { rule: 'linear' });
+  assertClose(printed.softmax, oracle.softmax(q, k, v, { causal: true }), { rule: 'softmax' });
+}
+
+const importsOf = async (path) => WebAssembly.Module.imports(new WebAssembly.Module(await read(path)));
+
+test('holds exactly the files that it needs', async () => {
+  const [{ files }] = JSON.parse(await npm(['pack', '--dry-run', '--json']));
+  const expected = [
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'package.json',
+    ...sources,
+    'web/dist/inline-simd.js',
+    'web/dist/simd.wasm',
+    'web/index.d.ts',
+  ];
+  assert.deepEqual(files.map(({ path }) => path).sort(), expected.sort());
+});
+
+test('has an exported file behind every entry', async () => {
+  const { exports } = await readJson('package.json');
+  const [{ files }] = JSON.parse(await npm(['pack', '--dry-run', '--json']));
+  const packed = new Set(files.map(({ path }) => `./${path}`));
+  const targets = Object.values(exports).flatMap((target) =>
+    typeof target === 'string' ? [target] : Object.values(target),
+  );
+  assert.ok(targets.length > 0);
+  assert.deepEqual(
+    targets.filter((target) => !packed.has(target)),
+    [],
+  );
+});
+
+test('has no run-time dependencies', async () => {
+  const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = await readJson('package.json');
+  assert.deepEqual({ ...dependencies, ...optionalDependencies, ...peerDependencies }, {});
+});
+
+test('exports the version of package.json', async () => {
+  assert.equal(version, (await readJson('package.json')).version);
+});
+
+test('compiles no source text at run time', async () => {
+  assert.ok(sources.length > 0);
+  for (const path of [...sources, 'web/dist/inline-simd.js']) {
+    assert.doesNotMatch(await read(path, 'utf8'), /\beval\s*\(|\bnew\s+Function\b|\bFunction\s*\(/, path);
+  }
+});
+
+test('asks one function of its host: to hear of memory growth', async () => {
+  const expected = [{ module: 'env', name: 'emscripten_notify_memory_growth', kind: 'function' }];
+  assert.deepEqual(await importsOf('web/dist/simd.wasm'), expected);
+  assert.deepEqual(await importsOf('web/dist/scalar.wasm'), expected);
+});
+
+test('embeds the wasm that it also ships as a file', async () => {
+  const { default: base64 } = await import('../web/dist/inline-simd.js');
+  assert.ok(
+    Buffer.from(base64, 'base64').equals(await read('web/dist/simd.wasm')),
+    'inline-simd.js differs from simd.wasm',
+  );
+});
+
+test('locks its development packages without naming a registry host', async () => {
+  const { packages } = await readJson('package-lock.json');
+  assert.ok(Object.keys(packages).length > 1);
+  assert.deepEqual(
+    Object.keys(packages).filter((name) => 'resolved' in packages[name]),
+    [],
+  );
+});
+
+for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline']) {
+  test(`${entry} computes attention, installed from the tarball into another project`, async () => {
+    const folder = await writeApp('node', { 'main.js': program(entry) });
+    assertAttention(await nodeJson(join(folder, 'main.js'), folder));
+  });
+}
+
+test('builds with Vite, which emits the wasm file', async () => {
+  const { dist, warnings } = await viteApp();
+  assert.deepEqual(warnings, []);
+  const wasm = (await readdir(join(dist, 'assets'))).filter((name) => name.endsWith('.wasm'));
+  assert.equal(wasm.length, 1);
+  assert.ok((await readFile(join(dist, 'assets', wasm[0]))).equals(await read('web/dist/simd.wasm')));
+});
+
+/** Bundles the program by esbuild, and returns the bundle's path and esbuild's warnings. */
+async function bundle(name, entry) {
+  const folder = await writeApp(name, { 'main.js': program(entry) });
+  const outfile = join(folder, 'out', 'main.mjs');
+  const { warnings } = await esbuild({
+    entryPoints: [join(folder, 'main.js')],
+    bundle: true,
+    format: 'esm',
+    outfile,
+    logLevel: 'silent',
+  });
+  assert.deepEqual(warnings, []);
+  return { outfile, out: join(folder, 'out') };
+}
+
+test('builds with esbuild, and runs with the wasm file copied beside the bundle', async () => {
+  const { outfile, out } = await bundle('esbuild', 'linear-attention-wasm');
+  await mkdir(join(out, 'dist'), { recursive: true });
+  await copyFile(
+    join(await consumer(), 'node_modules/linear-attention-wasm/web/dist/simd.wasm'),
+    join(out, 'dist/simd.wasm'),
+  );
+  assertAttention(await nodeJson(outfile, out));
+});
+
+test('builds with esbuild into one file with embedded wasm', async () => {
+  const { outfile, out } = await bundle('esbuild-inline', 'linear-attention-wasm/inline');
+  assert.deepEqual(await readdir(out), ['main.mjs']);
+  assertAttention(await nodeJson(outfile, out));
+});
+
+for (const [name, options] of [
+  ['nodenext', ['--module', 'nodenext']],
+  ['bundler', ['--module', 'esnext', '--moduleResolution', 'bundler']],
+]) {
+  test(`type-checks strictly in another project, resolved by ${name}`, async () => {
+    const folder = join(await consumer(), 'types');
+    await mkdir(folder, { recursive: true });
+    await copyFile(join(root, 'tests/types/consumer.ts'), join(folder, 'consumer.ts'));
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const common = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2022,esnext.disposable,dom',
+      '--types',
+      '',
+    ];
+    const { code, stdout } = await run(process.execPath, [compiler, ...common, ...options, 'consumer.ts'], {
+      cwd: folder,
+    }).then(
+      ({ stdout }) => ({ code: 0, stdout }),
+      (error) => error,
+    );
+    assert.equal(code, 0, stdout);
+  });
+}
+
+test.run();

@@ -1,0 +1,68 @@
+// Runs the tests with uvu and counts them: uvu itself exits with 0 for a file that forgets to run
+// its suite, for a suite whose set-up throws, and for no tests at all.
+//
+//   node tests/run.js              every tests/**/*.test.js; fails when fewer tests ran than expected-count says
+//   node tests/run.js state gap    only the files whose path contains one of the words
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const words = process.argv.slice(2);
+
+/** The number of tests that a whole run must reach; 0 for a part of them. */
+function readExpected() {
+  if (words.length > 0) return 0;
+  const text = readFileSync(new URL('expected-count', import.meta.url), 'utf8').trim();
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`tests/expected-count must hold one positive integer, not '${text}'`);
+  return Number(text);
+}
+
+/** The regular expression by which uvu picks files. */
+function filePattern() {
+  const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return escaped.length > 0 ? `(${escaped.join('|')}).*\\.test\\.js$` : '\\.test\\.js$';
+}
+
+/** Runs uvu, passing its output on, and resolves to that output and how the process ended. */
+function runUvu(pattern) {
+  return new Promise((resolve, reject) => {
+    const colour = process.stdout.isTTY ? [] : ['--no-color'];
+    const child = spawn(process.execPath, ['node_modules/uvu/bin.js', 'tests', pattern, ...colour], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      process.stdout.write(text);
+      output += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ output: stripVTControlCharacters(output), code, signal }));
+  });
+}
+
+/** The last number that uvu printed behind a label, or undefined. */
+function lastCount(output, label) {
+  const match = [...output.matchAll(new RegExp(`^ *${label}: +(\\d+)$`, 'gm'))].at(-1);
+  return match && Number(match[1]);
+}
+
+const expected = readExpected();
+const { output, code, signal } = await runUvu(filePattern());
+const total = lastCount(output, 'Total');
+const passed = lastCount(output, 'Passed') ?? 0;
+const skipped = lastCount(output, 'Skipped') ?? 0;
+let failed = Math.max((total ?? 0) - passed + skipped, expected - passed);
+
+if (total === undefined) console.log(`The test process ended (${signal ?? `code ${code}`}) before it printed its totals.`);
+else if (total === 0) console.log('No tests ran.');
+else if (code !== 0 && failed === 0) console.log(`Every test passed, but the process ended with ${signal ?? `code ${code}`}.`);
+if (skipped > 0) console.log(`${skipped} tests were skipped; a skipped test counts as failed.`);
+if (total < expected) console.log(`${total} tests ran where tests/expected-count says ${expected}; those missing count as failed.`);
+if (expected > 0 && total > expected) console.log(`${total} tests ran: raise tests/expected-count from ${expected}.`);
+
+if (failed === 0 && (code !== 0 || !total)) failed = 1;
+process.exitCode = failed === 0 ? 0 : 1;
+console.log(`${passed} passed, ${failed} failed`);

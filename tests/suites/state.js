@@ -1,0 +1,287 @@
+/** State: a sequence may be split anywhere, stepped, copied and carried on. */
+import assert from 'node:assert';
+import * as oracle from '../oracle.js';
+import { assertClose, assertSame } from '../tolerance.js';
+import { gaussian, guarded, inputs, joinTime, normals, poison, reshape, sliceTime, tensorOf } from '../util.js';
+import { attentionSuite, stateFor, stateOptions as options, token } from './harness.js';
+
+export function state(name, make) {
+  const test = attentionSuite(name, make);
+
+  const stepAll = (held, { q, k, v }, from, to) => {
+    const outputs = [];
+    for (let t = from; t < to; t++) {
+      const { data, shape } = held.step(token(q, t), token(k, t), token(v, t));
+      outputs.push({ data, shape: [shape[0], shape[1], 1, shape[2]] });
+    }
+    return outputs;
+  };
+  const linearPart = (attention, held, { q, k, v }, from, to) =>
+    attention.linear(...[q, k, v].map((x) => sliceTime(x, from, to)), { causal: true, state: held });
+
+  function matches(held, o, expected, T) {
+    assertClose(o, expected.o, { rule: 'linear', T, name: 'o' });
+    assertClose(held.data, expected.S, { rule: 'linear', T, name: 'S' });
+    if (held.normalize) assertClose(held.keySum, expected.z, { rule: 'linear', T, name: 'z' });
+    else assert.equal(held.keySum, null);
+    assert.equal(held.length, T);
+  }
+
+  for (const form of [
+    options,
+    { ...options, featureMap: 'relu' },
+    { ...options, normalize: false },
+    { featureMap: 'identity', normalize: false, scale: 1, eps: 1e-6 },
+  ]) {
+    const title = `${form.featureMap} ${form.normalize ? 'normalised' : 'raw'}`;
+
+    test(`${title}: token by token equals the whole`, (attention, keep) => {
+      for (const shape of [
+        { batch: 2, heads: 4, kvHeads: 2, T: 37, dim: 7, valueDim: 5 },
+        { heads: 1, T: 66, dim: 64 },
+        { T: 5, dim: 256, valueDim: 3 },
+        { T: 9, dim: 1 },
+      ]) {
+        const qkv = inputs(shape);
+        const held = keep(stateFor(attention, qkv, form));
+        matches(
+          held,
+          joinTime(stepAll(held, qkv, 0, shape.T)),
+          oracle.linear(...Object.values(qkv), { causal: true, ...form }),
+          shape.T,
+        );
+      }
+    });
+
+    test(`${title}: split anywhere equals the whole`, (attention, keep) => {
+      const qkv = inputs({ batch: 2, heads: 4, kvHeads: 2, T: 131, dim: 9, valueDim: 12 });
+      const expected = oracle.linear(...Object.values(qkv), { causal: true, ...form });
+      for (const at of [1, 2, 31, 63, 64, 65, 100, 128, 130]) {
+        const held = keep(stateFor(attention, qkv, form));
+        matches(
+          held,
+          joinTime([linearPart(attention, held, qkv, 0, at), linearPart(attention, held, qkv, at, 131)]),
+          expected,
+          131,
+        );
+      }
+    });
+  }
+
+  test('odd chunks, and chunks mixed with steps, equal the whole', (attention, keep) => {
+    const qkv = inputs({ heads: 2, T: 211, dim: 16, valueDim: 8 });
+    const expected = oracle.linear(...Object.values(qkv), { causal: true, ...options });
+    for (const chunk of [3, 17, 50, 64, 67]) {
+      const held = keep(stateFor(attention, qkv, options));
+      const outputs = [];
+      for (let t = 0; t < 211;) {
+        const end = Math.min(211, t + chunk);
+        outputs.push(linearPart(attention, held, qkv, t, end));
+        t = Math.min(211, end + 3);
+        outputs.push(...stepAll(held, qkv, end, t));
+      }
+      matches(held, joinTime(outputs), expected, 211);
+    }
+  });
+
+  test('an empty chunk changes nothing', (attention, keep) => {
+    const qkv = inputs({ T: 20, dim: 6 });
+    const held = keep(stateFor(attention, qkv));
+    linearPart(attention, held, qkv, 0, 20);
+    const before = held.data.slice();
+    assert.deepEqual(linearPart(attention, held, qkv, 20, 20).shape, [1, 1, 0, 6]);
+    assertSame(held.data, before);
+    assert.equal(held.length, 20);
+  });
+
+  test('full attention reads what the state held and what it adds', (attention, keep) => {
+    const qkv = inputs({ heads: 4, kvHeads: 2, T: 70, dim: 6, valueDim: 9 });
+    const held = keep(stateFor(attention, qkv, options));
+    linearPart(attention, held, qkv, 0, 33);
+    const rest = Object.values(qkv).map((x) => sliceTime(x, 33, 70));
+    const first = oracle.linear(...Object.values(qkv).map((x) => sliceTime(x, 0, 33)), { causal: true, ...options });
+    const expected = oracle.linear(...rest, { ...options, initialState: first.S, initialKeySum: first.z });
+    matches(held, attention.linear(...rest, { state: held }), expected, 70);
+  });
+
+  test('the state sets the defaults of featureMap, normalize, scale and eps', (attention, keep) => {
+    const qkv = inputs({ T: 30, dim: 6 });
+    const [implied, spelled] = [0, 1].map(() =>
+      keep(stateFor(attention, qkv, { featureMap: 'relu', normalize: false, scale: 0.5 })),
+    );
+    const o = linearPart(attention, implied, qkv, 0, 30);
+    assertSame(
+      attention.linear(...Object.values(qkv), {
+        causal: true,
+        state: spelled,
+        featureMap: 'relu',
+        normalize: false,
+        scale: 0.5,
+      }),
+      o,
+    );
+    assertSame(spelled.data, implied.data);
+  });
+
+  test('what a state says of itself', (attention, keep) => {
+    const held = keep(
+      attention.state({
+        batch: 2,
+        heads: 3,
+        dim: 5,
+        valueDim: 4,
+        featureMap: 'relu',
+        normalize: true,
+        scale: 2,
+        eps: 0.25,
+      }),
+    );
+    const { batch, heads, dim, valueDim, normalize, scale, eps, length } = held;
+    assert.deepEqual(
+      { batch, heads, dim, valueDim, normalize, scale, eps, length },
+      { batch: 2, heads: 3, dim: 5, valueDim: 4, normalize: true, scale: 2, eps: 0.25, length: 0 },
+    );
+    assert.equal(held.featureMap.name, 'relu');
+    assert.deepEqual([held.data.length, held.keySum.length], [2 * 3 * 5 * 4, 2 * 3 * 5]);
+    assert.ok(held.data.every((x) => x === 0) && held.keySum.every((x) => x === 0));
+    assert.ok(held.bytes >= 4 * (held.data.length + held.keySum.length));
+    const plain = keep(attention.state({ heads: 1, dim: 3 }));
+    assert.deepEqual(
+      [plain.batch, plain.valueDim, plain.normalize, plain.scale, plain.eps, plain.featureMap.name],
+      [1, 3, true, 1, 1e-6, 'elu'],
+    );
+  });
+
+  test('step: with and without the batch axis, into arrays and resident tensors', (attention, keep) => {
+    const qkv = inputs({ heads: 4, kvHeads: 2, T: 1, dim: 5, valueDim: 3 });
+    const [three, two, array, resident] = Array.from({ length: 4 }, () => keep(stateFor(attention, qkv)));
+    const withBatch = Object.values(qkv).map((x) => token(x, 0));
+    const without = withBatch.map((x) => reshape(x, x.shape.slice(1)));
+    const expected = three.step(...withBatch);
+    assert.deepEqual(expected.shape, [1, 4, 3]);
+    const short = two.step(...without);
+    assert.deepEqual(short.shape, [4, 3]);
+    assertSame(short.data, expected.data);
+    const { out, check } = guarded(12);
+    assert.equal(array.step(...withBatch, { out }).data, out);
+    assertSame(out, expected.data);
+    check();
+    const tensor = keep(attention.tensor([1, 4, 3], poison(12)));
+    const tensors = withBatch.map((x) => keep(attention.tensor(x.shape, x.data)));
+    assert.equal(resident.step(...tensors, { out: tensor }), tensor);
+    assertSame(tensor.data, expected.data);
+  });
+
+  test('data and keySum are live views', (attention, keep) => {
+    const qkv = inputs({ heads: 2, T: 3, dim: 4 });
+    const [held, copy] = [0, 1].map(() => keep(stateFor(attention, qkv)));
+    stepAll(held, qkv, 0, 2);
+    copy.data.set(held.data);
+    copy.keySum.set(held.keySum);
+    assertSame(stepAll(copy, qkv, 2, 3)[0], stepAll(held, qkv, 2, 3)[0]);
+  });
+
+  test('set takes tensors, tensor-likes and arrays, and continues from them', (attention, keep) => {
+    const qkv = inputs({ heads: 2, T: 40, dim: 4, valueDim: 6 });
+    const held = keep(stateFor(attention, qkv));
+    linearPart(attention, held, qkv, 0, 20);
+    const [S, z] = [
+      { data: held.data.slice(), shape: [1, 2, 4, 6] },
+      { data: held.keySum.slice(), shape: [1, 2, 4] },
+    ];
+    const expected = linearPart(attention, held, qkv, 20, 40);
+    const resident = [S, z].map(({ shape, data }) => keep(attention.tensor(shape, data)));
+    for (const values of [[S, z], [S.data, z.data], resident]) {
+      const other = keep(stateFor(attention, qkv));
+      other.set(...values);
+      assertSame(linearPart(attention, other, qkv, 20, 40), expected);
+    }
+  });
+
+  test('set without z on a state that is not normalised', (attention, keep) => {
+    const qkv = inputs({ T: 8, dim: 4 });
+    const initialState = gaussian([1, 1, 4, 4], 8);
+    for (const z of [undefined, null]) {
+      const held = keep(stateFor(attention, qkv, { normalize: false }));
+      held.set(initialState, z);
+      assertClose(
+        linearPart(attention, held, qkv, 0, 8),
+        oracle.linear(...Object.values(qkv), { causal: true, normalize: false, initialState }).o,
+        { rule: 'linear' },
+      );
+    }
+  });
+
+  test('reset starts over', (attention, keep) => {
+    const qkv = inputs({ T: 30, dim: 5 });
+    const held = keep(stateFor(attention, qkv));
+    const first = linearPart(attention, held, qkv, 0, 30);
+    held.reset();
+    assert.equal(held.length, 0);
+    assert.ok(held.data.every((x) => x === 0) && held.keySum.every((x) => x === 0));
+    assertSame(linearPart(attention, held, qkv, 0, 30), first);
+  });
+
+  test('a clone goes its own way', (attention, keep) => {
+    const qkv = inputs({ heads: 2, T: 30, dim: 5 });
+    const held = keep(stateFor(attention, qkv, options));
+    linearPart(attention, held, qkv, 0, 10);
+    const copy = keep(held.clone());
+    assert.deepEqual([copy.length, copy.scale, copy.eps], [10, 0.5, 1e-5]);
+    assertSame(copy.data, held.data);
+    const before = held.data.slice();
+    const onward = linearPart(attention, copy, qkv, 10, 30);
+    assertSame(held.data, before);
+    assert.equal(held.length, 10);
+    assertSame(linearPart(attention, held, qkv, 10, 30), onward);
+    held.reset();
+    assert.ok(copy.data.some((x) => x !== 0));
+  });
+
+  test('NaN in one head stays in that head', (attention, keep) => {
+    const qkv = inputs({ heads: 2, T: 6, dim: 4 });
+    const [clean, held] = [0, 1].map(() => keep(stateFor(attention, qkv)));
+    const expected = linearPart(attention, clean, qkv, 0, 6).data;
+    qkv.k.data[2 * 4] = NaN;
+    const o = linearPart(attention, held, qkv, 0, 6).data;
+    assertSame(o.subarray(24), expected.subarray(24), 'the other head');
+    assertSame(o.subarray(0, 8), expected.subarray(0, 8), 'the tokens before');
+    assert.ok(o.subarray(8, 24).every(Number.isNaN));
+    assertSame(held.data.subarray(16), clean.data.subarray(16), 'S of the other head');
+  });
+
+  test('1,000,000 streamed tokens stay within 1e-4 of float64', (attention, keep) => {
+    // Tokens come from a pool of prime length, so chunks never begin at the same place twice.
+    const pool = 8209;
+    const next = normals(17);
+    const [q, k, v] = Array.from({ length: 3 }, () => Float32Array.from({ length: pool * 8 }, next));
+    const take = (x, start, count) => tensorOf([1, 1, count, 8], (i) => x[(start * 8 + i) % x.length]);
+    const qkv = (start, count) => [q, k, v].map((x) => take(x, start, count));
+    const held = keep(attention.state({ heads: 1, dim: 8 }));
+    let exact = { S: undefined, z: undefined };
+    let t = 0;
+    let last;
+    while (t < 1_000_000) {
+      const part = qkv(t, Math.min(4999, 1_000_000 - t));
+      const count = part[0].shape[2];
+      const stepped = count === 4999 ? 99 : 0;
+      const [linearInputs, stepInputs] = [
+        part.map((x) => sliceTime(x, 0, count - stepped)),
+        part.map((x) => sliceTime(x, count - stepped, count)),
+      ];
+      const outputs = [
+        attention.linear(...linearInputs, { causal: true, state: held }),
+        ...stepAll(held, { q: stepInputs[0], k: stepInputs[1], v: stepInputs[2] }, 0, stepped),
+      ];
+      exact = oracle.linear(...part, { causal: true, initialState: exact.S, initialKeySum: exact.z });
+      last = joinTime(outputs);
+      t += count;
+    }
+    assertClose(last, exact.o, { rule: 'stream', name: 'o' });
+    assertClose(held.data, exact.S, { rule: 'stream', name: 'S' });
+    assertClose(held.keySum, exact.z, { rule: 'stream', name: 'z' });
+    assert.equal(held.length, 1_000_000);
+  });
+
+  test.run();
+}

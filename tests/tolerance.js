@@ -1,0 +1,87 @@
+/**
+ * How close is close enough, why, and the one comparison every test uses.
+ *
+ * relative: bound on ‖actual − expected‖ / ‖expected‖. worst: bound on every |actual − expected| / max|expected|.
+ * relative is multiplied by √(1 + T/1024) where `grows`: the rounding of T float32 additions adds up as a random walk.
+ */
+export const tolerances = {
+  // One float32 rounding is 6e-8; a few dozen of them, blocked, stay within 2e-6.
+  softmax: { relative: 2e-6, worst: 1e-5, grows: true },
+  linear: { relative: 2e-6, worst: 1e-5, grows: true },
+  // exp(g) multiplies the rounding already in S at every step.
+  gated: { relative: 2e-5, worst: 5e-5, grows: false },
+  // v − Sᵀk̃ subtracts nearly equal numbers, and the difference is written back.
+  delta: { relative: 2e-5, worst: 5e-5, grows: false },
+  // The vectors are other people's float32 results, so their rounding counts as well as ours.
+  golden: { relative: 5e-5, worst: 5e-4, grows: false },
+  // Computed in float16 by the reference: one rounding is 5e-4.
+  half: { relative: 2e-3, worst: 1e-2, grows: false },
+  // A sum of 1,000,000 float32 terms, added one after another.
+  stream: { relative: 1e-4, worst: 2e-4, grows: false },
+  // Ratios of float64 sums over float32 attention outputs, themselves within 2e-6 of exact.
+  gap: { relative: 2e-5, worst: 5e-5, grows: false },
+};
+
+/**
+ * Throws unless `actual` matches `expected` by the rule. Arrays, typed arrays or { data, shape }; NaN and the
+ * infinities of `expected` must be met exactly. The message gives one element, never the arrays.
+ */
+export function assertClose(actual, expected, { rule, T = 0, name = rule } = {}) {
+  const bound = tolerances[rule];
+  if (!bound) throw new Error(`no tolerance is called ${rule}`);
+  const got = elements(actual);
+  const want = elements(expected);
+  if (got.length !== want.length) fail(`${name}: length ${got.length}, expected ${want.length}`);
+
+  let errorSquared = 0;
+  let normSquared = 0;
+  let largest = 0;
+  let worst = 0;
+  let worstAt = 0;
+  for (let i = 0; i < want.length; i++) {
+    if (!Number.isFinite(got[i]) || !Number.isFinite(want[i])) {
+      if (!Object.is(got[i], want[i])) fail(`${name}: element ${place(i, expected)} is ${got[i]}, expected ${want[i]}`);
+      continue;
+    }
+    const error = Math.abs(got[i] - want[i]);
+    errorSquared += error * error;
+    normSquared += want[i] * want[i];
+    largest = Math.max(largest, Math.abs(want[i]));
+    if (error > worst) [worst, worstAt] = [error, i];
+  }
+  const growth = bound.grows ? Math.sqrt(1 + T / 1024) : 1;
+  const relative = errorSquared === 0 ? 0 : Math.sqrt(errorSquared / normSquared);
+  const detail = () => `worst element ${place(worstAt, expected)}: got ${got[worstAt]}, expected ${want[worstAt]}`;
+  if (relative > bound.relative * growth)
+    fail(
+      `${name}: relative L2 error ${relative.toExponential(2)} > ${(bound.relative * growth).toExponential(2)}; ${detail()}`,
+    );
+  if (worst > bound.worst * largest)
+    fail(`${name}: element error ${worst.toExponential(2)} > ${(bound.worst * largest).toExponential(2)}; ${detail()}`);
+}
+
+/** Throws unless both hold the same bits (any NaN equals any NaN). */
+export function assertSame(actual, expected, name = 'result') {
+  const got = elements(actual);
+  const want = elements(expected);
+  if (got.length !== want.length) fail(`${name}: length ${got.length}, expected ${want.length}`);
+  for (let i = 0; i < want.length; i++) {
+    if (!Object.is(got[i], want[i]))
+      fail(`${name}: element ${place(i, expected)} is ${got[i]}, expected exactly ${want[i]}`);
+  }
+}
+
+const elements = (x) => (ArrayBuffer.isView(x) || Array.isArray(x) ? x : x.data);
+
+function place(i, { shape = [] }) {
+  const index = [];
+  for (let rest = i, axis = shape.length - 1; axis >= 0; axis--) {
+    index.unshift(rest % shape[axis]);
+    rest = Math.floor(rest / shape[axis]);
+  }
+  return shape.length > 1 ? `${i} [${index.join(', ')}]` : `${i}`;
+}
+
+function fail(message) {
+  throw new Error(message);
+}

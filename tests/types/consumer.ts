@@ -1,0 +1,198 @@
+// Compiled, never run: every public call as a user would type it, and misuse that must not compile.
+import {
+  AttentionError,
+  createAttention,
+  version,
+  type Attention,
+  type AttentionErrorCode,
+  type Cache,
+  type FeatureMap,
+  type FeatureMapName,
+  type Gap,
+  type Result,
+  type State,
+  type Tensor,
+  type TensorLike,
+} from 'linear-attention-wasm';
+import { createAttention as createInline } from 'linear-attention-wasm/inline';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+/** Compiles only when the value's type is exactly T. */
+function expectType<T>() {
+  return <V>(value: V, ..._same: Same<V, T> extends true ? [] : ['the type differs']): V => value;
+}
+
+declare const bytes: Uint8Array<ArrayBuffer>;
+declare const response: Response;
+declare const module: WebAssembly.Module;
+const x: TensorLike = { data: new Float32Array(8), shape: [2, 4] };
+const onnxStyle: TensorLike = { data: new Float32Array(8), dims: [2, 4] as const };
+const floats = new Float32Array(8);
+
+expectType<string>()(version);
+
+export async function create(): Promise<void> {
+  const attention = expectType<Attention>()(await createAttention());
+  await createAttention({ build: 'simd', threads: 1, wasm: bytes });
+  await createAttention({ build: 'auto', wasm: module });
+  await createAttention({ wasm: response });
+  await createAttention({ wasm: new URL('https://example.org/simd.wasm') });
+  await createAttention({ wasm: '/simd.wasm' });
+  expectType<Attention>()(await createInline());
+  expectType<'simd' | 'scalar'>()(attention.build);
+  expectType<number>()(attention.threads);
+  expectType<string>()(attention.version);
+  expectType<number>()(attention.memory);
+  attention.dispose();
+  attention[Symbol.dispose]();
+
+  // @ts-expect-error there is no such build
+  await createAttention({ build: 'turbo' });
+  // @ts-expect-error threads is a number
+  await createAttention({ threads: '2' });
+  // @ts-expect-error what the instance runs on cannot be assigned
+  attention.threads = 2;
+  // @ts-expect-error an option that does not exist
+  await createAttention({ wasmUrl: '/simd.wasm' });
+}
+
+export function softmax(attention: Attention, tensor: Tensor, cache: Cache): void {
+  expectType<Result>()(attention.softmax(x, onnxStyle, x));
+  expectType<Result>()(attention.softmax(x, tensor, x, { causal: true, scale: 0.5, keyLengths: [2], layout: 'bthd' }));
+  expectType<Result>()(attention.softmax(x, x, x, { cache, keyLengths: new Int32Array([2]) }));
+  expectType<Result>()(attention.softmax(x, x, x, { out: floats }));
+  expectType<Tensor>()(attention.softmax(x, x, x, { out: tensor }));
+
+  // @ts-expect-error a bare array has no shape
+  attention.softmax(floats, x, x);
+  // @ts-expect-error float64 is not float32
+  attention.softmax({ data: new Float64Array(8), shape: [2, 4] }, x, x);
+  // @ts-expect-error v is missing
+  attention.softmax(x, x);
+  // @ts-expect-error there is no such layout
+  attention.softmax(x, x, x, { layout: 'tbhd' });
+  // @ts-expect-error softmax attention has no feature map
+  attention.softmax(x, x, x, { featureMap: 'elu' });
+}
+
+export function linear(attention: Attention, tensor: Tensor, state: State, map: FeatureMap): void {
+  expectType<Result>()(attention.linear(x, x, x));
+  expectType<Result>()(attention.linear(x, x, x, { featureMap: 'relu', causal: true, normalize: false, scale: 2, eps: 0 }));
+  expectType<Result>()(attention.linear(x, x, x, { featureMap: map, keyLengths: [1, 2], state, layout: 'bhtd' }));
+  expectType<Tensor>()(attention.linear(tensor, tensor, tensor, { out: tensor }));
+  expectType<Result>()(attention.linear(x, x, x, { out: floats }));
+
+  // @ts-expect-error there is no such feature map
+  attention.linear(x, x, x, { featureMap: 'gelu' });
+  // @ts-expect-error a state is not a cache
+  attention.softmax(x, x, x, { cache: state });
+  // @ts-expect-error an option of another name
+  attention.linear(x, x, x, { normalise: true });
+}
+
+export function featureMap(attention: Attention): void {
+  const name: FeatureMapName = 'identity';
+  const map = expectType<FeatureMap>()(attention.featureMap(name, { dim: 4 }));
+  expectType<FeatureMapName>()(map.name);
+  expectType<number>()(map.dim);
+  expectType<number>()(map.features);
+  expectType<Result>()(map.apply(x));
+  expectType<Result>()(map.apply(x, { as: 'key' }));
+
+  // @ts-expect-error dim is needed
+  attention.featureMap('elu', {});
+  // @ts-expect-error a vector is used as a query or a key
+  map.apply(x, { as: 'value' });
+}
+
+export function state(attention: Attention, tensor: Tensor, map: FeatureMap): void {
+  const state = expectType<State>()(attention.state({ heads: 2, dim: 4 }));
+  attention.state({ batch: 1, heads: 2, dim: 4, valueDim: 3, featureMap: map, normalize: true, scale: 1, eps: 1e-6 });
+  expectType<Result>()(state.step(x, x, x));
+  expectType<Tensor>()(state.step(x, x, x, { out: tensor }));
+  expectType<Result>()(state.step(x, x, x, { out: floats }));
+  expectType<number[]>()([state.batch, state.heads, state.dim, state.valueDim]);
+  expectType<number[]>()([state.scale, state.eps, state.length, state.bytes]);
+  expectType<FeatureMap>()(state.featureMap);
+  expectType<boolean>()(state.normalize);
+  const values: Float32Array = state.data;
+  state.set(values, state.keySum);
+  state.set(x, tensor);
+  state.set(tensor);
+  expectType<void>()(state.reset());
+  const copy = expectType<State>()(state.clone());
+  const saved: Uint8Array = copy.save();
+  expectType<State>()(attention.restore(saved));
+  state.dispose();
+  copy[Symbol.dispose]();
+
+  // @ts-expect-error heads are needed
+  attention.state({ dim: 4 });
+  // @ts-expect-error the number of tokens seen is not set by hand
+  state.length = 0;
+  // @ts-expect-error keySum is null without normalisation
+  state.keySum.fill(0);
+  // @ts-expect-error a saved state is bytes
+  attention.restore('saved');
+}
+
+export function cache(attention: Attention): void {
+  const cache = expectType<Cache>()(attention.cache({ heads: 2, dim: 4, maxLength: 16 }));
+  attention.cache({ batch: 2, heads: 2, dim: 4, valueDim: 3, maxLength: 16 });
+  expectType<number[]>()([cache.batch, cache.heads, cache.dim, cache.valueDim]);
+  expectType<number[]>()([cache.maxLength, cache.length, cache.bytes]);
+  cache.reset();
+  expectType<Cache>()(cache.clone()).dispose();
+  cache[Symbol.dispose]();
+
+  // @ts-expect-error all of it is allocated at once, so the length is needed
+  attention.cache({ heads: 2, dim: 4 });
+}
+
+export function measures(attention: Attention, map: FeatureMap): void {
+  const gap = expectType<Gap>()(attention.gap(x, x, x, { featureMap: map, causal: true, layout: 'bhtd' }));
+  expectType<number[]>()([gap.relativeError, gap.maxError, gap.cosine]);
+  expectType<number[]>()([gap.meanValueError, gap.weightKL, gap.weightL1]);
+  for (const { batch, head, relativeError } of gap.perHead) {
+    expectType<number[]>()([batch, head, relativeError]);
+  }
+  expectType<Result>()(attention.weights(x, x, { kind: 'softmax', scale: 1, causal: true }));
+  expectType<Result>()(attention.weights(x, x, { kind: 'linear', featureMap: 'elu', layout: 'bthd' }));
+
+  // @ts-expect-error which weights must be said
+  attention.weights(x, x, {});
+}
+
+export function tensors(attention: Attention): void {
+  const tensor = expectType<Tensor>()(attention.tensor([2, 4]));
+  attention.tensor([2, 4], floats);
+  attention.tensor(new Int32Array([2]), [1, 2]);
+  const view: Float32Array = tensor.data;
+  const shape: readonly number[] = tensor.shape;
+  expectType<number>()(tensor.bytes + view.length + shape.length);
+  tensor.dispose();
+  tensor[Symbol.dispose]();
+
+  // @ts-expect-error the view is remade by the library, never replaced
+  tensor.data = floats;
+  // @ts-expect-error a shape does not change
+  tensor.shape.push(1);
+}
+
+export function results(result: Result, error: unknown): AttentionErrorCode | number {
+  result.data = new Float32Array(result.shape.reduce((product, size) => product * size, 1));
+  result.shape.push(1);
+  if (!(error instanceof AttentionError)) return result.shape.length;
+  switch (error.code) {
+    case 'out-of-memory':
+    case 'disposed':
+    case 'corrupt-state':
+    case 'cache-full':
+    case 'unsupported':
+    case 'load-failed':
+    case 'internal':
+      return error.code;
+    default:
+      return expectType<never>()(error.code);
+  }
+}

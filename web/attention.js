@@ -1,0 +1,68 @@
+import { linear, softmax } from './attend.js';
+import { Cache } from './cache.js';
+import { FeatureMap } from './feature_map.js';
+import { gap, weights } from './gap.js';
+import { Core } from './memory.js';
+import { State } from './state.js';
+import { Tensor } from './tensor.js';
+import { version } from './version.js';
+
+/** One instance of the library: a wasm module, its memory and everything made in it. */
+export class Attention {
+  #core;
+
+  constructor(exports) {
+    this.#core = new Core(exports);
+    this.build = this.#core.build;
+    this.threads = 1;
+    this.version = version;
+    Object.freeze(this);
+  }
+
+  get memory() {
+    this.#core.check();
+    return this.#core.used;
+  }
+
+  softmax(q, k, v, options) {
+    return softmax(this.#core, q, k, v, options);
+  }
+
+  linear(q, k, v, options) {
+    return linear(this.#core, q, k, v, options);
+  }
+
+  featureMap(name, options) {
+    return new FeatureMap(this.#core, name, options);
+  }
+
+  state(options) {
+    return new State(this.#core, options);
+  }
+
+  restore(bytes) {
+    return State.restore(this.#core, bytes);
+  }
+
+  cache(options) {
+    return new Cache(this.#core, options);
+  }
+
+  gap(q, k, v, options) {
+    return gap(this.#core, q, k, v, options);
+  }
+
+  weights(q, k, options) {
+    return weights(this.#core, q, k, options);
+  }
+
+  tensor(shape, data) {
+    return new Tensor(this.#core, shape, data);
+  }
+
+  dispose() {
+    if (!this.#core.disposed) this.#core.dispose();
+  }
+}
+
+if (Symbol.dispose) Attention.prototype[Symbol.dispose] = Attention.prototype.dispose;

@@ -1,0 +1,23 @@
+/** Every failure that is not a wrong argument; `code` says which. */
+export class AttentionError extends Error {
+  constructor(code, message, options) {
+    super(message, options);
+    this.name = 'AttentionError';
+    this.code = code;
+  }
+}
+
+/** A short description of a value for an error message. */
+export function describe(value) {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length} elements` : `[${value.map(describe).join(', ')}]`;
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of length ${value.length ?? value.byteLength}`;
+  if (typeof value === 'function') return 'a function';
+  if (value !== null && typeof value === 'object') return value.constructor && value.constructor !== Object ? `a ${value.constructor.name}` : 'an object';
+  return String(value);
+}
+
+export const wrongKind = (name, expected, got) => new TypeError(`${name} must be ${expected}, got ${describe(got)}`);
+export const wrongValue = (name, expected, got) => new RangeError(`${name} must be ${expected}, got ${describe(got)}`);
+export const wrongShape = (name, expected, shape) => new RangeError(`${name} must have shape ${expected}, got [${Array.from(shape).join(', ')}]`);

@@ -1,0 +1,295 @@
+/// <reference lib="esnext.disposable" />
+
+/**
+ * linear-attention-wasm: linear and softmax attention in WebAssembly SIMD.
+ *
+ * Layout: every array is row-major float32. The default layout is `[batch, heads, length, dim]`
+ * (`'bhtd'`, as PyTorch's scaled_dot_product_attention); `'bthd'` is `[batch, length, heads, dim]`.
+ * `[heads, length, dim]` (`[length, heads, dim]` under `'bthd'`) and `[length, dim]` are promoted to
+ * batch 1 and one head; a result has the rank of `q`.
+ *
+ * Grouped-query attention: the heads of `q` may be any multiple of the heads of `k` and `v`.
+ *
+ * Errors: `TypeError` for a value of the wrong kind, `RangeError` for a wrong shape or value (the
+ * message names the argument, what was expected and what was got), `AttentionError` otherwise.
+ * A call that throws changes no state and leaks nothing.
+ */
+
+/** A float32 array with its shape: tensors of onnxruntime, transformers.js and ndarray pass as they are. */
+export type TensorLike =
+  | { readonly data: Float32Array; readonly shape: ArrayLike<number> }
+  | { readonly data: Float32Array; readonly dims: ArrayLike<number> };
+
+/** What a call returns: a plain array that the caller owns. */
+export interface Result {
+  data: Float32Array;
+  shape: number[];
+}
+
+/** `'bhtd'`: [batch, heads, length, dim]; `'bthd'`: [batch, length, heads, dim]. */
+export type Layout = 'bhtd' | 'bthd';
+
+/** Names of the built-in feature maps. */
+export type FeatureMapName = 'elu' | 'relu' | 'identity';
+
+/** The compiled variants of the C core. */
+export type Build = 'simd' | 'scalar';
+
+export interface CreateOptions {
+  /** Which build to load. `'auto'` (default) takes the best that the engine validates. */
+  build?: 'auto' | 'simd';
+  /** Threads wanted; this version runs on 1, and says so once when asked for more. Default 1. */
+  threads?: number;
+  /** The module itself instead of the packaged file: its bytes, a compiled Module, a Response, or where to fetch it. */
+  wasm?: BufferSource | WebAssembly.Module | Response | URL | string;
+}
+
+/** Loads and instantiates the wasm module. Nothing can be called before this resolves. */
+export function createAttention(options?: CreateOptions): Promise<Attention>;
+
+/** The version of the package. */
+export const version: string;
+
+export type AttentionErrorCode =
+  | 'out-of-memory'
+  | 'disposed'
+  | 'corrupt-state'
+  | 'cache-full'
+  | 'unsupported'
+  | 'load-failed'
+  | 'internal';
+
+/** Every failure that is not a wrong argument. */
+export class AttentionError extends Error {
+  readonly code: AttentionErrorCode;
+}
+
+/** A resident tensor: its elements live in the module's linear memory, so calls on it copy nothing. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  /** A live view. Memory growth detaches views: read `data` again instead of keeping it. */
+  readonly data: Float32Array;
+  /** Bytes held. */
+  readonly bytes: number;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Where a result goes: a resident tensor of the result's shape, or a Float32Array of its length. */
+export type Out = Tensor | Float32Array;
+
+/** The result, or the tensor that was given as `out`. */
+export type ResultOf<O> = O extends Tensor ? Tensor : Result;
+
+export interface FeatureMapOptions {
+  /** Length of a query or key vector, 1 to 256. */
+  dim: number;
+}
+
+/** φ: R^dim → R^features, applied to queries and keys. */
+export interface FeatureMap {
+  readonly name: FeatureMapName;
+  /** Length of its input. */
+  readonly dim: number;
+  /** Length of its output, d'. */
+  readonly features: number;
+  /** φ of every vector of `x`, [..., dim] → [..., features]. `as` defaults to `'query'`. */
+  apply(x: TensorLike | Tensor, options?: { as?: 'query' | 'key' }): Result;
+}
+
+export interface SoftmaxOptions<O extends Out | undefined = Out | undefined> {
+  /** Query i sees keys 0 … i only (top-left aligned, as in PyTorch); with a cache, all earlier keys as well. Default false. */
+  causal?: boolean;
+  /** Multiplies q·k. Default 1/√dim. */
+  scale?: number;
+  /** Per batch, how many leading keys count: integers 0 … key length. A query that sees no key gives 0. */
+  keyLengths?: ArrayLike<number>;
+  /** k and v are appended to it first; attention runs over everything it then holds. */
+  cache?: Cache;
+  /** Default `'bhtd'`. */
+  layout?: Layout;
+  out?: O;
+}
+
+export interface LinearOptions<O extends Out | undefined = Out | undefined> {
+  /** φ of Katharopoulos et al. 2020, eq. 4. Default `'elu'` (x>0 ? x+1 : exp(x)). */
+  featureMap?: FeatureMapName | FeatureMap;
+  /** Query i sees keys 0 … i only. Needs as many queries as keys. Default false (as in PyTorch). */
+  causal?: boolean;
+  /** Divide by scale·φ(q)·z + eps. Default true. */
+  normalize?: boolean;
+  /** Multiplies φ(q)·φ(k). Default 1. */
+  scale?: number;
+  /** Added to the normaliser, ≥ 0. Default 1e-6. */
+  eps?: number;
+  /** Per batch, how many leading keys count: integers 0 … key length. */
+  keyLengths?: ArrayLike<number>;
+  /** Read before, updated after; also sets the defaults of featureMap, normalize, scale and eps. */
+  state?: State;
+  /** Default `'bhtd'`. */
+  layout?: Layout;
+  out?: O;
+}
+
+export interface StateOptions {
+  /** Default 1. */
+  batch?: number;
+  /** Heads of k and v. */
+  heads: number;
+  /** Length of a query or key vector, 1 to 256. */
+  dim: number;
+  /** Length of a value vector, 1 to 256. Default `dim`. */
+  valueDim?: number;
+  /** Default `'elu'`. */
+  featureMap?: FeatureMapName | FeatureMap;
+  /** Default true. */
+  normalize?: boolean;
+  /** Default 1. */
+  scale?: number;
+  /** Default 1e-6. */
+  eps?: number;
+}
+
+export interface StepOptions<O extends Out | undefined = Out | undefined> {
+  out?: O;
+}
+
+/** The recurrent state of linear attention: S = Σ φ(k)vᵀ and z = Σ φ(k), of a size that does not grow. */
+export interface State {
+  readonly batch: number;
+  readonly heads: number;
+  readonly dim: number;
+  readonly valueDim: number;
+  readonly featureMap: FeatureMap;
+  readonly normalize: boolean;
+  readonly scale: number;
+  readonly eps: number;
+  /** Live view of S, [batch, heads, features, valueDim]. */
+  readonly data: Float32Array;
+  /** Live view of z, [batch, heads, features]; null when the state is not normalised. */
+  readonly keySum: Float32Array | null;
+  /** Tokens seen. */
+  readonly length: number;
+  /** Bytes held. */
+  readonly bytes: number;
+  /**
+   * One token: q [batch, query heads, dim], k [batch, heads, dim], v [batch, heads, valueDim]
+   * → [batch, query heads, valueDim]. The batch axis may be left out when batch is 1.
+   */
+  step<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: StepOptions<O>): ResultOf<O>;
+  /** Overwrites S [batch, heads, features, valueDim] and z [batch, heads, features] (z only when normalised). */
+  set(S: TensorLike | Tensor | Float32Array, z?: TensorLike | Tensor | Float32Array | null): void;
+  /** Back to the empty state. */
+  reset(): void;
+  clone(): State;
+  /** The state as bytes, for `attention.restore` on this or another instance. */
+  save(): Uint8Array;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+export interface CacheOptions {
+  /** Default 1. */
+  batch?: number;
+  /** Heads of k and v. */
+  heads: number;
+  /** Length of a query or key vector, 1 to 256. */
+  dim: number;
+  /** Length of a value vector, 1 to 256. Default `dim`. */
+  valueDim?: number;
+  /** Tokens it can hold; all of it is allocated at once. */
+  maxLength: number;
+}
+
+/** Softmax attention's counterpart of State: every key and value seen. Appending past maxLength throws `cache-full`. */
+export interface Cache {
+  readonly batch: number;
+  readonly heads: number;
+  readonly dim: number;
+  readonly valueDim: number;
+  readonly maxLength: number;
+  /** Tokens held. */
+  readonly length: number;
+  /** Bytes held, for maxLength tokens. */
+  readonly bytes: number;
+  /** Forgets all tokens. */
+  reset(): void;
+  clone(): Cache;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+export interface GapOptions {
+  /** Default `'elu'`. */
+  featureMap?: FeatureMapName | FeatureMap;
+  /** Default false. */
+  causal?: boolean;
+  /** Default `'bhtd'`. */
+  layout?: Layout;
+}
+
+/** How far linear attention L is from softmax attention S on the same q, k, v. Sums are taken in float64. */
+export interface GapMeasures {
+  /** ‖L−S‖ / ‖S‖ (Frobenius). */
+  relativeError: number;
+  /** max |L−S|. */
+  maxError: number;
+  /** ⟨L,S⟩ / (‖L‖‖S‖). */
+  cosine: number;
+  /** ‖M−S‖ / ‖S‖ with M the mean of the visible V: the floor to beat. */
+  meanValueError: number;
+  /** Mean over queries of KL(softmax weights ‖ linear weights), in nats. Infinity where a linear weight is 0 under a positive softmax weight, NaN where one is negative. */
+  weightKL: number;
+  /** Mean over queries of Σ_j |softmax weight − linear weight|, 0 … 2 for positive maps. */
+  weightL1: number;
+}
+
+export interface Gap extends GapMeasures {
+  /** The same measures for each batch and query head, batch-major. */
+  perHead: Array<GapMeasures & { batch: number; head: number }>;
+}
+
+export interface WeightsOptions {
+  kind: 'softmax' | 'linear';
+  /** For `'linear'`. Default `'elu'`. */
+  featureMap?: FeatureMapName | FeatureMap;
+  /** Default false. */
+  causal?: boolean;
+  /** For `'softmax'`. Default 1/√dim. */
+  scale?: number;
+  /** Default `'bhtd'`. */
+  layout?: Layout;
+}
+
+export interface Attention {
+  /** The build that runs. */
+  readonly build: Build;
+  /** The threads that run. */
+  readonly threads: number;
+  readonly version: string;
+  /** Bytes in use inside the module by tensors, states and caches. */
+  readonly memory: number;
+
+  /**
+   * Exact softmax attention, softmax(scale·qkᵀ)v. q [batch, heads, Tq, dim], k [batch, kvHeads, Tk, dim],
+   * v [batch, kvHeads, Tk, valueDim] → [batch, heads, Tq, valueDim]. O(Tq·Tk·dim) time, no Tq×Tk matrix.
+   */
+  softmax<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: SoftmaxOptions<O>): ResultOf<O>;
+  /** Linear attention, φ(q)(φ(k)ᵀv) / φ(q)·Σφ(k). Shapes as `softmax`. O(T·features·valueDim) time. */
+  linear<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: LinearOptions<O>): ResultOf<O>;
+  /** A feature map to share between calls. */
+  featureMap(name: FeatureMapName, options: FeatureMapOptions): FeatureMap;
+  state(options: StateOptions): State;
+  /** A state from what `state.save()` returned. Throws `corrupt-state` for anything else. */
+  restore(bytes: Uint8Array): State;
+  cache(options: CacheOptions): Cache;
+  /** Measures linear against softmax attention, per head and overall. T×T is never stored. */
+  gap(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: GapOptions): Gap;
+  /** The attention weights, [batch, heads, Tq, Tk]; rows sum to 1. For pictures: it does store Tq×Tk. */
+  weights(q: TensorLike | Tensor, k: TensorLike | Tensor, options: WeightsOptions): Result;
+  /** A resident tensor, zero-filled unless `data` is given. Sizes ≥ 0. */
+  tensor(shape: ArrayLike<number>, data?: ArrayLike<number>): Tensor;
+  /** Ends the instance: everything made from it becomes unusable. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,60 @@
+import { AttentionError, wrongKind } from './errors.js';
+
+/** (module (func (result v128) (v128.const …))): valid only where SIMD128 is. */
+const SIMD_PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11);
+
+const loadFailed = (message, cause) => new AttentionError('load-failed', message, { cause });
+
+function isFile(url) {
+  return url.protocol === 'file:' && typeof globalThis.process?.getBuiltinModule === 'function';
+}
+
+/** Streams where the server names the type application/wasm, else compiles the whole body. */
+async function compileResponse(response) {
+  if (!response.ok) throw loadFailed(`The wasm module was not found: ${response.url} answered ${response.status} ${response.statusText}. Copy the package's web/dist beside your bundle, or pass its bytes or URL as { wasm }.`);
+  const type = response.headers.get('content-type')?.split(';')[0].trim();
+  if (type === 'application/wasm' && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+async function compileUrl(url) {
+  if (isFile(url)) {
+    const { readFile } = process.getBuiltinModule('node:fs/promises');
+    return WebAssembly.compile(await readFile(url));
+  }
+  return compileResponse(await fetch(url));
+}
+
+function parseUrl(text) {
+  try {
+    return new URL(text, globalThis.location?.href ?? import.meta.url);
+  } catch (cause) {
+    throw loadFailed(`wasm is not a URL: ${text}`, cause);
+  }
+}
+
+function compileSource(source) {
+  if (source instanceof WebAssembly.Module) return source;
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
+  if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);
+  if (source instanceof URL || typeof source === 'string') return compileUrl(parseUrl(source));
+  throw wrongKind('wasm', 'a URL, bytes, a Response or a WebAssembly.Module', source);
+}
+
+/** The exports of a fresh instance of the module at `source`. */
+export async function instantiate(source) {
+  if (typeof WebAssembly !== 'object') throw new AttentionError('unsupported', 'This engine has no WebAssembly');
+  let exports;
+  try {
+    const module = await compileSource(source);
+    const instance = await WebAssembly.instantiate(module, { env: { emscripten_notify_memory_growth() {} } });
+    exports = instance.exports;
+  } catch (cause) {
+    if (cause instanceof AttentionError || (cause instanceof TypeError && cause.message.startsWith('wasm must'))) throw cause;
+    if (!WebAssembly.validate(SIMD_PROBE)) throw new AttentionError('unsupported', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16 or later have it)', { cause });
+    throw loadFailed(`The wasm module could not be loaded: ${cause.message}`, cause);
+  }
+  if (typeof exports.la_linear !== 'function') throw loadFailed('The wasm module is not one of linear-attention-wasm');
+  exports._initialize?.();
+  return exports;
+}

@@ -1,0 +1,124 @@
+import { AttentionError } from './errors.js';
+
+/** Room for the largest argument struct of linear_attention.h. */
+const ARGS_BYTES = 256;
+const ADDRESSABLE = 2 ** 32;
+const BUILDS = ['scalar', 'simd'];
+
+const outOfMemory = (bytes, where) => new AttentionError('out-of-memory', `Could not allocate ${bytes} bytes of ${where} memory`);
+const invalid = () => new AttentionError('internal', 'The C core refused arguments that the binding accepted; please report this');
+
+/** One instance of the module: its exports, views of its linear memory that survive growth, and allocation. */
+export class Core {
+  constructor(exports) {
+    this.exports = exports;
+    this.disposed = false;
+    /** Feature maps by name and dim. */
+    this.maps = new Map();
+    this.args = exports.la_alloc(ARGS_BYTES) >>> 0;
+    this.baseline = exports.la_memory_used() >>> 0;
+    this.refresh();
+  }
+
+  get build() {
+    return BUILDS[this.exports.la_build()];
+  }
+
+  get used() {
+    return (this.exports.la_memory_used() >>> 0) - this.baseline;
+  }
+
+  refresh() {
+    this.buffer = this.exports.memory.buffer;
+    this.floats = new Float32Array(this.buffer);
+    this.ints = new Int32Array(this.buffer);
+  }
+
+  /** Growth detaches the views: every access goes through here. */
+  get f32() {
+    if (this.buffer !== this.exports.memory.buffer) this.refresh();
+    return this.floats;
+  }
+
+  get i32() {
+    if (this.buffer !== this.exports.memory.buffer) this.refresh();
+    return this.ints;
+  }
+
+  floatsAt(pointer, length) {
+    return new Float32Array(this.exports.memory.buffer, pointer, length);
+  }
+
+  check() {
+    if (this.disposed) throw new AttentionError('disposed', 'This attention instance was disposed');
+  }
+
+  alloc(bytes) {
+    const pointer = bytes < ADDRESSABLE ? this.exports.la_alloc(bytes) >>> 0 : 0;
+    if (pointer === 0) throw outOfMemory(bytes, 'WebAssembly');
+    return pointer;
+  }
+
+  free(pointer) {
+    if (!this.disposed) this.exports.la_free(pointer);
+  }
+
+  /** Writes 32-bit fields into the argument struct. */
+  pass(call, fields) {
+    const at = this.args >>> 2;
+    const { i32, f32 } = this;
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i];
+      if (typeof field === 'number') i32[at + i] = field;
+      else f32[at + i] = field.float;
+    }
+    const status = this.exports[call](this.args);
+    if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
+    if (status !== 0) throw invalid();
+  }
+
+  dispose() {
+    this.disposed = true;
+    this.exports = null;
+    this.buffer = this.floats = this.ints = null;
+  }
+}
+
+/** A result in the JavaScript heap. */
+export function resultFloats(length) {
+  try {
+    return new Float32Array(length);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw outOfMemory(length * 4, 'JavaScript');
+    throw cause;
+  }
+}
+
+/** A float32 field of an argument struct. */
+export const float = (value) => ({ float: value });
+
+/** Memory that one call borrows; `release` in a finally block gives all of it back. */
+export class Frame {
+  constructor(core) {
+    this.core = core;
+    this.pointers = [];
+  }
+
+  alloc(bytes) {
+    const pointer = this.core.alloc(bytes);
+    this.pointers.push(pointer);
+    return pointer;
+  }
+
+  copyIn(data) {
+    const pointer = this.alloc(data.length * 4);
+    (data instanceof Int32Array ? this.core.i32 : this.core.f32).set(data, pointer >>> 2);
+    return pointer;
+  }
+
+  release() {
+    for (const pointer of this.pointers) this.core.free(pointer);
+    this.pointers.length = 0;
+  }
+}
+

@@ -1,0 +1,97 @@
+/** Turns what callers pass (tensor-likes, resident tensors, outputs) into addresses and strides for the core. */
+import { wrongKind, wrongShape, wrongValue } from './errors.js';
+import { resultFloats } from './memory.js';
+import { residentMemory, Tensor } from './tensor.js';
+import { checkShape, elements, sameShape } from './validate.js';
+
+/** Axes of a rank-4 array under each layout; the leading ones may be left out. */
+const AXES = { bhtd: '[batch, heads, length, dim]', bthd: '[batch, length, heads, dim]' };
+export const LAYOUTS = Object.keys(AXES);
+
+function checkInstance(name, memory, core) {
+  if (memory.core !== core) throw new RangeError(`${name} must belong to this attention instance, got one of another instance`);
+}
+
+/** { shape, data } or { shape, pointer } of an input; memory is not touched yet. */
+export function readOperand(core, name, value) {
+  if (value instanceof Tensor) {
+    const memory = residentMemory(name, value);
+    checkInstance(name, memory, core);
+    return { name, shape: value.shape, pointer: memory.pointer, data: null, length: memory.length };
+  }
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', value);
+  const { data } = value;
+  if (!(data instanceof Float32Array)) throw wrongKind(`${name}.data`, 'a Float32Array', data);
+  const shape = checkShape(`${name}.shape`, value.shape ?? value.dims);
+  return readFloats(core, name, data, shape);
+}
+
+/** A Float32Array taken to have this shape. */
+export function readFloats(core, name, data, shape) {
+  const length = elements(shape);
+  if (data.length !== length) {
+    const hint = data.length === 0 && data.buffer.byteLength === 0 ? ' (a detached view: memory growth detaches tensor.data, read it again)' : '';
+    throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]${hint}`, data);
+  }
+  const resident = data.buffer === core.exports.memory.buffer;
+  return { name, shape, pointer: resident ? data.byteOffset : 0, data: resident ? null : data, length };
+}
+
+/** Where an operand lies in linear memory, copied there for the time of the call when it is not resident. */
+export function place(frame, operand) {
+  return operand.data === null ? operand.pointer : frame.copyIn(operand.data);
+}
+
+/** Sizes and strides of a [batch, heads, length, width] operand under a layout. */
+export function readArray(core, name, value, layout) {
+  const operand = readOperand(core, name, value);
+  const { shape } = operand;
+  if (shape.length < 2 || shape.length > 4) throw wrongShape(name, `${AXES[layout]} (the leading axes may be left out)`, shape);
+  const [batch, first, second, width] = shape.length === 4 ? shape : shape.length === 3 ? [1, ...shape] : layout === 'bhtd' ? [1, 1, ...shape] : [1, shape[0], 1, shape[1]];
+  const [heads, length] = layout === 'bhtd' ? [first, second] : [second, first];
+  operand.batch = batch;
+  operand.heads = heads;
+  operand.rows = length;
+  operand.width = width;
+  operand.strides = layout === 'bhtd' ? [heads * length * width, length * width, width] : [length * heads * width, width, heads * width];
+  return operand;
+}
+
+/**
+ * Where the result goes. `commit` copies it out and returns what the caller gets; the array that it copies to exists
+ * before the core runs, so that nothing can fail after a state was updated.
+ */
+export function readOut(core, out, shape) {
+  const length = elements(shape);
+  if (out === undefined) {
+    const data = resultFloats(length);
+    return { pointer: 0, length, result: { data, shape }, copy: data };
+  }
+  if (out instanceof Tensor) {
+    const memory = residentMemory('out', out);
+    checkInstance('out', memory, core);
+    if (!sameShape(out.shape, shape)) throw wrongShape('out', `[${shape.join(', ')}]`, out.shape);
+    return { pointer: memory.pointer, length, result: out, copy: null };
+  }
+  if (!(out instanceof Float32Array)) throw wrongKind('out', 'a Tensor or a Float32Array', out);
+  if (out.length !== length) throw wrongValue('out', `of length ${length} for shape [${shape.join(', ')}]`, out);
+  if (out.buffer === core.exports.memory.buffer) return { pointer: out.byteOffset, length, result: { data: out, shape }, copy: null };
+  return { pointer: 0, length, result: { data: out, shape }, copy: out };
+}
+
+/** Refuses memory that a call writes while it reads it elsewhere. Places: { name, pointer, length }; pointer 0 is not resident. */
+export function refuseOverlap(name, place, others) {
+  if (place.pointer === 0 || place.length === 0) return;
+  for (const other of others) {
+    if (other.pointer !== 0 && place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4) {
+      throw new RangeError(`${name} must not share memory with ${other.name}`);
+    }
+  }
+}
+
+export function commitOut(core, out, pointer) {
+  const { copy, result } = out;
+  if (copy !== null) copy.set(core.f32.subarray(pointer >>> 2, (pointer >>> 2) + out.length));
+  else if (!(result instanceof Tensor) && result.data.length !== out.length) result.data = core.floatsAt(pointer, out.length);
+  return result;
+}

@@ -1,0 +1,170 @@
+import { wrongShape } from './errors.js';
+import { checkFeatureMap, mapFields } from './feature_map.js';
+import { float, Frame } from './memory.js';
+import { commitOut, place, readFloats, readOperand, readOut, refuseOverlap } from './operand.js';
+import { corrupt, packState, unpackState } from './saved_state.js';
+import { internal, residentMemory } from './tensor.js';
+import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions, MAX_DIM, sameShape } from './validate.js';
+
+const MAX_COUNT = 2 ** 31 - 1;
+const OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'featureMap', 'normalize', 'scale', 'eps'];
+
+/** The recurrent state of linear attention: S and, when normalised, z behind it. */
+export class State {
+  #length = 0;
+
+  constructor(core, options) {
+    core.check();
+    const o = checkOptions('state', options, OPTIONS);
+    this.batch = checkInteger('batch', o.batch, 1, MAX_COUNT, 1);
+    this.heads = checkInteger('heads', o.heads, 1, MAX_COUNT);
+    this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
+    this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
+    this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
+    this.normalize = checkBoolean('normalize', o.normalize, true);
+    this.scale = checkNumber('scale', o.scale, 1);
+    this.eps = checkNonNegative('eps', o.eps, 1e-6);
+    const sumFloats = this.batch * this.heads * this.featureMap.features;
+    const stateFloats = sumFloats * this.valueDim;
+    const length = stateFloats + (this.normalize ? sumFloats : 0);
+    const pointer = core.alloc(length * 4);
+    core.floatsAt(pointer, length).fill(0);
+    this[internal] = {
+      core, pointer, length, stateFloats, sumFloats,
+      keySum: this.normalize ? pointer + stateFloats * 4 : 0,
+      advance: (tokens) => { this.#length += tokens; },
+    };
+    Object.freeze(this);
+  }
+
+  get data() {
+    const { core, pointer, stateFloats } = residentMemory('state', this);
+    return core.floatsAt(pointer, stateFloats);
+  }
+
+  get keySum() {
+    const { core, keySum, sumFloats } = residentMemory('state', this);
+    return this.normalize ? core.floatsAt(keySum, sumFloats) : null;
+  }
+
+  get length() {
+    return this.#length;
+  }
+
+  get bytes() {
+    return this[internal].length * 4;
+  }
+
+  step(q, k, v, options) {
+    const memory = residentMemory('state', this);
+    const { core } = memory;
+    const o = checkOptions('step', options, ['out']);
+    const query = readOperand(core, 'q', q);
+    const key = readOperand(core, 'k', k);
+    const value = readOperand(core, 'v', v);
+    const { batch, heads, dim, valueDim } = this;
+    const queryHeads = query.shape[query.shape.length - 2];
+    this.#checkToken(query, queryHeads, dim, 'a multiple of heads');
+    if (!(queryHeads >= heads) || queryHeads % heads !== 0) throw wrongShape('q', `[batch, query heads, dim] with query heads a multiple of ${heads}`, query.shape);
+    this.#checkToken(key, heads, dim, heads);
+    this.#checkToken(value, heads, valueDim, heads);
+    const out = readOut(core, o.out, [...query.shape.slice(0, -1), valueDim]);
+    const own = { name: 'state', pointer: memory.pointer, length: memory.length };
+    refuseOverlap('out', out, [query, key, value, own]);
+    for (const input of [query, key, value]) refuseOverlap(input.name, input, [own]);
+    const frame = new Frame(core);
+    try {
+      const pointer = out.pointer || frame.alloc(out.length * 4);
+      core.pass('la_linear', [
+        batch, queryHeads, heads, 1, 1, dim, valueDim, 1, this.normalize ? 1 : 0, float(this.scale), float(this.eps), ...mapFields(this.featureMap), 0,
+        place(frame, query), queryHeads * dim, dim, dim,
+        place(frame, key), heads * dim, dim, dim,
+        place(frame, value), heads * valueDim, valueDim, valueDim,
+        pointer, queryHeads * valueDim, valueDim, valueDim,
+        memory.pointer, memory.keySum,
+      ]);
+      this.#length += 1;
+      return commitOut(core, out, pointer);
+    } finally {
+      frame.release();
+    }
+  }
+
+  #checkToken({ name, shape }, heads, width, expectedHeads) {
+    const { batch } = this;
+    const fits = shape.length === 3 ? shape[0] === batch : shape.length === 2 && batch === 1;
+    if (!fits || shape[shape.length - 2] !== heads || shape[shape.length - 1] !== width) throw wrongShape(name, `[${batch}, ${expectedHeads}, ${width}]`, shape);
+  }
+
+  set(S, z) {
+    const memory = residentMemory('state', this);
+    const { batch, heads, valueDim } = this;
+    const { features } = this.featureMap;
+    const state = this.#readPart('S', S, [batch, heads, features, valueDim]);
+    if (this.normalize === (z === undefined || z === null)) {
+      throw new TypeError(this.normalize ? 'z must be given: this state is normalised' : 'z must not be given: this state is not normalised');
+    }
+    const sum = this.normalize ? this.#readPart('z', z, [batch, heads, features]) : null;
+    const { f32 } = memory.core;
+    const write = (part, at) => {
+      if (part.data) f32.set(part.data, at >>> 2);
+      else f32.copyWithin(at >>> 2, part.pointer >>> 2, (part.pointer >>> 2) + part.length);
+    };
+    write(state, memory.pointer);
+    if (sum) write(sum, memory.keySum);
+  }
+
+  #readPart(name, value, shape) {
+    const { core } = this[internal];
+    const part = value instanceof Float32Array ? readFloats(core, name, value, shape) : readOperand(core, name, value);
+    if (!sameShape(Array.from(part.shape), shape)) throw wrongShape(name, `[${shape.join(', ')}]`, part.shape);
+    return part;
+  }
+
+  reset() {
+    const { core, pointer, length } = residentMemory('state', this);
+    core.floatsAt(pointer, length).fill(0);
+    this.#length = 0;
+  }
+
+  clone() {
+    const { core, pointer, length } = residentMemory('state', this);
+    const copy = new State(core, Object.fromEntries(OPTIONS.map((name) => [name, this[name]])));
+    core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + length);
+    copy.#length = this.#length;
+    return copy;
+  }
+
+  save() {
+    const { core, pointer, length } = residentMemory('state', this);
+    return packState(this, core.floatsAt(pointer, length));
+  }
+
+  static restore(core, bytes) {
+    core.check();
+    const { options, length, floats } = unpackState(bytes);
+    const state = buildRestored(core, options);
+    core.f32.set(floats, state[internal].pointer >>> 2);
+    state.#length = length;
+    return state;
+  }
+
+  dispose() {
+    const memory = this[internal];
+    if (memory.pointer === 0) return;
+    memory.core.free(memory.pointer);
+    memory.pointer = 0;
+  }
+}
+
+/** Numbers that state() would refuse cannot come from save(). */
+function buildRestored(core, options) {
+  try {
+    return new State(core, options);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
+    throw error;
+  }
+}
+
+if (Symbol.dispose) State.prototype[Symbol.dispose] = State.prototype.dispose;

@@ -1,0 +1,53 @@
+import { AttentionError, wrongKind, wrongValue } from './errors.js';
+import { checkShape, elements, isList } from './validate.js';
+
+/** The instance's core and the address behind a public object. */
+export const internal = Symbol('linear-attention-wasm');
+
+/** A tensor that lives in the module's linear memory. */
+export class Tensor {
+  constructor(core, shape, data) {
+    core.check();
+    const checked = checkShape('shape', shape);
+    const length = elements(checked);
+    if (data !== undefined) checkData(data, length);
+    const pointer = core.alloc(length * 4);
+    this.shape = Object.freeze(checked);
+    this[internal] = { core, pointer, length };
+    if (data === undefined) this.data.fill(0);
+    else this.data.set(data);
+  }
+
+  get data() {
+    const { core, pointer, length } = residentMemory('tensor', this);
+    return core.floatsAt(pointer, length);
+  }
+
+  get bytes() {
+    return this[internal].length * 4;
+  }
+
+  dispose() {
+    const memory = this[internal];
+    if (memory.pointer === 0) return;
+    memory.core.free(memory.pointer);
+    memory.pointer = 0;
+  }
+}
+
+if (Symbol.dispose) Tensor.prototype[Symbol.dispose] = Tensor.prototype.dispose;
+
+function checkData(data, length) {
+  const isTyped = ArrayBuffer.isView(data) && !(data instanceof BigInt64Array || data instanceof BigUint64Array);
+  const isNumbers = isList(data) && (isTyped || Array.from(data).every((x) => typeof x === 'number'));
+  if (!isNumbers) throw wrongKind('data', 'an array of numbers', data);
+  if (data.length !== length) throw wrongValue('data', `${length} numbers, as shape says`, data);
+}
+
+/** The memory behind a resident object, when it is still there. */
+export function residentMemory(name, object) {
+  const memory = object[internal];
+  if (memory.pointer === 0) throw new AttentionError('disposed', `${name} was disposed`);
+  memory.core.check();
+  return memory;
+}

@@ -35,9 +35,9 @@ static void apply_identity(const la_feature_map *map, map_rows rows) { map_each(
 static int32_t features_dim(const la_feature_map *map) { return map->dim; }
 
 static const map_entry table[] = {
-    [LA_MAP_ELU] = {features_dim, apply_elu},
-    [LA_MAP_RELU] = {features_dim, apply_relu},
-    [LA_MAP_IDENTITY] = {features_dim, apply_identity},
+    [LA_MAP_ELU] = {.features = features_dim, .apply = apply_elu},
+    [LA_MAP_RELU] = {.features = features_dim, .apply = apply_relu},
+    [LA_MAP_IDENTITY] = {.features = features_dim, .apply = apply_identity},
 };
 
 const map_entry *map_find(const la_feature_map *map) {
@@ -54,6 +54,6 @@ int32_t la_feature_map_features(const la_feature_map *map) {
 int32_t la_feature_map_apply(const la_feature_map *map, int32_t rows, const float *x, float *out) {
   const map_entry *entry = map ? map_find(map) : NULL;
   if (!entry || rows < 0 || (rows > 0 && (!x || !out))) return LA_INVALID_ARGUMENT;
-  entry->apply(map, (map_rows){x, out, (size_t)rows, (size_t)map->dim, (size_t)entry->features(map)});
+  entry->apply(map, (map_rows){.x = x, .out = out, .rows = (size_t)rows, .x_stride = (size_t)map->dim, .out_stride = (size_t)entry->features(map)});
   return LA_OK;
 }

@@ -9,11 +9,16 @@ typedef struct {
   const float *x;
   float *out;
   size_t rows, x_stride, out_stride;
+  size_t head;      /* of the weights */
+  size_t position;  /* of row 0 in its sequence, from 0 */
+  int as_key;       /* else as query */
+  float *exponents; /* [rows], written by scaled maps: φ(x_r) = out_r·exp(exponents[r]); other maps leave it alone */
 } map_rows;
 
 typedef struct {
-  int32_t (*features)(const la_feature_map *map);
+  int32_t (*features)(const la_feature_map *map); /* 0 when its fields make no valid map */
   void (*apply)(const la_feature_map *map, map_rows rows);
+  int scaled; /* φ may overflow: it comes with exponents, and for keys without epsilon */
 } map_entry;
 
 /* NULL when the map is not valid. */

@@ -58,7 +58,7 @@ static inline float output_factor(const linear_call *call, float q_dot_z) {
 }
 
 static inline void map_apply(const linear_call *call, const float *x, size_t x_stride, size_t rows, float *out) {
-  call->map->apply(&call->args->map, (map_rows){x, out, rows, x_stride, call->d_fp});
+  call->map->apply(&call->args->map, (map_rows){.x = x, .out = out, .rows = rows, .x_stride = x_stride, .out_stride = call->d_fp});
 }
 
 #endif

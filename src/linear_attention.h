@@ -34,15 +34,36 @@ typedef struct {
 } la_array;
 
 typedef enum {
-  LA_MAP_ELU = 0,      /* x > 0 ? x + 1 : exp(x)   Katharopoulos et al. 2020, eq. 7 */
-  LA_MAP_RELU = 1,     /* max(x, 0) */
-  LA_MAP_IDENTITY = 2, /* x */
+  LA_MAP_ELU = 0,       /* x > 0 ? x + 1 : exp(x)                       Katharopoulos et al. 2020, eq. 7 */
+  LA_MAP_RELU = 1,      /* max(x, 0) */
+  LA_MAP_IDENTITY = 2,  /* x */
+  LA_MAP_FAVOR = 3,     /* positive random features                     Choromanski et al. 2021 */
+  LA_MAP_RFF = 4,       /* random Fourier features                      Rahimi & Recht 2007; Peng et al. 2021 */
+  LA_MAP_DPFP = 5,      /* deterministic parameter-free projection      Schlag et al. 2021, eq. 37 */
+  LA_MAP_TAYLOR = 6,    /* second-order Taylor series of exp            Arora et al. 2024 */
+  LA_MAP_HEDGEHOG = 7,  /* softmax of ±(xW + b)                         Zhang et al. 2024 */
+  LA_MAP_LEARNED = 8,   /* relu(xW + b)                                 Kasai et al. 2021 */
+  LA_MAP_COSFORMER = 9, /* relu(x) by sin and cos of the position       Qin et al. 2022 */
 } la_map_kind;
 
-/* A feature map φ: R^dim → R^features. */
+typedef enum {
+  LA_MAP_HYPERBOLIC = 1,   /* favor: size/2 rows ω, features exp(±ωᵀx − ‖x‖²/2) */
+  LA_MAP_NO_NORM_TERM = 2, /* favor: −‖x‖²/2 is left out */
+  LA_MAP_GAUSSIAN = 4,     /* rff: exp(‖x‖²/2) is left out: the Gaussian kernel */
+  LA_MAP_JOINT = 8,        /* hedgehog: one softmax over [2y, −2y] instead of one each over y and −y */
+} la_map_options;
+
+/* A feature map φ: R^dim → R^features. Weights may differ between heads: query head h of H uses those numbered
+ * h·query_heads/H, key head h of H those numbered h·key_heads/H. */
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;
+  int32_t size;    /* favor, rff: features; learned: columns of W; dpfp: ν; cosformer: longest sequence; else 0 */
+  int32_t options; /* la_map_options */
+  float epsilon;   /* favor: added to the exponential before m^(−1/2); ≥ 0 */
+  int32_t query_heads, key_heads;
+  const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none */
+  const float *query_bias, *key_bias;       /* [heads][columns of W]; NULL: 0 */
 } la_feature_map;
 
 /* Length of φ(x); 0 when the map is not valid. */

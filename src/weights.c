@@ -20,7 +20,7 @@ static inline void pack_rows(weight_rows *w, float *panels, const float *x, size
     size_t count = smaller(width, rows - r);
     const float *source = x + r * stride;
     if (w->kind == LA_WEIGHTS_LINEAR) {
-      map_find(&w->map)->apply(&w->map, (map_rows){source, w->x, count, stride, w->width});
+      map_find(&w->map)->apply(&w->map, (map_rows){.x = source, .out = w->x, .rows = count, .x_stride = stride, .out_stride = w->width});
       pack_panel(panels + r * w->width, w->x, w->width, count, w->width, width, 1.0f);
     } else {
       pack_panel(panels + r * w->width, source, stride, count, w->width, width, factor);

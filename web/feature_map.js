@@ -53,7 +53,7 @@ export class FeatureMap {
 }
 
 /** The fields of la_feature_map. */
-export const mapFields = (map) => [KINDS[map.name], map.dim];
+export const mapFields = (map) => [KINDS[map.name], map.dim, 0, 0, 0, 1, 1, 0, 0, 0, 0];
 
 /** The option featureMap of a call on vectors of length dim. */
 export function checkFeatureMap(core, value, dim, fallback) {

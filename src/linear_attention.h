@@ -25,6 +25,7 @@ typedef enum {
   LA_OK = 0,
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
+  LA_POSITIVE_DECAY = 3,
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -88,21 +89,34 @@ typedef struct {
 
 int32_t LA_API(la_softmax)(const la_softmax_args *args);
 
-/* Linear attention (Katharopoulos et al. 2020, eq. 4 to 12): S = Σ φ(k)vᵀ, z = Σ φ(k),
- * out = scale·Sᵀφ(q), divided by scale·φ(q)·z + eps when normalised. */
+/* A number a head, a head and token, or a head, token and feature: element (b, h, t, i) is
+ * data[b·batch + h·head + t·row + i·channel], strides in floats, 0 along an axis that shares one number. */
+typedef struct {
+  const float *data; /* NULL: none */
+  uint32_t batch, head, row, channel;
+} la_gate;
+
+/* Linear attention, the one recurrence (Katharopoulos et al. 2020, eq. 16 to 20, with decay and write rule):
+ *   S ← diag(exp decay)·S + φ(k)uᵀ,  z ← exp(decay)·z + φ(k),  out = scale·Sᵀφ(q),
+ * divided by scale·φ(q)·z + eps when normalised; u = v, or beta·(v − Sᵀφ(k)) on the decayed S where beta is given. */
 typedef struct {
   int32_t batch, heads, kv_heads, n_q, n_k, dim, value_dim;
   int32_t causal;             /* query i sees keys 0 … i and the state; needs n_q == n_k */
   int32_t normalize;
   float scale, eps;           /* finite, eps ≥ 0 */
   la_feature_map map;         /* map.dim == dim */
-  const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count; NULL: all */
+  int32_t position;           /* ≥ 0: tokens that precede the first, for maps that depend on the position */
+  const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
   la_array q;                 /* [batch, heads, n_q, dim] */
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
+  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, ≤ 0; needs causal */
+  la_gate beta;               /* [batch, kv_heads, n_k]: the delta rule; needs causal */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
+  float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;
+                                 needed with state for favor and rff, whose features may overflow */
 } la_linear_args;
 
 int32_t LA_API(la_linear)(const la_linear_args *args);

@@ -139,11 +139,12 @@ export function linear(core, q, k, v, options) {
     const pointer = out.pointer || frame.alloc(out.length * 4);
     const [qAt, kAt, vAt] = [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand));
     core.pass('la_linear', [
-      ...sizeFields(inputs), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map),
+      ...sizeFields(inputs), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map), 0,
       keyLengths ? frame.copyIn(keyLengths) : 0,
       ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
       ...arrayFields(pointer, outStrides(layout, inputs)),
-      memory ? memory.pointer : 0, memory ? memory.keySum : 0,
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+      memory ? memory.pointer : 0, memory ? memory.keySum : 0, 0,
     ]);
     memory?.advance(inputs.k.rows);
     return commitOut(core, out, pointer);

@@ -76,12 +76,13 @@ export class State {
     try {
       const pointer = out.pointer || frame.alloc(out.length * 4);
       core.pass('la_linear', [
-        batch, queryHeads, heads, 1, 1, dim, valueDim, 1, this.normalize ? 1 : 0, float(this.scale), float(this.eps), ...mapFields(this.featureMap), 0,
+        batch, queryHeads, heads, 1, 1, dim, valueDim, 1, this.normalize ? 1 : 0, float(this.scale), float(this.eps), ...mapFields(this.featureMap), 0, 0,
         place(frame, query), queryHeads * dim, dim, dim,
         place(frame, key), heads * dim, dim, dim,
         place(frame, value), heads * valueDim, valueDim, valueDim,
         pointer, queryHeads * valueDim, valueDim, valueDim,
-        memory.pointer, memory.keySum,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        memory.pointer, memory.keySum, 0,
       ]);
       this.#length += 1;
       return commitOut(core, out, pointer);

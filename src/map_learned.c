@@ -17,7 +17,10 @@ static void affine(const la_feature_map *map, map_rows m, size_t first, size_t c
 }
 
 static void divide(float *x, size_t n, float total) {
-  for (size_t i = 0; i < n; i++) x[i] = larger_float(x[i] / total, least);
+  v4 factor = v4_splat(1.0f / total), floor = v4_splat(least);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) v4_store(x + i, v4_max(v4_mul(v4_load(x + i), factor), floor));
+  if (i < n) v4_store_part(x + i, v4_max(v4_mul(v4_load_part(x + i, n - i), factor), floor), n - i);
 }
 
 /* [softmax(y), softmax(−y)]: a shift by the largest element each. */

@@ -22,11 +22,17 @@ static inline void store_panel(float *out, const v4 *sum, size_t columns) {
 
 static inline void project_panels(const float *panels, size_t dim, size_t columns, const float *x, float *out, const size_t count) {
   v4 sum[ROW_PANELS][2];
-  for (size_t p = 0; p < count; p++) sum[p][0] = sum[p][1] = v4_splat(0.0f);
+  const float *panel[ROW_PANELS];
+  for (size_t p = 0; p < count; p++) {
+    sum[p][0] = sum[p][1] = v4_splat(0.0f);
+    panel[p] = panels + p * dim * 8;
+  }
   for (size_t i = 0; i < dim; i++) {
     v4 x_i = v4_load_splat(x + i);
-    for (size_t p = 0; p < count; p++)
-      for (size_t h = 0; h < 2; h++) sum[p][h] = v4_madd(x_i, v4_load(panels + (p * dim + i) * 8 + 4 * h), sum[p][h]);
+    for (size_t p = 0; p < count; p++) {
+      for (size_t h = 0; h < 2; h++) sum[p][h] = v4_madd(x_i, v4_load(panel[p] + 4 * h), sum[p][h]);
+      panel[p] += 8;
+    }
   }
   for (size_t p = 0; p < count; p++) store_panel(out + 8 * p, sum[p], columns - 8 * p);
 }

@@ -26,39 +26,11 @@ static inline void span_map(float *out, const float *x, size_t n, v4 (*map)(v4))
 }
 
 /* The largest sign·x[i]; NaN may be passed over. */
-static inline float span_max(const float *x, size_t n, const float sign) {
-  v4 most[4];
-  size_t i = 0;
-  for (size_t c = 0; c < 4; c++) most[c] = v4_splat(-INFINITY);
-  for (; i + 16 <= n; i += 16)
-    for (size_t c = 0; c < 4; c++) most[c] = v4_max(most[c], v4_mul(v4_load(x + i + 4 * c), v4_splat(sign)));
-  float top = v4_max_lane(v4_max(v4_max(most[0], most[1]), v4_max(most[2], most[3])));
-  for (; i < n; i++) top = larger_float(top, sign * x[i]);
-  return top;
-}
+float span_max(const float *x, size_t n, float sign);
 
 /* out[i] = exp(sign·x[i] − shift)·scale + floor, where no sign·x[i] is above shift; out may be x. */
-static inline void span_exp(float *out, const float *x, size_t n, const float sign, float shift, float scale, float floor) {
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    v4 f[4];
-    for (size_t c = 0; c < 4; c++) f[c] = v4_exp(v4_sub(v4_mul(v4_load(x + i + 4 * c), v4_splat(sign)), v4_splat(shift)));
-    for (size_t c = 0; c < 4; c++) v4_store(out + i + 4 * c, v4_madd(f[c], v4_splat(scale), v4_splat(floor)));
-  }
-  for (; i < n; i += 4) {
-    size_t count = smaller(4, n - i);
-    v4 f = v4_exp(v4_sub(v4_mul(v4_load_part(x + i, count), v4_splat(sign)), v4_splat(shift)));
-    v4_store_part(out + i, v4_madd(f, v4_splat(scale), v4_splat(floor)), count);
-  }
-}
+void span_exp(float *out, const float *x, size_t n, float sign, float shift, float scale, float floor);
 
-static inline float span_sum(const float *x, size_t n) {
-  v4 sum = v4_splat(0.0f);
-  size_t i = 0;
-  for (; i + 4 <= n; i += 4) sum = v4_add(sum, v4_load(x + i));
-  float total = v4_sum(sum);
-  for (; i < n; i++) total += x[i];
-  return total;
-}
+float span_sum(const float *x, size_t n);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define LA_MAX_DIM 256
+#define LA_MAX_FEATURES 65536
 
 #ifdef __wasm__
 #define LA_API(name) __attribute__((export_name(#name))) name
@@ -61,17 +62,33 @@ typedef struct {
   int32_t dim;
   int32_t size;    /* favor, rff: features; learned: columns of W; dpfp: ν; cosformer: longest sequence; else 0 */
   int32_t options; /* la_map_options */
-  float epsilon;   /* favor: added to the exponential before m^(−1/2); ≥ 0 */
+  float epsilon;   /* favor: added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2); ≥ 0; else 0 */
   int32_t query_heads, key_heads;
   const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none */
   const float *query_bias, *key_bias;       /* [heads][columns of W]; NULL: 0 */
 } la_feature_map;
 
-/* Length of φ(x); 0 when the map is not valid. */
+/* Length of φ(x), at most LA_MAX_FEATURES; 0 when the map is not valid. Weights are not looked at. */
 int32_t LA_API(la_feature_map_features)(const la_feature_map *map);
 
-/* out[i, :] = φ(x[i, :]) for i < rows. x: rows × dim; out: rows × features, both contiguous. */
-int32_t LA_API(la_feature_map_apply)(const la_feature_map *map, int32_t rows, const float *x, float *out);
+/* out[i, :] = φ(x[i, :]) for i < rows, the consecutive vectors of one sequence from `position` (counted from 0) on, with
+ * the weights numbered `head` of queries or of keys. x: rows × dim; out: rows × features, both contiguous.
+ * With epsilon > 0 the maximum that epsilon is relative to is left out of φ: that of the row for queries, of all rows
+ * for keys. */
+int32_t LA_API(la_feature_map_apply)(const la_feature_map *map, int32_t head, int32_t position, int32_t as_key, int32_t rows,
+                                     const float *x, float *out);
+
+/* Floats that la_feature_map_pack writes for one head; 0 when the map has no weights or is not valid. */
+int32_t LA_API(la_feature_map_packed)(const la_feature_map *map);
+
+/* The weights of `heads` heads as the maps read them. weights: favor, rff: rows ω, [heads][rows][dim]; hedgehog, learned:
+ * W, [heads][dim][columns]. */
+int32_t LA_API(la_feature_map_pack)(const la_feature_map *map, int32_t heads, const float *weights, float *out);
+
+/* Rows ω ~ N(0, I) of favor and rff, out: [heads][rows][dim]. orthogonal: in blocks of dim rows they are orthogonal, with
+ * the norms of independent normal vectors (Choromanski et al. 2021). The same seed gives the same bits in every build. */
+int32_t LA_API(la_random_features)(uint32_t seed_low, uint32_t seed_high, int32_t heads, int32_t rows, int32_t dim, int32_t orthogonal,
+                                   float *out);
 
 /* softmax(scale·q kᵀ) v, exactly (Milakov & Gimelshein 2018: online maximum; Dao et al. 2022: tiles).
  * No n_q × n_k array is stored. A query that sees no key gives zeros. */

@@ -72,9 +72,7 @@ export class Core {
       if (typeof field === 'number') i32[at + i] = field;
       else f32[at + i] = field.float;
     }
-    const status = this.exports[call](this.args);
-    if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
-    if (status !== 0) throw invalid();
+    checkStatus(call, this.exports[call](this.args));
   }
 
   dispose() {
@@ -82,6 +80,12 @@ export class Core {
     this.exports = null;
     this.buffer = this.floats = this.ints = null;
   }
+}
+
+/** Throws what an la_status other than LA_OK means. */
+export function checkStatus(call, status) {
+  if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
+  if (status !== 0) throw invalid();
 }
 
 /** A result in the JavaScript heap. */

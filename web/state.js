@@ -143,7 +143,7 @@ export class State {
 
   static restore(core, bytes) {
     core.check();
-    const { options, length, floats } = unpackState(bytes);
+    const { options, length, floats } = unpackState(core, bytes);
     const state = buildRestored(core, options);
     core.f32.set(floats, state[internal].pointer >>> 2);
     state.#length = length;

@@ -75,7 +75,7 @@ static void answer_queries(const linear_call *call, scratch *w, size_t b, size_t
     map_queries(call, w->f, b, q_head, t, rows);
     for (size_t r = 0; r < rows; r++) {
       float q_dot_z = a->normalize ? dot(w->f.rows + r * call->stride, w->state.z, call->d_fp) : 0.0f;
-      w->factors[r] = output_factor(call, q_dot_z, call->map->scaled ? w->state.exponent + w->f.exponents[r] : 0.0f);
+      w->factors[r] = output_factor(call, q_dot_z, &w->state, w->f.exponents[r]);
     }
     if (call->stride == SHORT_STRIDE) answer_block(call, w, a->out, b, q_head, t, rows, SHORT_STRIDE);
     else answer_block(call, w, a->out, b, q_head, t, rows, call->stride);

@@ -67,13 +67,11 @@ static int is_beyond(const panel_state *p, float exponent) {
   return p->exponent == -INFINITY ? fabsf(exponent) > BAND : exponent > p->exponent + BAND;
 }
 
-static float map_epsilon(const linear_call *call) { return call->args->map.epsilon / sqrtf((float)call->d_f); }
-
 size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
   size_t weights = kv_head * (size_t)call->args->map.key_heads / call->kv_heads;
   map_rows_of(call, f, call->args->k, batch, kv_head, weights, t, count, 1);
   if (!call->map->scaled) return count;
-  v4 epsilon = v4_splat(map_epsilon(call));
+  v4 floor = v4_splat(map_key_floor(&call->args->map));
   for (size_t r = 0; r < count; r++) {
     if (is_beyond(p, f.exponents[r])) {
       if (r > 0) return r;
@@ -83,7 +81,7 @@ size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t 
     }
     v4 factor = v4_splat(exp_of(f.exponents[r] - p->exponent));
     float *row = f.rows + r * f.stride;
-    for (size_t i = 0; i < call->d_f; i += 4) v4_store(row + i, v4_madd(v4_load(row + i), factor, epsilon));
+    for (size_t i = 0; i < call->d_f; i += 4) v4_store(row + i, v4_madd(v4_load(row + i), factor, floor));
     zero_floats(row + call->d_f, call->d_fp - call->d_f);
   }
   return count;
@@ -102,10 +100,12 @@ void settle_exponent(const linear_call *call, feature_rows f, size_t block, pane
   if (most != p->exponent) take_exponent(call, p, most);
 }
 
-float output_factor(const linear_call *call, float q_dot_z, float exponent) {
+float output_factor(const linear_call *call, float q_dot_z, const panel_state *p, float query_exponent) {
   float scale = call->args->scale, eps = call->args->eps;
-  if (!call->args->normalize) return call->map->scaled ? scale * exp_of(exponent) : scale;
-  if (call->map->scaled && eps != 0.0f) eps *= exp_of(-exponent);
+  /* With a map's own epsilon the maxima are no part of φ. */
+  int scaled = call->map->scaled && call->args->map.epsilon == 0.0f;
+  if (!call->args->normalize) return scaled ? scale * exp_of(query_exponent + p->exponent) : scale;
+  if (scaled && eps != 0.0f) eps *= exp_of(-(query_exponent + p->exponent));
   float normalizer = scale * q_dot_z + eps;
   return normalizer == 0.0f ? 0.0f : scale / normalizer;
 }

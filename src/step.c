@@ -63,7 +63,7 @@ static void prepare_query(const linear_call *call, scratch *w, size_t b, size_t 
   float *q = token_rows(call, &w->token, 0) + call->stride;
   map_queries(call, (feature_rows){q, call->stride, w->token.exponents}, b, q_head, 0, 1);
   float q_dot_z = call->args->normalize ? dot(q, w->state.z, call->d_f) : 0.0f;
-  w->token.sums[0] = output_factor(call, q_dot_z, call->map->scaled ? w->state.exponent + w->token.exponents[0] : 0.0f);
+  w->token.sums[0] = output_factor(call, q_dot_z, &w->state, w->token.exponents[0]);
 }
 
 int32_t linear_step(const linear_call *call) {

@@ -74,6 +74,6 @@ size_t prepare_tokens(const linear_call *call, token_block *w, panel_state *p, s
     w->beta[u] = u < seen ? beta_of(call, b, kv_head, t + u) : 0.0f;
   }
   for (size_t u = 0; u < tokens; u++)
-    w->sums[u] = output_factor(call, w->sums[u], call->map->scaled ? p->exponent + w->exponents[u] : 0.0f);
+    w->sums[u] = output_factor(call, w->sums[u], p, w->exponents[u]);
   return tokens;
 }

@@ -133,6 +133,9 @@ export function checkFeatureMap(core, value, dim, fallback) {
   return value;
 }
 
+/** Whether φ comes with exponents, of which a state keeps one a head. */
+export const isScaled = (map) => map[internal].row.scaled === true;
+
 /** A map with weights for more than one head serves keys of as many heads. */
 export function checkMapHeads(map, heads) {
   if (map.heads !== 1 && map.heads !== heads) throw new RangeError(`featureMap must be for 1 head or the ${heads} of k, got one for ${map.heads}`);

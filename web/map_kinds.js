@@ -26,7 +26,7 @@ const affine = { weights: ['dim', 'columns'], bias: ['columns'], keyWeights: ['d
  * kind: la_map_kind. settings: each option's check, (value, dim) → value. fields: size, options and epsilon of
  * la_feature_map (default 0) out of the settings; size may be the columns of the arrays. arrays: options that are
  * tensors, with their axes, before which heads may stand. needs: the option without which there is no map.
- * random: rows ω of the projection are drawn unless given; `rows` of them make `features`.
+ * scaled: φ may overflow, so a state holds an exponent a head. random: rows ω of the projection are drawn unless given; `rows` of them make `features`.
  */
 export const MAP_KINDS = {
   elu: { kind: 0 },
@@ -34,6 +34,7 @@ export const MAP_KINDS = {
   identity: { kind: 2 },
   favor: {
     kind: 3,
+    scaled: true,
     settings: {
       features,
       seed,
@@ -52,6 +53,7 @@ export const MAP_KINDS = {
   },
   rff: {
     kind: 4,
+    scaled: true,
     settings: { features, seed, orthogonal: onOff('orthogonal', true), gaussian: onOff('gaussian', false) },
     arrays: { projection: ['rows', 'dim'] },
     random: { perRow: () => 2 },

@@ -63,8 +63,8 @@ export class Core {
     if (!this.disposed) this.exports.la_free(pointer);
   }
 
-  /** Writes 32-bit fields into the argument struct. */
-  pass(call, fields) {
+  /** Writes 32-bit fields into the argument struct and calls; `causes` makes the errors of statuses that only this call has. */
+  pass(call, fields, causes) {
     const at = this.args >>> 2;
     const { i32, f32 } = this;
     for (let i = 0; i < fields.length; i++) {
@@ -72,7 +72,7 @@ export class Core {
       if (typeof field === 'number') i32[at + i] = field;
       else f32[at + i] = field.float;
     }
-    checkStatus(call, this.exports[call](this.args));
+    checkStatus(call, this.exports[call](this.args), causes);
   }
 
   dispose() {
@@ -82,8 +82,12 @@ export class Core {
   }
 }
 
+/** la_status of a decay above 0. */
+export const POSITIVE_DECAY = 3;
+
 /** Throws what an la_status other than LA_OK means. */
-export function checkStatus(call, status) {
+export function checkStatus(call, status, causes = {}) {
+  if (causes[status]) throw causes[status]();
   if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
   if (status !== 0) throw invalid();
 }

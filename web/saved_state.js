@@ -1,10 +1,11 @@
 /**
  * The bytes of a saved state, little-endian:
  * "LASTATE" and the format version (8 bytes), then as float64 batch, heads, dim, valueDim, normalize, scale, eps and
- * length, the size in bytes of the feature map (uint32) and the map itself (saved_map.js), S and z as float32, and a CRC-32
- * of all that.
+ * length, the size in bytes of the feature map (uint32) and the map itself (saved_map.js), S, z and the exponents of the state as float32, and a
+ * CRC-32 of all that.
  */
 import { corrupt, wrongKind } from './errors.js';
+import { isScaled } from './feature_map.js';
 import { packMap, unpackMap } from './saved_map.js';
 
 const MAGIC = 'LASTATE';
@@ -58,7 +59,7 @@ export function unpackState(core, bytes) {
   const featureMap = unpackMap(core, bytes.subarray(HEADER_BYTES, start));
   const options = { ...sizes, normalize: sizes.normalize === 1, featureMap };
   const sums = sizes.batch * sizes.heads * featureMap.features;
-  const count = sums * sizes.valueDim + (options.normalize ? sums : 0);
+  const count = sums * sizes.valueDim + (options.normalize ? sums : 0) + (isScaled(featureMap) ? sizes.batch * sizes.heads : 0);
   if (bytes.length !== start + count * 4 + 4) throw corrupt(`it has ${bytes.length} bytes, its sizes call for ${start + count * 4 + 4}`);
   const floats = Float32Array.from({ length: count }, (_, i) => view.getFloat32(start + i * 4, true));
   return { options, length, floats };

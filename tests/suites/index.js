@@ -3,10 +3,12 @@ import assert from 'node:assert';
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
+import { featureMaps } from './feature_maps.js';
 import { gap } from './gap.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
+import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { objectArguments } from './object_arguments.js';
 import { properties } from './properties.js';
@@ -16,6 +18,7 @@ import { state } from './state.js';
 
 const suites = {
   exp,
+  'feature maps': featureMaps,
   softmax,
   linear,
   state,
@@ -25,6 +28,7 @@ const suites = {
   properties,
   'arguments of calls': callArguments,
   'arguments of objects': objectArguments,
+  'arguments of maps': mapArguments,
   lifetime,
   memory,
 };

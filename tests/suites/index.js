@@ -4,6 +4,7 @@ import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
 import { featureMaps } from './feature_maps.js';
+import { family } from './family.js';
 import { gap } from './gap.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
@@ -11,6 +12,8 @@ import { linear } from './linear.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { objectArguments } from './object_arguments.js';
+import { onnx } from './onnx.js';
+import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { savedState } from './saved_state.js';
 import { softmax } from './softmax.js';
@@ -21,6 +24,9 @@ const suites = {
   'feature maps': featureMaps,
   softmax,
   linear,
+  family,
+  presets,
+  onnx,
   state,
   'saved state': savedState,
   cache,

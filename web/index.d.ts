@@ -223,13 +223,31 @@ export interface SoftmaxOptions<O extends Out | undefined = Out | undefined> {
   out?: O;
 }
 
+/** Numbers that vary over heads, tokens or features: one for all, a list (one a head), or a tensor. */
+export type Gate = number | ArrayLike<number> | TensorLike | Tensor;
+
 export interface LinearOptions<O extends Out | undefined = Out | undefined> {
   /** φ of Katharopoulos et al. 2020, eq. 4. Default `'elu'` (x>0 ? x+1 : exp(x)). */
   featureMap?: PlainFeatureMapName | FeatureMap;
-  /** Query i sees keys 0 … i only. Needs as many queries as keys. Default false (as in PyTorch). */
+  /** Query i sees keys 0 … i only. Needs as many queries as keys. Default false (as in PyTorch), true with decay or beta, which need it. */
   causal?: boolean;
-  /** Divide by scale·φ(q)·z + eps. Default true. */
+  /** Divide by scale·φ(q)·z + eps. Default: true without decay and beta, false with. */
   normalize?: boolean;
+  /**
+   * Natural logarithm of what the state keeps at each token, at most 0 (−Infinity clears it): a number, one a head
+   * `[kvHeads]`, one a head and token `[batch, kvHeads, length]`, or one a head, token and feature
+   * `[batch, kvHeads, length, features]`; under `'bthd'` `[batch, length, kvHeads]` and so on. Never factored:
+   * strong decay neither overflows nor loses the result.
+   */
+  decay?: Gate;
+  /**
+   * Selects the delta rule, u = beta·(v − Sᵀφ(k)) instead of u = v: a number, `[batch, kvHeads, length]`, or
+   * `[batch, length]` for all heads. The recurrence is stable for 0 ≤ beta·‖φ(k)‖² ≤ 2: normalise keys to length 1.
+   * Outside it grows as the plain recurrence does, and results are finite as long as that one's are.
+   */
+  beta?: Gate;
+  /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
+  allowGrowth?: boolean;
   /** Multiplies φ(q)·φ(k). Default 1. */
   scale?: number;
   /** Added to the normaliser, ≥ 0. Default 1e-6. */
@@ -263,6 +281,10 @@ export interface StateOptions {
 }
 
 export interface StepOptions<O extends Out | undefined = Out | undefined> {
+  /** As in LinearOptions, of this token: a number, `[batch, heads]`, or `[batch, heads, features]`. */
+  decay?: Gate;
+  /** As in LinearOptions, of this token: a number, `[batch, heads]`, or `[batch]` for all heads. */
+  beta?: Gate;
   out?: O;
 }
 
@@ -373,6 +395,48 @@ export interface WeightsOptions {
   layout?: Layout;
 }
 
+/** What every preset takes. All are causal, with the identity as feature map, and not normalised. */
+export interface PresetOptions<O extends Out | undefined = Out | undefined> {
+  /** Multiplies the output. Default: the state's, or 1/√dim (mamba2: 1). */
+  scale?: number;
+  keyLengths?: ArrayLike<number>;
+  /** Made with `{ featureMap: 'identity', normalize: false, scale }`; read before, updated after. */
+  state?: State;
+  layout?: Layout;
+  out?: O;
+}
+
+export interface RetentionOptions<O extends Out | undefined = Out | undefined> extends PresetOptions<O> {
+  /** What head h keeps at every token, 0 to 1. Default 1 − 2^(−5−h). */
+  gamma?: number | ArrayLike<number>;
+}
+
+/** A gate under one of its names: exactly one must be given. Shapes as `decay` of LinearOptions. */
+export interface GateOptions {
+  /** A logarithm, at most 0 (flash-linear-attention's name). */
+  g?: Gate;
+  /** The same under this library's name. */
+  decay?: Gate;
+  /** Its exponential, 0 to 1 (the papers' name). */
+  alpha?: Gate;
+}
+
+export interface DeltaOptions {
+  /** 0 to 1, as the papers have it. */
+  beta: Gate;
+  /** Takes beta up to 2. Default false. */
+  allowNegativeEigenvalues?: boolean;
+}
+
+export interface Mamba2Options<O extends Out | undefined = Out | undefined> extends PresetOptions<O> {
+  /** Adds D·x to the output: a number a head, or `[heads, valueDim]`. */
+  D?: ArrayLike<number> | TensorLike;
+  /** Added to dt, a number a head. */
+  dtBias?: ArrayLike<number> | TensorLike;
+  /** Δ = log(1 + exp(dt + dtBias)) instead of dt + dtBias. Default false. */
+  dtSoftplus?: boolean;
+}
+
 export interface Attention {
   /** The build that runs. */
   readonly build: Build;
@@ -389,6 +453,22 @@ export interface Attention {
   softmax<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: SoftmaxOptions<O>): ResultOf<O>;
   /** Linear attention, φ(q)(φ(k)ᵀv) / φ(q)·Σφ(k). Shapes as `softmax`. O(T·features·valueDim) time. */
   linear<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: LinearOptions<O>): ResultOf<O>;
+  /** RetNet, Sun et al. 2023, eq. 5 to 8: decay log gamma. */
+  retention<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: RetentionOptions<O>): ResultOf<O>;
+  /**
+   * Mamba-2 (SSD), Dao & Gu 2024: S ← exp(ΔA)·S + B(Δx)ᵀ, y = SᵀC + D·x. x [batch, heads, length, valueDim], dt
+   * [batch, heads, length], A [heads] (negative), B and C [batch, groups, length, dim] with groups dividing heads.
+   * The state is [batch, heads, dim, valueDim]: the transpose of mamba's ssm_state.
+   */
+  mamba2<O extends Out | undefined = undefined>(x: TensorLike | Tensor, dt: TensorLike | Tensor, A: ArrayLike<number> | TensorLike, B: TensorLike | Tensor, C: TensorLike | Tensor, options?: Mamba2Options<O>): ResultOf<O>;
+  /** Gated linear attention, Yang et al. 2024, eq. 3: a gate a head, token and channel of k. */
+  gla<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options: PresetOptions<O> & GateOptions): ResultOf<O>;
+  /** DeltaNet, Yang et al. 2024 (Schlag et al. 2021, eq. 24). The caller normalises k to length 1. */
+  deltaNet<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options: PresetOptions<O> & DeltaOptions): ResultOf<O>;
+  /** Gated DeltaNet, Yang et al. 2025, eq. 10: a gate a head and token. */
+  gatedDeltaNet<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options: PresetOptions<O> & GateOptions & DeltaOptions): ResultOf<O>;
+  /** Kimi delta attention, Kimi Team 2025: a gate a head, token and channel of k. */
+  kda<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options: PresetOptions<O> & GateOptions & DeltaOptions): ResultOf<O>;
   /** A feature map to share between calls; one with weights holds memory until it is disposed of. */
   featureMap<N extends FeatureMapName>(name: N, options: FeatureMapOptionsByName[N]): FeatureMap;
   state(options: StateOptions): State;

@@ -15,6 +15,7 @@ import {
   type TensorLike,
 } from 'linear-attention-wasm';
 import { createAttention as createInline } from 'linear-attention-wasm/inline';
+import { LinearAttention } from 'linear-attention-wasm/onnx';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 /** Compiles only when the value's type is exactly T. */
@@ -73,6 +74,30 @@ export function softmax(attention: Attention, tensor: Tensor, cache: Cache): voi
   attention.softmax(x, x, x, { layout: 'tbhd' });
   // @ts-expect-error softmax attention has no feature map
   attention.softmax(x, x, x, { featureMap: 'elu' });
+}
+
+export function family(attention: Attention, tensor: Tensor, state: State): void {
+  expectType<Result>()(attention.linear(x, x, x, { decay: -0.1, beta: x, allowGrowth: true }));
+  expectType<Result>()(state.step(x, x, x, { decay: [-0.1], beta: 0.5 }));
+  expectType<Result>()(attention.retention(x, x, x));
+  expectType<Tensor>()(attention.retention(x, x, x, { gamma: [0.9], scale: 1, state, out: tensor }));
+  expectType<Result>()(attention.mamba2(x, x, [-1], x, x, { D: [1], dtBias: [0], dtSoftplus: true }));
+  expectType<Result>()(attention.gla(x, x, x, { g: x }));
+  expectType<Result>()(attention.deltaNet(x, x, x, { beta: x, allowNegativeEigenvalues: true }));
+  expectType<Result>()(attention.gatedDeltaNet(x, x, x, { alpha: 0.9, beta: 0.5, layout: 'bthd' }));
+  expectType<Tensor>()(attention.kda(x, x, x, { decay: tensor, beta: tensor, out: tensor }));
+  expectType<{ output: Result; present_state: Result }>()(
+    LinearAttention(attention, { query: x, key: x, value: x, past_state: null }, { update_rule: 'linear', q_num_heads: 2, kv_num_heads: 1 }),
+  );
+
+  // @ts-expect-error the delta rule needs beta
+  attention.deltaNet(x, x, x, {});
+  // @ts-expect-error gates have options of their own
+  attention.gla(x, x, x);
+  // @ts-expect-error heads are required
+  LinearAttention(attention, { query: x, key: x, value: x }, { update_rule: 'linear' });
+  // @ts-expect-error there is no such rule
+  LinearAttention(attention, { query: x, key: x, value: x }, { update_rule: 'retnet', q_num_heads: 1, kv_num_heads: 1 });
 }
 
 export function linear(attention: Attention, tensor: Tensor, state: State, map: FeatureMap): void {

@@ -4,7 +4,7 @@ import { FeatureMap } from './feature_map.js';
 import { gap, weights } from './gap.js';
 import { Core } from './memory.js';
 import { State } from './state.js';
-import { Tensor } from './tensor.js';
+import { internal, Tensor } from './tensor.js';
 import { version } from './version.js';
 
 /** One instance of the library: a wasm module, its memory and everything made in it. */
@@ -17,6 +17,11 @@ export class Attention {
     this.threads = 1;
     this.version = version;
     Object.freeze(this);
+  }
+
+  /** For the package's other entries. */
+  get [internal]() {
+    return this.#core;
   }
 
   get memory() {

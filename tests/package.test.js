@@ -58,6 +58,7 @@ test('holds exactly the files that it needs', async () => {
     'web/dist/inline-simd.js',
     'web/dist/simd.wasm',
     'web/index.d.ts',
+    'web/nn.d.ts',
   ];
   assert.deepEqual(files.map(({ path }) => path).sort(), expected.sort());
 });

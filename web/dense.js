@@ -1,4 +1,4 @@
-import { wrongShape, wrongValue } from './errors.js';
+import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { Frame } from './memory.js';
 import { commitOut, place, readOperand, readOut, refuseOverlap } from './operand.js';
 import { internal, residentMemory, Tensor } from './tensor.js';
@@ -46,7 +46,7 @@ export class Dense {
     const input = readOperand(core, 'x', x);
     const leading = leadingAxes('x', input, this.inputs);
     const rows = elements(leading);
-    if (Array.isArray(o.out)) return this.#applyInParts(input, rows, o);
+    if (Array.isArray(o.out)) return this.#applyInParts(input, rows, o.out, o.residual);
     const length = rows * this.outputs;
     const residual = o.residual === undefined ? null : readOperand(core, 'residual', o.residual);
     if (residual && residual.length !== length) throw wrongShape('residual', `of ${length} elements, as the result has`, residual.shape);
@@ -64,28 +64,36 @@ export class Dense {
   }
 
   /** The outputs, in order, over several resident tensors. */
-  #applyInParts(input, rows, { out, residual }) {
+  #applyInParts(input, rows, tensors, residual) {
     const { core, pointer } = this[internal];
     if (residual !== undefined) throw new TypeError('residual must not be given with several outs');
+    const parts = [];
     let first = 0;
-    const parts = out.map((tensor, i) => {
-      const name = `out[${i}]`;
-      if (!(tensor instanceof Tensor)) throw new TypeError(`${name} must be a Tensor: several outs are resident`);
-      const part = { ...readOut(core, tensor, tensor.shape), name, first, width: tensor.shape.length && rows ? elements(tensor.shape) / rows : 0 };
-      if (!Number.isInteger(part.width) || first % PANEL !== 0) throw wrongShape(name, `of ${rows} rows, each a multiple of ${PANEL} wide but the last`, tensor.shape);
+    for (let i = 0; i < tensors.length; i++) {
+      const part = this.#readPart(`out[${i}]`, tensors[i], rows, first);
+      refuseOverlap(part.name, part, [input]);
+      refuseOverlap(part.name, part, parts);
       first += part.width;
-      return part;
-    });
+      parts.push(part);
+    }
     if (rows > 0 && first !== this.outputs) throw wrongValue('out', `tensors of ${this.outputs} outputs a row in all`, first);
-    parts.forEach((part, i) => refuseOverlap(part.name, part, [input, ...parts.slice(0, i)]));
     const frame = new Frame(core);
     try {
       const from = place(frame, input);
       for (const part of parts) this.#pass(rows, part.width, from, pointer + part.first * (1 + this.inputs) * 4, 0, part.pointer);
-      return out;
+      return tensors;
     } finally {
       frame.release();
     }
+  }
+
+  /** One of several outs, which begins at output `first`. */
+  #readPart(name, tensor, rows, first) {
+    if (!(tensor instanceof Tensor)) throw wrongKind(name, 'a Tensor: several outs are resident', tensor);
+    const { pointer, length } = readOut(this[internal].core, tensor, tensor.shape);
+    const width = rows === 0 ? 0 : length / rows;
+    if (!Number.isInteger(width) || first % PANEL !== 0) throw wrongShape(name, `of ${rows} rows, each a multiple of ${PANEL} wide but the last`, tensor.shape);
+    return { name, pointer, length, first, width };
   }
 
   #pass(rows, outputs, x, packed, residual, out) {

@@ -8,6 +8,7 @@ import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
 import { memory } from './memory.js';
+import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { properties } from './properties.js';
 import { savedState } from './saved_state.js';
@@ -27,6 +28,7 @@ const suites = {
   'arguments of objects': objectArguments,
   lifetime,
   memory,
+  nn,
 };
 
 /** `make` resolves to a new instance; every one must run the named build. */

@@ -125,7 +125,7 @@ function ratesText(rates, models) {
   const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
   const table = [header, ...lines].map((line) => '  ' + line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '));
   const traffic = (models.linear.weightBytes * models.linear.sizes.length * rate('linear', 1)) / 1e9;
-  return `Estimated from ${rates.length === 0 ? 0 : 9} positions along the image (of ${models.linear.sizes.length}), one thread
+  return `One thread; estimated from a pixel at nine positions of ${models.linear.sizes.length} (recomputing ${batches[1]} at once: five)
 ${table.join('\n')}
   linear, batch ${batches[1]} against 1: ${digits3(rate('linear', batches[1]) / rate('linear', 1))} × the images a second
   linear at batch 1 reads ${digits3(models.linear.weightBytes / 1e6)} MB of weights a pixel: ${digits3(traffic)} GB/s`;

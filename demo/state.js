@@ -1,5 +1,6 @@
 // The page's state: one table of properties, each mapped to the query string. A view is a link.
 import { featureMaps, pictureLength } from './measure/gap.js';
+import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
   initial,
@@ -53,6 +54,10 @@ export const properties = {
   'stream.heads': oneOf(headCounts, 8),
   'stream.map': oneOf(featureMaps, 'elu'),
   'stream.length': oneOf([1024, 2048, 4096, 8192, 16384, 32768], 8192),
+  'digits.digit': oneOf(digitChoices, 'all ten'),
+  'digits.begin': oneOf(beginnings, 'nothing'),
+  'digits.temperature': range(0, 1.5, 1),
+  'digits.seed': integer(0, 2 ** 32 - 1, 7),
 };
 
 /** Values from a query string; what is missing or malformed takes its initial value. */

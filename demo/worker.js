@@ -1,14 +1,23 @@
 // Everything measured runs here, off the page's thread: one short task a message.
 import * as Comlink from 'comlink';
 import { createAttention } from 'linear-attention-wasm';
+import { loadDigits } from './digits/load.js';
+import { digitBench } from './measure/digits.js';
+import { raceBench } from './measure/race.js';
 import { browserEnvironment } from './measure/environment.js';
 import { measureGap, measureWeights } from './measure/gap.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
 
-const makers = { time: timeBench, stream: streamBench };
+const makers = {
+  time: timeBench,
+  stream: streamBench,
+  digits: (_, options) => digitBench(digits.models, options),
+  race: (_, options) => raceBench(digits, options),
+};
 const benches = {};
 let attention;
+let digits; // models and examples, once loaded
 
 const worker = {
   /** Loads the library; returns what it runs on. */
@@ -19,7 +28,12 @@ const worker = {
   },
   gap: (options) => measureGap(attention, options),
   weights: (options) => measureWeights(attention, options),
-  /** Makes a bench ('time' or 'stream') under an id. */
+  /** Loads the digit models, once; `onProgress` gets bytes so far and in all. Returns their sizes. */
+  async loadDigits(onProgress) {
+    digits ??= await loadDigits(attention, onProgress);
+    return digits.models.linear.sizes;
+  },
+  /** Makes a bench by its maker's name under an id. */
   openBench(id, name, options) {
     benches[id] = makers[name](attention, options);
   },

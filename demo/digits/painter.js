@@ -11,19 +11,21 @@ import { openStream } from './stream.js';
  * @param {number} options.seed
  * @param {number} [options.first] the number of the first image within the seed
  * @param {number} [options.temperature] 1 draws as the model says, lower more cautiously, 0 the likeliest
- * @param {ArrayLike<number>} [options.given] leading grey levels of every image, left as they are
+ * @param {ArrayLike<number>[]} [options.given] the leading grey levels of each image, left as they are; equally many of each
  */
-export function createPainter(model, { memory, classes, seed, first = 0, temperature = 1, given = [] }) {
+export function createPainter(model, { memory, classes, seed, first = 0, temperature = 1, given }) {
   const batch = classes.length;
   const size = model.sizes.length;
   const stream = openStream(model, { batch, memory });
   const draws = sampler(model.attention, { batch, seed, stream: first, temperature });
-  const images = Array.from({ length: batch }, () => Uint8Array.from({ length: size }, (_, i) => given[i] ?? 0));
-  let position = given.length;
+  const images = Array.from({ length: batch }, () => new Uint8Array(size));
+  let position = given?.[0].length ?? 0;
   let tokens = new Int32Array(batch * (position + 1));
   for (let b = 0; b < batch; b++) {
     tokens[b * (position + 1)] = classes[b];
-    tokens.set(given, b * (position + 1) + 1);
+    if (!given) continue;
+    tokens.set(given[b], b * (position + 1) + 1);
+    images[b].set(given[b]);
   }
 
   return {

@@ -44,12 +44,23 @@ export function digitsFigure(figure, { state, lab }) {
     },
   };
 
+  /** Progress of a download may still come in when it is over. */
+  async function load(say) {
+    let loading = true;
+    try {
+      return await lab.loadDigits((loaded, total) => {
+        if (!loading) return;
+        frame.setProgress(loaded, total);
+        say(`Loading the two models: ${bytes(loaded)} of ${bytes(total)} …`);
+      });
+    } finally {
+      loading = false;
+    }
+  }
+
   async function* sweep({ digit, begin, temperature, seed, sketch }, signal) {
     const say = (text) => signal.aborted || frame.setPhase('running', text);
-    const { length } = await lab.loadDigits((loaded, total) => {
-      frame.setProgress(loaded, total);
-      say(`Loading the two models: ${bytes(loaded)} of ${bytes(total)} …`);
-    });
+    const { length } = await load(say);
     say('Painting …');
     let painted;
     for await (const race of lab.bench('race', { digit, begin, temperature, seed, sketch }, (bench) => runRace(bench, { length, signal }))) {
@@ -153,7 +164,7 @@ function laneText({ images, position, given, ms, done }, running) {
   if (position === given) return 'about to begin';
   const rate = `${number((1000 * images.length) / ms)} images/s`;
   if (done) return given ? `the lower half in ${duration(ms)}` : `${duration(ms)}, ${rate}`;
-  return `${integer(position)} of ${LENGTH} pixels in ${duration(ms)}${running ? '' : ', then stopped'}`;
+  return `${integer(position - given)} of ${LENGTH - given} pixels in ${duration(ms)}${running ? '' : ', then stopped'}`;
 }
 
 const rowsOf = (report, column, batch) => report?.rows.filter((row) => row.column === column && row.batch === batch) ?? [];
@@ -189,7 +200,7 @@ function ratesTable(rates, held) {
   const rate = (value) => (value === undefined ? '–' : number(value));
   const remembers = (column) => held && column !== 'recomputed';
   return makeTable(
-    ['', ...across((column) => names[column])],
+    ['quantity', ...across((column) => names[column])],
     [
       ...BATCHES.map((batch) => [
         `here: images/s, ${batch === 1 ? 'one at a time' : `${batch} at once`}`,

@@ -100,7 +100,7 @@ export async function* runRace(bench, { length, signal }) {
     lane.position += painted;
     lane.ms += ms;
     lane.done = lane.position === length;
-    counts[column] = Math.max(1, Math.min(MOST_PIXELS, Math.round((TURN_MS * painted) / ms) || MOST_PIXELS));
+    counts[column] = Math.max(1, Math.min(MOST_PIXELS, Math.round((TURN_MS * painted) / Math.max(ms, 0.01))));
     const remembering = raceColumns.filter((one) => columns[one].memory !== 'tokens');
     yield { lanes, done: remembering.reduce((sum, one) => sum + lanes[one].position - start, 0), total: remembering.length * (length - start) };
   }

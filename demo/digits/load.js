@@ -21,18 +21,17 @@ async function download(name, onBytes) {
     throw failed(name, url, cause.message, cause);
   }
   if (!response.ok) throw failed(name, url, `the server answered ${response.status}`);
-  const chunks = [];
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      onBytes(chunk.length);
+      controller.enqueue(chunk);
+    },
+  });
   try {
-    for (const reader = response.body.getReader(); ; ) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      chunks.push(value);
-      onBytes(value.length);
-    }
+    return new Uint8Array(await new Response(response.body.pipeThrough(counter)).arrayBuffer());
   } catch (cause) {
     throw failed(name, url, cause.message, cause);
   }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 /**

@@ -6,6 +6,7 @@ import { digitBench } from './measure/digits.js';
 import { raceBench } from './measure/race.js';
 import { browserEnvironment } from './measure/environment.js';
 import { measureGap, measureWeights } from './measure/gap.js';
+import { headInputs, isTrained } from './measure/heads.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
 
@@ -18,6 +19,14 @@ const makers = {
 const benches = {};
 let attention;
 let digits; // models and examples, once loaded
+let heads; // inputs from the models
+
+const needDigits = async (onProgress = () => {}) => (digits ??= await loadDigits(attention, onProgress));
+
+/** Where q, k and v come from, when not from the generator. */
+async function inputsOf({ source }) {
+  return isTrained(source) ? (heads ??= headInputs(await needDigits())) : undefined;
+}
 
 const worker = {
   /** Loads the library; returns what it runs on. */
@@ -26,12 +35,11 @@ const worker = {
     const { version, build, threads } = attention;
     return { version, build, threads, ...browserEnvironment(navigator) };
   },
-  gap: (options) => measureGap(attention, options),
-  weights: (options) => measureWeights(attention, options),
+  gap: async (options) => measureGap(attention, options, await inputsOf(options)),
+  weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Loads the digit models, once; `onProgress` gets bytes so far and in all. Returns their sizes. */
   async loadDigits(onProgress) {
-    digits ??= await loadDigits(attention, onProgress);
-    return digits.models.linear.sizes;
+    return (await needDigits(onProgress)).models.linear.sizes;
   },
   /** Makes a bench by its maker's name under an id. */
   openBench(id, name, options) {

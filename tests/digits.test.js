@@ -11,6 +11,8 @@ import { createModel } from '../demo/digits/model.js';
 import { createPainter } from '../demo/digits/painter.js';
 import { openStream } from '../demo/digits/stream.js';
 import { imageTime } from '../demo/measure/digits.js';
+import { measureGap } from '../demo/measure/gap.js';
+import { headInputs } from '../demo/measure/heads.js';
 import { createAttention } from '../web/index.js';
 import { assertSame } from './tolerance.js';
 
@@ -114,6 +116,30 @@ for (const [build, make] of Object.entries(builds)) {
     test.run();
   }
 }
+
+const heads = suite('digits: heads of the trained model');
+
+heads('any layer and head, the middle of the image, scaled', async () => {
+  const attention = await createAttention();
+  const softmax = createModel(attention, await readFile(at('softmax.safetensors')));
+  const pixels = await readFile(at('examples.u8'));
+  const examples = Array.from({ length: 10 }, (_, digit) => pixels.subarray(digit * length, (digit + 1) * length));
+  const inputs = headInputs({ models: { softmax }, examples });
+  const options = { digit: 4, layer: 5, head: '3' };
+  const [whole, all, scaled] = [inputs({ ...options, length }), inputs({ ...options, head: 'all four', length }), inputs({ ...options, length: 16, norm: 2 })];
+  assert.deepEqual(all.q.shape, [1, 4, length, 32]);
+  for (const name of ['q', 'k', 'v']) {
+    assertSame(whole[name].data, all[name].data.subarray(2 * length * 32, 3 * length * 32), name);
+    const middle = whole[name].data.subarray(384 * 32, 400 * 32);
+    assertSame(scaled[name].data, name === 'v' ? middle : middle.map((value) => 2 * value), name);
+  }
+  const { relativeError } = measureGap(attention, { ...options, featureMap: 'elu', length: 64, norm: 1, causal: true }, inputs);
+  assert.ok(relativeError > 0.01 && relativeError < 10, `relative error ${relativeError}`);
+  softmax.dispose();
+  attention.dispose();
+});
+
+heads.run();
 
 const test = suite('npm run digits');
 const run = promisify(execFile);

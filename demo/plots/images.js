@@ -28,6 +28,7 @@ export function createImages(side) {
         for (let i = 0; i < position; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
         context.putImageData(pixels, (n % across) * (side + GAP), Math.floor(n / across) * (side + GAP));
       });
+      canvas.dataset.count = images.length;
       canvas.setAttribute('aria-label', label);
     },
     /** A copy as it looks on the page, enlarged. */

@@ -295,6 +295,16 @@ for (const name of browsers) {
     await click(inFigure('digits', '.cancel'));
   });
 
+  test('the gap takes q, k and v from a trained head', async () => {
+    await page.goto(`${server.url}/?${SMALL}&gap.source=a+trained+model&gap.layer=2&gap.head=3&gap.causal=1`);
+    await phase('gap', 'done');
+    await until(() => document.getElementById('weights').dataset.state === 'done');
+    assert.equal(await rows('gap'), 3 * (5 + scales.length));
+    assert.equal(await page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
+    assert.equal(await page.$$eval('#weights .head option', (list) => list.length), 1);
+    assert.match(await text('#headline'), /heads of a trained model/);
+  });
+
   test('nothing overflows at a width of 360 pixels', async () => {
     await page.setViewport({ width: 360, height: 740 });
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));

@@ -8,7 +8,7 @@ import { createModel } from './digits/model.js';
 import { createPainter } from './digits/painter.js';
 import { toPng } from './digits/png.js';
 import { columns } from './digits/stream.js';
-import { digitBench, imagesPerSecond, rateColumns, sweepDigits } from './measure/digits.js';
+import { measureRates } from './measure/digits.js';
 import { describeEnvironment, minuteNow } from './measure/environment.js';
 
 const usage = `Usage: npm run digits -- [options]
@@ -81,29 +81,6 @@ function paint(model, { count = 10, digit, seed = 7, temperature = 1 }) {
     painter.dispose();
   }
   return { images, seconds: (performance.now() - start) / 1000 };
-}
-
-/** Rates of every column at one batch. */
-async function measureRates(models, batch) {
-  const bench = digitBench(models, { batch });
-  const { length } = models.linear.sizes;
-  let report;
-  try {
-    for await (report of sweepDigits(bench, { batch, length }));
-  } finally {
-    bench.dispose();
-  }
-  return rateColumns.map((column) => {
-    const rows = report.rows.filter((row) => row.column === column);
-    return {
-      column,
-      batch,
-      imagesPerSecond: imagesPerSecond(rows, length),
-      firstPixelMs: rows[0].ms,
-      lastPixelMs: rows.at(-1).ms,
-      bytesPerStream: report.bytes[column],
-    };
-  });
 }
 
 const titles = { linear: 'linear, state', cached: 'softmax, cache', recomputed: 'softmax, recomputing' };

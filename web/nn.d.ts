@@ -102,7 +102,7 @@ export interface SamplerOptions {
 
 /**
  * Draws from softmax(logits / temperature), by PCG XSH-RR 64/32 (O'Neill 2014): equal logits, seed and stream give the
- * same draws in every build and browser.
+ * same draws in Node and every browser. (A build that rounds differently may draw differently where two classes meet.)
  */
 export interface Sampler {
   readonly batch: number;

@@ -107,3 +107,26 @@ export function imageTime(rows, length) {
 
 /** Images a second of one column, from its rows. */
 export const imagesPerSecond = (rows, length) => (1000 * rows[0].batch) / imageTime(rows, length);
+
+/** Rates of every column at one batch, measured to the end. */
+export async function measureRates(models, batch) {
+  const bench = digitBench(models, { batch });
+  const { length } = models.linear.sizes;
+  let report;
+  try {
+    for await (report of sweepDigits(bench, { batch, length }));
+  } finally {
+    bench.dispose();
+  }
+  return rateColumns.map((column) => {
+    const rows = report.rows.filter((row) => row.column === column);
+    return {
+      column,
+      batch,
+      imagesPerSecond: imagesPerSecond(rows, length),
+      firstPixelMs: rows[0].ms,
+      lastPixelMs: rows.at(-1).ms,
+      bytesPerStream: report.bytes[column],
+    };
+  });
+}

@@ -11,7 +11,7 @@ Usage: ./build.sh <command>
   build [--quiet]      compile src/ to web/dist/ and print the sizes
   demo [vite options]  build, then serve the demo page
   test [name ...]      build, then run all tests, or the test files whose path contains a name
-  bench [options]      build, then run the benchmarks
+  bench [options]      build, then run the benchmarks (bench digits: of the digit models)
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
@@ -243,7 +243,12 @@ case $command in
     quiet=true
     build
     emcc tests/bench/tile.c "${flags[@]}" -msimd128 -o "$stamps/tile.wasm"
-    exec node tests/bench/bench.js "$@"
+    script=bench
+    if [[ ${1:-} == digits ]]; then
+      script=$1
+      shift
+    fi
+    exec node "tests/bench/$script.js" "$@"
     ;;
   clean) rm -rf "$dist" demo/dist node_modules "$stamps" ;;
   '' | -h | --help) usage ;;

@@ -3,10 +3,10 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { weights: 0, gap: 1, time: 2, stream: 3 };
+export const priorities = { weights: 0, race: 1, gap: 2, time: 3, stream: 4, digits: 5 };
 
 /**
- * @returns {{ ready: Promise<object>, run(priority: number, method: string, ...args): Promise<any>,
+ * @returns {{ ready: Promise<object>, loadDigits(onProgress): Promise<object>, run(priority: number, method: string, ...args): Promise<any>,
  *   bench(name: string, options: object, use: (bench: object) => AsyncIterable<object>): AsyncIterable<object> }}
  *   ready: what the library runs on
  */
@@ -43,6 +43,8 @@ export function createLab() {
   return {
     ready: Promise.race([run(-1, 'start'), crashed]),
     run,
+    /** `onProgress(loaded, total)` in bytes. */
+    loadDigits: (onProgress) => run(priorities.race, 'loadDigits', Comlink.proxy(onProgress)),
     /** A bench in the worker as an object of promises, closed when `use` is done with it. */
     async *bench(name, options, use) {
       const id = ++benches;
@@ -52,6 +54,7 @@ export function createLab() {
         yield* use({
           warmUp: (argument) => run(priority, 'bench', id, 'warmUp', argument),
           time: (argument) => run(priority, 'bench', id, 'time', argument),
+          paint: (argument) => run(priority, 'bench', id, 'paint', argument),
         });
       } finally {
         run(priority, 'closeBench', id);

@@ -1,5 +1,6 @@
 // Puts the page together: state, worker, figures.
 import './style.css';
+import { digitsFigure } from './figures/digits.js';
 import { gapFigure } from './figures/gap.js';
 import { headline } from './figures/headline.js';
 import { streamFigure } from './figures/stream.js';
@@ -21,12 +22,13 @@ const updates = [
   gapFigure(find('#figure-gap'), context),
   timeFigure(find('#figure-time'), context),
   streamFigure(find('#figure-stream'), context),
+  digitsFigure(find('#figure-digits'), context),
 ];
 state.subscribe((changed) => updates.forEach((update) => update(changed)));
 
-find('#new-seed').addEventListener('click', () => {
-  state.set({ 'gap.seed': crypto.getRandomValues(new Uint32Array(1))[0] });
-});
+for (const button of document.querySelectorAll('[data-new-seed]')) {
+  button.addEventListener('click', () => state.set({ [button.dataset.newSeed]: crypto.getRandomValues(new Uint32Array(1))[0] }));
+}
 lab.ready.catch((error) => {
   find('#failure').hidden = false;
   find('#failure .reason').textContent = error.message;

@@ -1,5 +1,7 @@
 // The page's state: one table of properties, each mapped to the query string. A view is a link.
 import { featureMaps, pictureLength } from './measure/gap.js';
+import { headChoices, layers, sources } from './measure/heads.js';
+import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
   initial,
@@ -32,6 +34,10 @@ const headCounts = [1, 2, 4, 8];
 
 /** Each property: its initial value, and how it reads from and writes to text. */
 export const properties = {
+  'gap.source': oneOf(sources, sources[0]),
+  'gap.digit': integer(0, 9, 4),
+  'gap.layer': oneOf(layers, 3),
+  'gap.head': oneOf(headChoices, headChoices[0]),
   'gap.dim': oneOf(dims, 64),
   'gap.heads': oneOf(headCounts, 4),
   'gap.length': oneOf([256, 512, 1024, 2048, 4096], 1024),
@@ -53,6 +59,10 @@ export const properties = {
   'stream.heads': oneOf(headCounts, 8),
   'stream.map': oneOf(featureMaps, 'elu'),
   'stream.length': oneOf([1024, 2048, 4096, 8192, 16384, 32768], 8192),
+  'digits.digit': oneOf(digitChoices, 'all ten'),
+  'digits.begin': oneOf(beginnings, 'nothing'),
+  'digits.temperature': range(0, 1.5, 1),
+  'digits.seed': integer(0, 2 ** 32 - 1, 7),
 };
 
 /** Values from a query string; what is missing or malformed takes its initial value. */

@@ -13,7 +13,10 @@ export default defineConfig({
   root: path('.'),
   base: './', // works under any path
   resolve: {
-    alias: { 'linear-attention-wasm': path('../web/index.js') },
+    alias: [
+      { find: /^linear-attention-wasm$/, replacement: path('../web/index.js') },
+      { find: /^linear-attention-wasm\/nn$/, replacement: path('../web/nn.js') },
+    ],
   },
   worker: { format: 'es' },
   server: { headers: isolation, fs: { allow: [path('..')] } }, // the library lies beside the demo

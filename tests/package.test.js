@@ -59,6 +59,7 @@ test('holds exactly the files that it needs', async () => {
     'web/dist/simd.wasm',
     'web/index.d.ts',
     'web/onnx.d.ts',
+    'web/nn.d.ts',
   ];
   assert.deepEqual(files.map(({ path }) => path).sort(), expected.sort());
 });

@@ -6,7 +6,7 @@ import { linear } from './linear.js';
 import { Core } from './memory.js';
 import * as presets from './presets.js';
 import { State } from './state.js';
-import { Tensor } from './tensor.js';
+import { internal, Tensor } from './tensor.js';
 import { version } from './version.js';
 
 /** One instance of the library: a wasm module, its memory and everything made in it. */
@@ -19,6 +19,11 @@ export class Attention {
     this.threads = 1;
     this.version = version;
     Object.freeze(this);
+  }
+
+  /** For the package's other entries. */
+  get [internal]() {
+    return this.#core;
   }
 
   get memory() {

@@ -65,6 +65,7 @@ export type AttentionErrorCode =
   | 'cache-full'
   | 'unsupported'
   | 'load-failed'
+  | 'malformed-file'
   | 'internal';
 
 /** Every failure that is not a wrong argument. */

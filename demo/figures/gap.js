@@ -1,5 +1,6 @@
 // Figure 1: how far linear attention is from softmax attention, against sequence length.
 import { scaledLength, scales, shortestGap, sweepGap } from '../measure/gap.js';
+import { imageLength, isTrained, trainedLengths } from '../measure/heads.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { integer, number, percent } from '../format.js';
@@ -12,8 +13,10 @@ const HIGHEST = 2; // the plots end here: an error of twice the answer is no lon
 /** @returns {(changed: Set<string>) => void} update */
 export function gapFigure(figure, { state, lab, tell }) {
   let shown = { report: null, previous: null };
+  const trained = () => isTrained(state.values['gap.source']);
+  const longest = () => (trained() ? Math.min(imageLength, state.values['gap.length']) : state.values['gap.length']);
   const chart = createChart(figure.querySelector('.plot'), {
-    x: { label: 'sequence length T', log: 2, format: integer, range: () => [shortestGap / 1.2, state.values['gap.length'] * 1.2] },
+    x: { label: 'sequence length T', log: 2, format: integer, range: () => [shortestGap / 1.2, longest() * 1.2] },
     y: { label: 'relative error, ‖linear − softmax‖ / ‖softmax‖', log: 10, format: number, range: () => errorRange('length') },
     height: 300,
   });
@@ -63,7 +66,7 @@ export function gapFigure(figure, { state, lab, tell }) {
     );
     if (rows.length > 0) {
       const row = rowsAlong(next.report, 'length').findLast(({ featureMap }) => featureMap === rows[0].featureMap);
-      tell({ gap: { map: row.featureMap, length: row.length, error: row.relativeError, floor: row.meanValueError } });
+      tell({ gap: { map: row.featureMap, length: row.length, error: row.relativeError, floor: row.meanValueError, trained: isTrained(next.report.settings.source) } });
     }
   };
   const run = createRun({
@@ -71,18 +74,30 @@ export function gapFigure(figure, { state, lab, tell }) {
     ready: lab.ready,
     settings: () => state.pick('gap'),
     sweep: ({ maps, length, ...options }, signal) =>
-      sweepGap((point) => lab.run(priorities.gap, 'gap', point), { ...options, maps, maxLength: length, signal }),
+      sweepGap((point) => lab.run(priorities.gap, 'gap', point), {
+        ...options,
+        maps,
+        maxLength: length,
+        lengths: trained() ? trainedLengths(shortestGap, length) : undefined,
+        signal,
+      }),
     draw,
   });
+  const showControls = () => {
+    for (const element of figure.querySelectorAll('[data-source]')) element.hidden = (element.dataset.source === 'trained') !== trained();
+  };
+  showControls();
   draw(shown);
   run.start();
 
   return (changed) => {
+    showControls();
     if ([...changed].some((key) => key.startsWith('gap.'))) run.restart();
   };
 }
 
-const columnsOf = ({ dim, heads, causal, seed }) => ({ dim, heads, causal, seed });
+const columnsOf = ({ source, dim, heads, causal, seed, digit, layer, head }) =>
+  isTrained(source) ? { source, digit, layer, head, causal } : { source, dim, heads, causal, seed };
 const rowsAlong = (report, along) => report?.rows.filter((row) => row.along === along) ?? [];
 
 function seriesOf(report, along, faint) {

@@ -29,7 +29,7 @@ export function headline(list) {
       fill(
         'gap',
         `${percent(gap.error)} off`,
-        `at T = ${integer(gap.length)}: the distance of linear (${gap.map}) from softmax’s answer on random inputs; averaging V is ${percent(gap.floor)} off`,
+        `at T = ${integer(gap.length)}: the distance of linear (${gap.map}) from softmax’s answer on ${gap.trained ? 'heads of a trained model' : 'random inputs'}; averaging V is ${percent(gap.floor)} off`,
       );
     }
   };

@@ -39,18 +39,11 @@ export function weightsFigure(panel, { state, lab }) {
 
   const fetch = async () => {
     const mine = ++asked;
-    const { dim, heads, causal, norm, seed } = state.pick('gap');
+    const { maps, length, ...sample } = state.pick('gap');
     panel.dataset.state = weights ? 'running' : 'loading';
     try {
       await lab.ready;
-      const next = await lab.run(priorities.weights, 'weights', {
-        dim,
-        heads,
-        causal,
-        norm,
-        seed,
-        featureMap: state.values['weights.map'],
-      });
+      const next = await lab.run(priorities.weights, 'weights', { ...sample, featureMap: state.values['weights.map'] });
       if (mine !== asked) return;
       weights = next;
       panel.dataset.state = 'done';
@@ -119,8 +112,8 @@ export function weightsFigure(panel, { state, lab }) {
   onTheme(draw);
   fetch();
   return (changed) => {
-    const inputs = ['gap.dim', 'gap.heads', 'gap.causal', 'gap.norm', 'gap.seed', 'weights.map'];
-    if (inputs.some((key) => changed.has(key))) fetch();
+    const others = ['gap.maps', 'gap.length'];
+    if (changed.has('weights.map') || [...changed].some((key) => key.startsWith('gap.') && !others.includes(key))) fetch();
     else if (['weights.head', 'weights.row', 'weights.column'].some((key) => changed.has(key))) draw();
   };
 }

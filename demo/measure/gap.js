@@ -14,9 +14,9 @@ export const scales = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4].map((step) => Numb
 /** The longest sequence at which the scale is varied. */
 export const scaledLength = 256;
 
-/** One point: the gap of one feature map at one length and scale. */
-export function measureGap(attention, { featureMap, length, norm, causal, ...sample }) {
-  const { q, k, v } = sampleInputs({ ...sample, length, norm });
+/** One point: the gap of one feature map at one length and scale. `inputs` makes q, k and v of the options. */
+export function measureGap(attention, { featureMap, length, norm, causal, ...sample }, inputs = sampleInputs) {
+  const { q, k, v } = inputs({ ...sample, length, norm });
   const { perHead, ...measures } = attention.gap(q, k, v, { featureMap, causal });
   return { featureMap, length, norm, ...measures };
 }
@@ -26,9 +26,9 @@ export function measureGap(attention, { featureMap, length, norm, causal, ...sam
  * `measure` is measureGap, or a promise of it from another thread.
  * @yields {{ rows: object[], done: number, total: number }} all rows so far, with `along` 'length' or 'norm'
  */
-export async function* sweepGap(measure, { maps, maxLength, norm, signal, ...options }) {
+export async function* sweepGap(measure, { maps, maxLength, norm, signal, lengths = powersOfTwo(shortestGap, maxLength), ...options }) {
   const points = [
-    ...powersOfTwo(shortestGap, maxLength).map((length) => ({ along: 'length', length, norm })),
+    ...lengths.map((length) => ({ along: 'length', length, norm })),
     ...scales.map((scale) => ({ along: 'norm', length: Math.min(scaledLength, maxLength), norm: scale })),
   ];
   const total = points.length * maps.length;
@@ -43,11 +43,11 @@ export async function* sweepGap(measure, { maps, maxLength, norm, signal, ...opt
 }
 
 /** Softmax and linear attention weights of the first tokens of the same inputs, each [heads, length, length]. */
-export function measureWeights(attention, { featureMap, causal, ...sample }) {
-  const { q, k } = sampleInputs({ ...sample, length: pictureLength });
+export function measureWeights(attention, { featureMap, causal, ...sample }, inputs = sampleInputs) {
+  const { q, k } = inputs({ ...sample, length: pictureLength });
   return {
     length: pictureLength,
-    heads: sample.heads,
+    heads: q.shape[1],
     causal,
     featureMap,
     softmax: attention.weights(q, k, { kind: 'softmax', causal }).data,

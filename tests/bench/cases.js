@@ -5,7 +5,7 @@ import { gaussian } from '../util.js';
 const TILE_PASSES = 500;
 const empty = { env: { emscripten_notify_memory_growth() {} } };
 
-async function instantiate(url) {
+export async function instantiate(url) {
   const { instance } = await WebAssembly.instantiate(await readFile(url), empty);
   return instance.exports;
 }

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { build } from 'vite';
+import { createModel } from '../../demo/digits/model.js';
+import { createPainter } from '../../demo/digits/painter.js';
 import { scales } from '../../demo/measure/gap.js';
+import { createAttention } from '../../web/index.js';
 import { browsers, isolation, launch, serve, watch } from './driver.js';
 
 const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
@@ -64,7 +67,7 @@ for (const name of browsers) {
         (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
       ),
     );
-    assert.equal(colours.length, 7 + 3);
+    assert.equal(colours.length, 8 + 3);
     assert.ok(
       colours.every((count) => count > 8),
       `a plot is blank: ${colours} colours`,
@@ -228,6 +231,80 @@ for (const name of browsers) {
     }
   });
 
+  /** Opens the page at the digits, which load their models when they come into view. */
+  const openDigits = async (url, settings) => {
+    await page.goto(`${url}/?${SMALL}&${settings}`);
+    await page.$eval('#figure-digits .lanes', (element) => element.scrollIntoView());
+  };
+  const painted = (column) => until((selector) => document.querySelector(selector).dataset.position === '784', `[data-column=${column}]`);
+  /** Grey levels of the canvas of a column that painted one digit. */
+  const levels = (column) =>
+    page.$eval(`[data-column=${column}] canvas`, (canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+    });
+
+  test('both models paint, pixel by pixel, the digits that they paint in Node', async () => {
+    await openDigits(server.url, 'digits.digit=3&digits.seed=11&digits.temperature=0.9');
+    for (const column of ['linear', 'cached']) await painted(column);
+    await until(() => document.querySelector('#figure-digits .measured').textContent !== '');
+    const [, build] = (await text('#figure-digits .measured')).match(/(\S+) build/);
+    const attention = await createAttention({ build });
+    for (const [column, kind, memory] of [
+      ['linear', 'linear', 'state'],
+      ['cached', 'softmax', 'cache'],
+    ]) {
+      const model = createModel(attention, await readFile(new URL(`../../demo/models/${kind}.safetensors`, import.meta.url)));
+      const painter = createPainter(model, { memory, classes: [3], seed: 11, temperature: 0.9 });
+      painter.paint(784);
+      assert.deepEqual(await levels(column), [...painter.images[0]], column);
+    }
+    attention.dispose();
+  });
+
+  test('the digits are timed in three ways, and the table fills; their data can be cancelled', async () => {
+    await until(() => document.querySelectorAll('#figure-digits .foot tbody tr').length >= 27);
+    const cells = await page.$$eval('#figure-digits .rates tbody tr:first-child td', (list) => list.map((cell) => Number(cell.textContent)));
+    assert.ok(cells[0] > cells[1] && cells[1] > 5 * cells[2], `images a second: ${cells}`);
+    await click(inFigure('digits', '.cancel'));
+    await phase('digits', 'cancelled', 'done');
+    assert.equal(await page.$eval(inFigure('digits', '.csv'), (button) => button.disabled), false);
+  });
+
+  test('half a digit of the visitor’s is left as it is, and finished', async () => {
+    await openDigits(server.url, 'digits.digit=7&digits.begin=half+a+digit+of+yours');
+    const pad = await page.$('.sketch canvas');
+    await pad.scrollIntoView();
+    const box = await pad.boundingBox();
+    await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.2 * box.height);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 0.7 * box.width, box.y + 0.2 * box.height, { steps: 5 });
+    await page.mouse.up();
+    await until(() => document.querySelector('#figure-digits').dataset.state !== 'loading');
+    await click('.sketch .finish');
+    const row = 5 * 28;
+    await until((at) => {
+      const canvas = document.querySelector('[data-column=linear] canvas');
+      const box = document.querySelector('[data-column=linear]');
+      return box.dataset.position === '784' && canvas.getContext('2d').getImageData(0, 0, 28, 28).data[4 * (at + 14)] > 200;
+    }, row);
+    await painted('cached');
+    const [one, two] = [await levels('linear'), await levels('cached')];
+    assert.deepEqual(one.slice(0, 392), two.slice(0, 392));
+    assert.ok(one.slice(392).some((level) => level > 0), 'nothing was painted below');
+    await click(inFigure('digits', '.cancel'));
+  });
+
+  test('the gap takes q, k and v from a trained head', async () => {
+    await page.goto(`${server.url}/?${SMALL}&gap.source=a+trained+model&gap.layer=2&gap.head=3&gap.causal=1`);
+    await phase('gap', 'done');
+    await until(() => document.getElementById('weights').dataset.state === 'done');
+    assert.equal(await rows('gap'), 3 * (5 + scales.length));
+    assert.equal(await page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
+    assert.equal(await page.$$eval('#weights .head option', (list) => list.length), 1);
+    assert.match(await text('#headline'), /heads of a trained model/);
+  });
+
   test('nothing overflows at a width of 360 pixels', async () => {
     await page.setViewport({ width: 360, height: 740 });
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
@@ -260,6 +337,18 @@ for (const name of browsers) {
       for (const figure of figures) await phase(figure, 'error');
       assert.equal(await page.$eval('#failure', (element) => element.hidden), false);
       assert.match(await text('#failure'), /npm run build/);
+    } finally {
+      await broken.close();
+    }
+  });
+
+  test('without the models the page says what to do, and may try again', async () => {
+    const broken = await serve(folder, { headers: isolation, missing: /\.safetensors$/ });
+    try {
+      await openDigits(broken.url, '');
+      await phase('digits', 'error');
+      assert.match(await text('#figure-digits .status'), /the server answered 404.*paint again/);
+      assert.equal(await page.$eval(inFigure('digits', '.again'), (button) => button.disabled), false);
     } finally {
       await broken.close();
     }

@@ -11,6 +11,7 @@ import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
+import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
 import { presets } from './presets.js';
@@ -37,6 +38,7 @@ const suites = {
   'arguments of maps': mapArguments,
   lifetime,
   memory,
+  nn,
 };
 
 /** `make` resolves to a new instance; every one must run the named build. */

@@ -16,6 +16,7 @@ import {
 } from 'linear-attention-wasm';
 import { createAttention as createInline } from 'linear-attention-wasm/inline';
 import { LinearAttention } from 'linear-attention-wasm/onnx';
+import { dense, layerNorm, readSafetensors, sampler, toFloat32 } from 'linear-attention-wasm/nn';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 /** Compiles only when the value's type is exactly T. */
@@ -221,6 +222,27 @@ export function tensors(attention: Attention): void {
   tensor.shape.push(1);
 }
 
+export function layers(attention: Attention, file: ArrayBuffer, x: Tensor): void {
+  const { tensors, metadata } = readSafetensors(file);
+  const weight = tensors.get('weight');
+  if (!weight) throw new Error(metadata.format);
+  expectType<Result>()(toFloat32(weight));
+  const layer = dense(attention, { weight, bias: { data: floats, shape: [8] }, activation: 'relu' });
+  expectType<Result>()(layer.apply(x));
+  expectType<Tensor>()(layer.apply(x, { residual: x, out: x }));
+  const [q] = layer.apply(x, { out: [x, x] as const });
+  expectType<Tensor>()(q);
+  expectType<Tensor>()(layerNorm(attention, { weight, bias: weight, eps: 1e-5 }).apply(x, { out: x }));
+  const draws = sampler(attention, { batch: 2, seed: 1, stream: 0, temperature: 0.9 });
+  expectType<Int32Array>()(draws.sample(x));
+  for (const one of [layer, draws]) one.dispose();
+
+  // @ts-expect-error weights must be given
+  dense(attention, {});
+  // @ts-expect-error only relu is fused
+  dense(attention, { weight, activation: 'gelu' });
+}
+
 export function results(result: Result, error: unknown): AttentionErrorCode | number {
   result.data = new Float32Array(result.shape.reduce((product, size) => product * size, 1));
   result.shape.push(1);
@@ -232,6 +254,7 @@ export function results(result: Result, error: unknown): AttentionErrorCode | nu
     case 'cache-full':
     case 'unsupported':
     case 'load-failed':
+    case 'malformed-file':
     case 'internal':
       return error.code;
     default:

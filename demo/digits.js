@@ -1,0 +1,151 @@
+#!/usr/bin/env node
+// Digits in a terminal: paints them into a PNG file, and prints how fast each way to remember would paint.
+import { readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { createAttention } from 'linear-attention-wasm';
+import { createModel } from './digits/model.js';
+import { createPainter } from './digits/painter.js';
+import { toPng } from './digits/png.js';
+import { columns } from './digits/stream.js';
+import { measureRates } from './measure/digits.js';
+import { describeEnvironment, minuteNow } from './measure/environment.js';
+
+const usage = `Usage: npm run digits -- [options]
+
+Paints digits pixel by pixel with one of two trained models, and times three ways to do it.
+
+  --model linear|softmax   which model paints (default linear; softmax remembers in a cache)
+  --count N                how many digits, 1 to 256: 0, 1, … 9, 0, 1 … (default 10)
+  --digit N                paint only this digit, 0 to 9
+  --seed N                 0 to 4294967295 (default 7): image i of a seed is always the same
+  --temperature X          0 to 10 (default 1): lower is more cautious, and delays the first stroke
+  --out FILE               a PNG of the digits (default: none are painted)
+  --no-rates               do not time
+  --batch N                images painted together in the second timing, 2 to 64 (default 16)
+  --json FILE              write the rates as JSON (- for standard output, in place of the text)
+  --help                   this text
+`;
+
+class UsageError extends Error {}
+
+const number = (least, most, whole) => (name, text) => {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value < least || value > most || (whole && !Number.isInteger(value))) {
+    throw new UsageError(`--${name} must be ${whole ? 'an integer' : 'a number'} from ${least} to ${most}, got "${text}"`);
+  }
+  return value;
+};
+const types = {
+  model: (name, text) => {
+    if (text !== 'linear' && text !== 'softmax') throw new UsageError(`--${name} must be linear or softmax, got "${text}"`);
+    return text;
+  },
+  count: number(1, 256, true),
+  digit: number(0, 9, true),
+  seed: number(0, 2 ** 32 - 1, true),
+  temperature: number(0, 10, false),
+  batch: number(2, 64, true),
+  out: (_, text) => text,
+  json: (_, text) => text,
+};
+
+function readOptions(args) {
+  const flags = { 'no-rates': { type: 'boolean' }, help: { type: 'boolean' } };
+  for (const name of Object.keys(types)) flags[name] = { type: 'string' };
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: flags, strict: true, allowPositionals: false }));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  for (const [name, read] of Object.entries(types)) {
+    if (values[name] !== undefined) values[name] = read(name, values[name]);
+  }
+  return values;
+}
+
+const loadModel = (attention, kind) => createModel(attention, readFileSync(new URL(`./models/${kind}.safetensors`, import.meta.url)));
+
+/** The images of a seed, painted in batches; returns them and the seconds that it took. */
+function paint(model, { count = 10, digit, seed = 7, temperature = 1 }) {
+  const together = 16;
+  const memory = model.kind === 'linear' ? 'state' : 'cache';
+  const images = [];
+  const start = performance.now();
+  for (let first = 0; first < count; first += together) {
+    const classes = Array.from({ length: Math.min(together, count - first) }, (_, i) => digit ?? (first + i) % 10);
+    const painter = createPainter(model, { memory, classes, seed, first, temperature });
+    painter.paint(model.sizes.length);
+    images.push(...painter.images);
+    painter.dispose();
+  }
+  return { images, seconds: (performance.now() - start) / 1000 };
+}
+
+const titles = { linear: 'linear, state', cached: 'softmax, cache', recomputed: 'softmax, recomputing' };
+const digits3 = (value) => Number(value.toPrecision(3)).toString();
+
+function ratesText(rates, models) {
+  const rate = (column, batch) => rates.find((row) => row.column === column && row.batch === batch).imagesPerSecond;
+  const batches = [...new Set(rates.map((row) => row.batch))];
+  const lines = rates.map((row) => [
+    titles[row.column],
+    String(row.batch),
+    digits3(row.imagesPerSecond),
+    digits3(row.firstPixelMs),
+    digits3(row.lastPixelMs),
+    columns[row.column].memory === 'tokens' ? '–' : `${digits3(row.bytesPerStream / 1e6)} MB`,
+    digits3(rate('linear', row.batch) / row.imagesPerSecond),
+  ]);
+  const header = ['', 'batch', 'images/s', 'ms a pixel, first', 'last', 'memory a stream', 'linear is faster by'];
+  const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
+  const table = [header, ...lines].map((line) => '  ' + line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '));
+  const traffic = (models.linear.weightBytes * models.linear.sizes.length * rate('linear', 1)) / 1e9;
+  return `One thread; estimated from a pixel at nine positions of ${models.linear.sizes.length} (recomputing ${batches[1]} at once: five)
+${table.join('\n')}
+  linear, batch ${batches[1]} against 1: ${digits3(rate('linear', batches[1]) / rate('linear', 1))} × the images a second
+  linear at batch 1 reads ${digits3(models.linear.weightBytes / 1e6)} MB of weights a pixel: ${digits3(traffic)} GB/s`;
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) return void process.stdout.write(usage);
+  const attention = await createAttention();
+  const environment = {
+    version: attention.version,
+    build: attention.build,
+    threads: attention.threads,
+    engine: `Node ${process.versions.node}`,
+    platform: `${os.type()} ${os.arch()}`,
+    processors: os.cpus().length,
+    date: minuteNow(),
+  };
+  const say = (text) => options.json === '-' || process.stdout.write(`${text}\n`);
+  say(`linear-attention-wasm ${describeEnvironment(environment)}`);
+  const models = { linear: loadModel(attention, 'linear'), softmax: loadModel(attention, 'softmax') };
+  if (options.out) {
+    const model = models[options.model ?? 'linear'];
+    const { images, seconds } = paint(model, options);
+    writeFileSync(options.out, toPng(images, model.config.side));
+    say(`\n${images.length} digits by the ${model.kind} model in ${digits3(seconds)} s, ${digits3(images.length / seconds)} images/s: ${options.out}`);
+  }
+  if (!options['no-rates']) {
+    const rates = [...(await measureRates(models, 1)), ...(await measureRates(models, options.batch ?? 16))];
+    say(`\n${ratesText(rates, models)}`);
+    const text = () => JSON.stringify({ environment, rates }, null, 2) + '\n';
+    if (options.json) options.json === '-' ? process.stdout.write(text()) : writeFileSync(options.json, text());
+  }
+  attention.dispose();
+}
+
+let code = 0;
+try {
+  await main();
+} catch (error) {
+  code = error instanceof UsageError ? 2 : 1;
+  process.stderr.write(`${error.message}\n${code === 2 ? 'Try --help.\n' : ''}`);
+}
+// Node can deadlock when it waits for its compiler threads at the natural end (nodejs/node#54918).
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+process.exit(code);

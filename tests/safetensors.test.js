@@ -1,0 +1,100 @@
+/** The safetensors reader: every dtype, any alignment, and each way that a file may be malformed. */
+import assert from 'node:assert';
+import { suite } from 'uvu';
+import { readSafetensors, toFloat32 } from '../web/nn.js';
+import { throwsCode, throwsKind } from './suites/harness.js';
+
+const test = suite('safetensors');
+
+/** A file of this header (an object, or text) and these data bytes. */
+function file(header, data = new Uint8Array(0), { length } = {}) {
+  const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + data.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length ?? text.length), true);
+  bytes.set(text, 8);
+  bytes.set(data, 8 + text.length);
+  return bytes;
+}
+const entry = (dtype, shape, begin, end) => ({ dtype, shape, data_offsets: [begin, end] });
+const bytesOf = (array) => new Uint8Array(array.buffer);
+
+test('every dtype comes in its own array', () => {
+  const arrays = {
+    F64: Float64Array.of(1.5, -2), F32: Float32Array.of(1.5, -2), F16: Uint16Array.of(1, 2), BF16: Uint16Array.of(1, 2),
+    I64: BigInt64Array.of(1n, -2n), I32: Int32Array.of(1, -2), I16: Int16Array.of(1, -2), I8: Int8Array.of(1, -2),
+    U64: BigUint64Array.of(1n, 2n), U32: Uint32Array.of(1, 2), U16: Uint16Array.of(1, 2), U8: Uint8Array.of(1, 2), BOOL: Uint8Array.of(0, 1),
+  };
+  for (const [dtype, array] of Object.entries(arrays)) {
+    const { tensors, metadata } = readSafetensors(file({ __metadata__: { format: 'x' }, a: entry(dtype, [2, 1], 0, array.byteLength) }, bytesOf(array)));
+    assert.deepEqual(metadata, { format: 'x' });
+    assert.deepEqual(tensors.get('a'), { dtype, shape: [2, 1], data: array });
+  }
+});
+
+test('any alignment, any order, empty tensors, scalars, names like __proto__', () => {
+  const data = new Uint8Array(21);
+  new DataView(data.buffer).setFloat32(1, 2.5, true);
+  for (let padding = 0; padding < 8; padding++) {
+    const header = `{"f":${JSON.stringify(entry('F32', [5], 1, 21))},"b":${JSON.stringify(entry('U8', [], 0, 1))},"__proto__":${JSON.stringify(entry('F32', [0, 3], 1, 1))}}${' '.repeat(padding)}`;
+    const { tensors } = readSafetensors(file(header, data).buffer);
+    assert.deepEqual([...tensors.keys()], ['f', 'b', '__proto__']);
+    assert.deepEqual([...tensors.get('f').data], [2.5, 0, 0, 0, 0]);
+    assert.equal(tensors.get('__proto__').data.length, 0);
+  }
+  assert.equal(readSafetensors(file({})).tensors.size, 0);
+});
+
+test('a view into a larger buffer is read where it lies', () => {
+  const inner = file({ a: entry('F32', [1], 0, 4) }, bytesOf(Float32Array.of(7)));
+  const outer = new Uint8Array(inner.length + 13);
+  outer.set(inner, 13);
+  assert.equal(readSafetensors(outer.subarray(13)).tensors.get('a').data[0], 7);
+});
+
+const malformed = {
+  'no bytes': new Uint8Array(0),
+  'seven bytes': new Uint8Array(7),
+  'a header longer than the file': file({}, undefined, { length: 3 }),
+  'a header of 2⁶⁴ − 1 bytes': file({}, undefined, { length: 2n ** 64n - 1n }),
+  'a header that is cut': file('{"a":', new Uint8Array(4)),
+  'a header that is not UTF-8': file({}, undefined).with?.(8, 0xff) ?? Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0xff),
+  'a header that is a list': file('[]'),
+  'a header that is null': file('null'),
+  'metadata of numbers': file({ __metadata__: { n: 1 } }),
+  'metadata that is text': file({ __metadata__: 'x' }),
+  'an entry that is a number': file({ a: 1 }),
+  'an entry that is null': file({ a: null }),
+  'no dtype': file({ a: { shape: [], data_offsets: [0, 0] } }),
+  'an unknown dtype': file({ a: entry('F128', [], 0, 0) }),
+  'a dtype that objects inherit': file({ a: entry('toString', [], 0, 0) }),
+  'no shape': file({ a: { dtype: 'F32', data_offsets: [0, 0] } }),
+  'a negative axis': file({ a: entry('F32', [-1], 0, 4) }, new Uint8Array(4)),
+  'a fraction as axis': file({ a: entry('F32', [0.5], 0, 2) }, new Uint8Array(2)),
+  'an axis that is text': file({ a: entry('F32', ['1'], 0, 4) }, new Uint8Array(4)),
+  'a shape that overflows': file({ a: entry('F32', [2 ** 30, 2 ** 30], 0, 4) }, new Uint8Array(4)),
+  'a shape of other bytes': file({ a: entry('F32', [2], 0, 4) }, new Uint8Array(4)),
+  'offsets past the end': file({ a: entry('F32', [2], 0, 8) }, new Uint8Array(4)),
+  'offsets in reverse': file({ a: entry('F32', [1], 4, 0) }, new Uint8Array(4)),
+  'negative offsets': file({ a: entry('F32', [1], -4, 0) }, new Uint8Array(4)),
+  'one offset': file({ a: { dtype: 'F32', shape: [0], data_offsets: [0] } }),
+  'tensors that overlap': file({ a: entry('F32', [1], 0, 4), b: entry('F32', [1], 2, 6) }, new Uint8Array(6)),
+  'tensors at the same place': file({ a: entry('F32', [1], 0, 4), b: entry('F32', [1], 0, 4) }, new Uint8Array(4)),
+  'a gap between tensors': file({ a: entry('U8', [1], 0, 1), b: entry('U8', [1], 2, 3) }, new Uint8Array(3)),
+  'bytes after the last tensor': file({ a: entry('U8', [1], 0, 1) }, new Uint8Array(2)),
+};
+for (const [what, bytes] of Object.entries(malformed)) {
+  test(`refuses ${what}`, () => throwsCode(() => readSafetensors(bytes), 'malformed-file', what));
+}
+
+test('refuses what is not bytes', () => {
+  for (const value of [undefined, null, 'x', 5, {}, [1]]) throwsKind(() => readSafetensors(value), TypeError, /file/);
+});
+
+test('float16 and bfloat16 become float32, special values included', () => {
+  const half = toFloat32({ dtype: 'F16', shape: [8], data: Uint16Array.of(0, 0x8000, 0x3c00, 0xfbff, 0x7c00, 0xfc00, 0x7e00, 0x83ff) }).data;
+  assert.deepEqual([...half], [0, -0, 1, -65504, Infinity, -Infinity, NaN, -1023 * 2 ** -24]);
+  const brain = toFloat32({ dtype: 'BF16', shape: [4], data: Uint16Array.of(0x3f80, 0xc049, 0x7f80, 0x0001) }).data;
+  assert.deepEqual([...brain], [1, -3.140625, Infinity, Math.fround(2 ** -133)]);
+});
+
+test.run();

@@ -1,0 +1,123 @@
+/**
+ * linear-attention-wasm/nn: dense layers around attention, enough to run small transformers and no more.
+ *
+ * Weights may be float32 or float16 and are packed as float32 once, when a layer is made. Layers run on the instance
+ * that they were made for, hold memory in it until `dispose`, and follow the rules of the main entry: shapes are
+ * row-major, inputs are tensor-likes or resident tensors, `out` as there. Rows computed alone or together have the
+ * same bits. Numbers follow IEEE arithmetic: NaN and infinities pass through.
+ */
+import type { Attention, Out, Result, ResultOf, Tensor, TensorLike } from './index.js';
+
+/** How a file stores elements. 16-bit floats come as their bits in a Uint16Array. */
+export type Dtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL';
+
+/** A tensor of a file. */
+export interface StoredTensor {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** A view of the file where alignment allows it. */
+  readonly data:
+    | Float64Array | Float32Array
+    | BigInt64Array | Int32Array | Int16Array | Int8Array
+    | BigUint64Array | Uint32Array | Uint16Array | Uint8Array;
+}
+
+/** Weights: float32, or a stored tensor of dtype F32, F16, BF16 or F64. */
+export type Weight = TensorLike | StoredTensor;
+
+/**
+ * The tensors of a safetensors file, by name, and the strings of its `__metadata__`.
+ * Throws `AttentionError` 'malformed-file' unless the header is JSON within the file, every dtype is known, every shape
+ * fits its bytes, and the tensors cover the rest of the file without gap or overlap.
+ * Format: https://github.com/huggingface/safetensors#format
+ */
+export function readSafetensors(file: BufferSource): { metadata: Record<string, string>; tensors: Map<string, StoredTensor> };
+
+/** The tensor as float32: the same array when it is float32 already, else converted (float64 is rounded). */
+export function toFloat32(tensor: Weight): Result;
+
+export interface DenseOptions {
+  /** [outputs, inputs], each 1 to 65536. */
+  weight: Weight;
+  /** [outputs]. Default 0. */
+  bias?: Weight;
+  /** `'relu'` is max(y, 0). Default `'none'`. */
+  activation?: 'none' | 'relu';
+}
+
+/** activation(x Wᵀ + b) + residual. */
+export interface Dense {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly activation: 'none' | 'relu';
+  /** Bytes of the packed weights. */
+  readonly bytes: number;
+  /**
+   * x [..., inputs] → [..., outputs]. The last axes of x may multiply to `inputs` ([batch, heads, dim] for heads·dim),
+   * and a resident `out` or `residual` may split its last axis likewise.
+   * `residual` is added after the activation, has the result's size, and may be `out` itself.
+   */
+  apply<O extends Out | undefined = undefined>(x: TensorLike | Tensor, options?: { residual?: TensorLike | Tensor; out?: O }): ResultOf<O>;
+  /** The outputs in order over several resident tensors, each but the last a multiple of 16 wide: q, k and v of one layer. */
+  apply<O extends readonly Tensor[]>(x: TensorLike | Tensor, options: { out: O }): O;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Packs the weights of a dense layer. */
+export function dense(attention: Attention, options: DenseOptions): Dense;
+
+export interface LayerNormOptions {
+  /** [width], 1 to 65536. */
+  weight: Weight;
+  /** [width]. */
+  bias: Weight;
+  /** Added to the variance, ≥ 0. Default 1e-5. */
+  eps?: number;
+}
+
+/** (x − mean) / √(variance + eps) · weight + bias over the last axis, variance without Bessel's correction (Ba, Kiros & Hinton 2016). */
+export interface LayerNorm {
+  readonly width: number;
+  readonly eps: number;
+  readonly bytes: number;
+  /** x [..., width] → the same shape; `out` may be x itself. */
+  apply<O extends Out | undefined = undefined>(x: TensorLike | Tensor, options?: { out?: O }): ResultOf<O>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+export function layerNorm(attention: Attention, options: LayerNormOptions): LayerNorm;
+
+export interface SamplerOptions {
+  /** Rows drawn at once, each with a random stream of its own. Default 1. */
+  batch?: number;
+  /** 0 to 2³² − 1. Default 0. */
+  seed?: number;
+  /** The stream of row 0; row i has stream + i. Default 0. */
+  stream?: number;
+  /** Divides the logits, ≥ 0; at 0 the first of the largest is taken. Default 1. */
+  temperature?: number;
+}
+
+/**
+ * Draws from softmax(logits / temperature), by PCG XSH-RR 64/32 (O'Neill 2014): equal logits, seed and stream give the
+ * same draws in Node and every browser. (A build that rounds differently may draw differently where two classes meet.)
+ */
+export interface Sampler {
+  readonly batch: number;
+  readonly seed: number;
+  readonly stream: number;
+  readonly temperature: number;
+  /**
+   * logits [batch, classes], or [classes] for batch 1, 1 to 65536 classes → one class a row. −Infinity is never drawn.
+   * Throws RangeError, and draws nothing, when a row has NaN or Infinity or is all −Infinity.
+   */
+  sample(logits: TensorLike | Tensor): Int32Array;
+  /** Back to the first draw. */
+  reset(): void;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+export function sampler(attention: Attention, options?: SamplerOptions): Sampler;

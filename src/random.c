@@ -106,7 +106,7 @@ int32_t la_random_features(uint32_t seed_low, uint32_t seed_high, int32_t heads,
     for (size_t r = 0; r < n; r += d) {
       size_t count = smaller(d, n - r);
       if (orthogonal) orthogonal_block(&g, block, block + d * d, count, d, out + r * d);
-      else for (size_t i = 0; i < count * d; i++) out[r * d + i] = (float)next_normal(&g);
+      for (size_t i = 0; !orthogonal && i < count * d; i++) out[r * d + i] = (float)next_normal(&g);
     }
   }
   la_free(block);

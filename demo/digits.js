@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { createAttention } from 'linear-attention-wasm';
-import { createModel } from './digits/model.js';
+import { createModel, digitBuild } from './digits/model.js';
 import { createPainter } from './digits/painter.js';
 import { toPng } from './digits/png.js';
 import { columns } from './digits/stream.js';
@@ -111,7 +111,7 @@ ${table.join('\n')}
 async function main() {
   const options = readOptions(process.argv.slice(2));
   if (options.help) return void process.stdout.write(usage);
-  const attention = await createAttention();
+  const attention = await createAttention(digitBuild);
   const environment = {
     version: attention.version,
     build: attention.build,

@@ -21,7 +21,7 @@ let attention;
 let digits; // models and examples, once loaded
 let heads; // inputs from the models
 
-const needDigits = async (onProgress = () => {}) => (digits ??= await loadDigits(attention, onProgress));
+const needDigits = async (onProgress = () => {}) => (digits ??= await loadDigits(onProgress));
 
 /** Where q, k and v come from, when not from the generator. */
 async function inputsOf({ source }) {

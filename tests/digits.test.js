@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
-import { createModel } from '../demo/digits/model.js';
+import { createModel, digitBuild } from '../demo/digits/model.js';
 import { createPainter } from '../demo/digits/painter.js';
 import { openStream } from '../demo/digits/stream.js';
 import { imageTime } from '../demo/measure/digits.js';
@@ -22,7 +22,7 @@ const length = 784;
 
 /** The builds that are checked: one line each. */
 const builds = {
-  simd: () => createAttention(),
+  simd: () => createAttention(digitBuild),
   scalar: async () => createAttention({ wasm: await readFile(new URL('../web/dist/scalar.wasm', import.meta.url)) }),
 };
 

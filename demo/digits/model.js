@@ -1,6 +1,9 @@
 // The two digit models on the library: embeddings, six blocks of attention and dense layers, logits of the next pixel.
 import { dense, layerNorm, readSafetensors, toFloat32 } from 'linear-attention-wasm/nn';
 
+/** Options of the instance that models run on: always one build, so that a seed paints the same digits in every engine. */
+export const digitBuild = { build: 'simd', threads: 1 };
+
 /**
  * @param {object} attention an instance of the library
  * @param {BufferSource} file safetensors with the configuration in its metadata

@@ -1,5 +1,6 @@
 // Figure 4: two trained models paint digits pixel by pixel; what a pixel takes, and what the paper measured.
 import { bytes, duration, integer, number } from '../format.js';
+import { digitBuild } from '../digits/model.js';
 import { imagesPerSecond, rateColumns, sweepDigits } from '../measure/digits.js';
 import { beginnings, raceColumns, runRace } from '../measure/race.js';
 import { createChart } from '../plots/chart.js';
@@ -104,7 +105,7 @@ export function digitsFigure(figure, { state, lab }) {
 
   const run = createRun({
     frame,
-    ready: lab.ready,
+    ready: lab.ready.then((environment) => ({ ...environment, ...digitBuild })),
     settings: () => ({ ...state.pick('digits'), sketch: sketch.levels() }),
     sweep,
     draw,

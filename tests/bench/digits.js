@@ -1,7 +1,7 @@
 /** The digit models against what the machine can do: one image is bound by reading the weights, many by the tile. */
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
-import { createModel } from '../../demo/digits/model.js';
+import { createModel, digitBuild } from '../../demo/digits/model.js';
 import { columns, openStream } from '../../demo/digits/stream.js';
 import { measureRates } from '../../demo/measure/digits.js';
 import { createAttention } from '../../web/index.js';
@@ -12,7 +12,7 @@ const BATCH = 16;
 const ROUNDS = 9;
 const STEPS = 40;
 
-const attention = await createAttention();
+const attention = await createAttention(digitBuild);
 const models = {};
 for (const kind of ['linear', 'softmax']) {
   models[kind] = createModel(attention, await readFile(new URL(`../../demo/models/${kind}.safetensors`, import.meta.url)));

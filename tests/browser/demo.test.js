@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { build } from 'vite';
-import { createModel } from '../../demo/digits/model.js';
+import { createModel, digitBuild } from '../../demo/digits/model.js';
 import { createPainter } from '../../demo/digits/painter.js';
 import { scales } from '../../demo/measure/gap.js';
 import { createAttention } from '../../web/index.js';
@@ -248,8 +248,8 @@ for (const name of browsers) {
     await openDigits(server.url, 'digits.digit=3&digits.seed=11&digits.temperature=0.9');
     for (const column of ['linear', 'cached']) await painted(column);
     await until(() => document.querySelector('#figure-digits .measured').textContent !== '');
-    const [, build] = (await text('#figure-digits .measured')).match(/(\S+) build/);
-    const attention = await createAttention({ build });
+    assert.match(await text('#figure-digits .measured'), /simd build, 1 thread,/);
+    const attention = await createAttention(digitBuild);
     for (const [column, kind, memory] of [
       ['linear', 'linear', 'state'],
       ['cached', 'softmax', 'cache'],

@@ -21,21 +21,44 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
 }
 
-/* One token on 4·vectors columns; update 0 only reads. */
-static inline void run_columns(const linear_call *call, const token_block *w, recurrence r, const int vectors, const int update) {
-  if (call->delta && update) {
-    pending_write pending = nothing_pending(r.rows - token_floats(call));
-    if (call->gated) recur_delta(r, call->stride, &pending, w->beta[0], w->k_dot_q[0], vectors, 1);
-    else recur_delta(r, call->stride, &pending, w->beta[0], w->k_dot_q[0], vectors, 0);
-    write_pending(r.s, r.s_stride, r.features, &pending, vectors);
-  } else if (call->gated) {
-    recur(r, call->stride, 1, vectors, 1, update);
-  } else {
-    recur(r, call->stride, 1, vectors, 0, update);
-  }
+/* One token on 4·vectors columns. */
+static inline void step_linear(const linear_call *call, const token_block *w, recurrence r, const int vectors, const int gated) {
+  (void)w;
+  recur(r, call->stride, 1, vectors, gated, 1);
 }
 
-static void run_token(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head, const int update) {
+static inline void step_delta(const linear_call *call, const token_block *w, recurrence r, const int vectors, const int gated) {
+  pending_write pending = nothing_pending(r.rows - token_floats(call));
+  recur_delta(r, call->stride, &pending, w->beta[0], w->k_dot_q[0], vectors, gated);
+  write_pending(r.s, r.s_stride, r.features, &pending, vectors);
+}
+
+/* A further query of the group: the token is written already. */
+static inline void step_read(const linear_call *call, const token_block *w, recurrence r, const int vectors, const int gated) {
+  (void)w;
+  recur(r, call->stride, 1, vectors, gated, 0);
+}
+
+/* One function a rule and gate, as in causal.c. */
+#define STEP_LOOP(name, rule, gated)                                                                                    \
+  static __attribute__((noinline)) void name(const linear_call *call, const token_block *w, recurrence r, size_t columns) { \
+    for (size_t width; columns > 0; columns -= width, r.s += width, r.v += width, r.out += width) {                     \
+      width = columns >= WIDE ? WIDE : 4;                                                                               \
+      if (width == WIDE) rule(call, w, r, WIDE / 4, gated);                                                             \
+      else rule(call, w, r, 1, gated);                                                                                  \
+    }                                                                                                                   \
+  }
+
+STEP_LOOP(token_linear, step_linear, 0)
+STEP_LOOP(token_linear_gated, step_linear, 1)
+STEP_LOOP(token_delta, step_delta, 0)
+STEP_LOOP(token_delta_gated, step_delta, 1)
+STEP_LOOP(token_read, step_read, 0)
+
+typedef void step_loop(const linear_call *call, const token_block *w, recurrence r, size_t columns);
+static step_loop *const step_loops[2][2] = {{token_linear, token_linear_gated}, {token_delta, token_delta_gated}};
+
+static void run_token(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head, step_loop *loop) {
   const la_linear_args *a = call->args;
   const float *v = array_at(a->v, b, kv_head, 0);
   float *out = array_at(a->out, b, q_head, 0);
@@ -47,18 +70,10 @@ static void run_token(const linear_call *call, scratch *w, size_t b, size_t kv_h
                   .v = w->copied ? w->v : v,
                   .factors = w->token.sums,
                   .out = w->copied ? w->out : out};
-  for (size_t c = 0, width; c < w->state.width; c += width) {
-    width = w->state.width - c >= WIDE ? WIDE : 4;
-    if (width == WIDE) run_columns(call, &w->token, r, WIDE / 4, update);
-    else run_columns(call, &w->token, r, 1, update);
-    r.s += width;
-    r.v += width;
-    r.out += width;
-  }
+  loop(call, &w->token, r, w->state.width);
   if (w->copied) memcpy(out, w->out, call->d_v * sizeof *out);
 }
 
-/* A further query of the group: the token is written already. */
 static void prepare_query(const linear_call *call, scratch *w, size_t b, size_t q_head) {
   float *q = token_rows(call, &w->token, 0) + call->stride;
   map_queries(call, (feature_rows){q, call->stride, w->token.exponents}, b, q_head, 0, 1);
@@ -77,10 +92,10 @@ int32_t linear_step(const linear_call *call) {
       state_load(call, &w.state, b, h);
       settle_exponent(call, (feature_rows){token_rows(call, &w.token, 0), call->stride, w.token.exponents}, 1, &w.state, b, h);
       prepare_tokens(call, &w.token, &w.state, b, h, h * call->group, 0, 1);
-      run_token(call, &w, b, h, h * call->group, 1);
+      run_token(call, &w, b, h, h * call->group, step_loops[call->delta][call->gated]);
       for (size_t g = 1; g < call->group; g++) {
         prepare_query(call, &w, b, h * call->group + g);
-        run_token(call, &w, b, h, h * call->group + g, 0);
+        run_token(call, &w, b, h, h * call->group + g, token_read);
       }
       state_store(call, &w.state, b, h);
     }

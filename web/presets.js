@@ -118,9 +118,14 @@ function stepSizes(core, dt, input, layout, o) {
   const { heads, rows } = input;
   const headOf = layout === 'bhtd' ? (i) => Math.floor(i / rows) % heads : (i) => i % heads;
   const bias = o.dtBias === undefined ? null : perHead(core, 'dtBias', o.dtBias, heads);
-  const positive = checkBoolean('dtSoftplus', o.dtSoftplus, false) ? softplus : (step) => step;
+  const positive = checkBoolean('dtSoftplus', o.dtSoftplus, false);
   const raw = operand.data ?? core.floatsAt(operand.pointer, operand.length);
-  return { data: Float32Array.from(raw, (step, i) => positive(step + (bias ? bias[headOf(i)] : 0))), shape, headOf };
+  const data = new Float32Array(raw.length);
+  for (let i = 0; i < data.length; i++) {
+    const step = bias ? raw[i] + bias[headOf(i)] : raw[i];
+    data[i] = positive ? softplus(step) : step;
+  }
+  return { data, shape, headOf };
 }
 
 function perHead(core, name, value, heads) {
@@ -147,11 +152,11 @@ function expandGroups(core, name, value, layout, heads) {
   return { data, shape: [...axes, width].slice(4 - group.shape.length) };
 }
 
-/** D: a number a head, or a head and value channel. */
+/** D as one row a head: a number a head, or a head and value channel. */
 function readSkip(core, D, heads, width) {
   const numbers = numbersOf(core, 'D', D);
   if (numbers.length !== heads && numbers.length !== heads * width) throw wrongValue('D', `${heads} numbers, or ${heads} × ${width}`, `${numbers.length}`);
-  return numbers.length === heads ? (h) => numbers[h] : (h, c) => numbers[h * width + c];
+  return Float32Array.from({ length: heads * width }, (_, i) => numbers[numbers.length === heads ? Math.floor(i / width) : i]);
 }
 
 function addSkip(core, result, input, skip) {
@@ -160,9 +165,9 @@ function addSkip(core, result, input, skip) {
   const { batch, heads, rows, width, strides: [batchStride, headStride, rowStride] } = input;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < rows; t++) {
-        const at = b * batchStride + h * headStride + t * rowStride;
-        for (let c = 0; c < width; c++) out[at + c] += skip(h, c) * x[at + c];
+      const factors = skip.subarray(h * width, (h + 1) * width);
+      for (let t = 0, at = b * batchStride + h * headStride; t < rows; t++, at += rowStride) {
+        for (let c = 0; c < width; c++) out[at + c] += factors[c] * x[at + c];
       }
     }
   }

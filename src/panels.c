@@ -3,6 +3,7 @@
  * Features of scaled maps (favor, rff) may overflow, so that S and z are kept divided by exp(c), c one number a head.
  * c stays 0 while no key's exponent leaves ±BAND, so that S and z are then the plain sums; a key beyond takes c along
  * (an online maximum, as in softmax attention). It depends on the keys alone and not on how a sequence is split. */
+#include <float.h>
 #include <math.h>
 
 #include "exp.h"
@@ -103,5 +104,5 @@ float output_factor(const linear_call *call, float q_dot_z, const panel_state *p
   if (!call->args->normalize) return scaled ? scale * exp_of(query_exponent + p->exponent) : scale;
   if (scaled && eps != 0.0f) eps *= exp_of(-(query_exponent + p->exponent));
   float normalizer = scale * q_dot_z + eps;
-  return normalizer == 0.0f ? 0.0f : scale / normalizer;
+  return fabsf(normalizer) < FLT_MIN ? 0.0f : scale / normalizer;
 }

@@ -4,6 +4,7 @@ import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
 import { gaussian, inputs, reshape, swapLayout, tensorOf } from '../util.js';
 import { attentionSuite } from './harness.js';
+import { mapCases } from './map_cases.js';
 
 const measures = ['relativeError', 'maxError', 'cosine', 'meanValueError', 'weightKL', 'weightL1'];
 
@@ -28,6 +29,21 @@ export function gap(name, make) {
           rule: 'gap',
           name: `${key} of batch ${batch}, head ${head}`,
         });
+    });
+  }
+
+  for (const { title, mapName, build } of mapCases) {
+    // The weights of rff may be negative, and identity is below, on inputs of one sign.
+    if (mapName === 'rff' || mapName === 'identity') continue;
+    test(`gap: ${title}`, (attention, keep) => {
+      const { options, reference } = build(8);
+      const featureMap = keep(attention.featureMap(mapName, { dim: 8, ...options }));
+      const { q, k, v } = positive({ batch: 2, heads: 3, T: 25, dim: 8, valueDim: 5 });
+      for (const causal of [false, true]) {
+        if (options.epsilon > 0 && causal) continue;
+        const [result, expected] = [attention.gap(q, k, v, { featureMap, causal }), oracle.gap(q, k, v, { featureMap: reference, causal })];
+        for (const key of measures) assertClose([result[key]], [expected[key]], { rule: 'map gap', name: key });
+      }
     });
   }
 

@@ -17,6 +17,7 @@ import { onnx } from './onnx.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { savedState } from './saved_state.js';
+import { scaled } from './scaled.js';
 import { softmax } from './softmax.js';
 import { state } from './state.js';
 
@@ -26,6 +27,7 @@ const suites = {
   softmax,
   linear,
   family,
+  scaled,
   presets,
   onnx,
   state,

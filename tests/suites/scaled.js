@@ -1,0 +1,103 @@
+/** favor and rff beyond what float32 can hold: exponents of the state, online, and their way through save and set. */
+import assert from 'node:assert';
+import * as oracle from '../oracle.js';
+import { assertClose, assertSame } from '../tolerance.js';
+import { gaussian, inputs, joinTime, loadGolden, reshape, sliceTime, tensorOf } from '../util.js';
+import { attentionSuite, stateFor, token } from './harness.js';
+import { rowsOf2d } from './map_cases.js';
+
+const [T, dim, heads] = [90, 8, 2];
+const omega = gaussian([24, dim], 5);
+
+/** q and k whose norms grow with the position, so that every later key raises the largest exponent, and v. */
+function growing(most) {
+  const { q, k, v } = inputs({ heads, T, dim, valueDim: 5, make: gaussian });
+  const grow = (x) => tensorOf(x.shape, (i) => (x.data[i] * most * (1 + (Math.floor(i / dim) % T))) / T);
+  return { q: grow(q), k: grow(k), v };
+}
+
+const maps = [
+  { mapName: 'favor', extra: { normTerm: false }, reference: oracle.favor },
+  { mapName: 'favor', extra: { hyperbolic: true, normTerm: false }, reference: oracle.favor },
+  { mapName: 'favor', extra: {}, reference: oracle.favor },
+];
+
+export function scaled(name, make) {
+  const test = attentionSuite(name, make);
+
+  for (const { mapName, extra, reference } of maps) {
+    const title = `${mapName} ${JSON.stringify(extra)}`;
+    const made = (attention, keep) => keep(attention.featureMap(mapName, { dim, projection: omega, ...extra }));
+    /** The oracle's features in float64 with the largest exponent taken out, which cancels when eps is 0. */
+    const expected = ({ q, k, v }, causal) => oracle.linear(q, k, v, { featureMap: reference({ omega: rowsOf2d(omega), ...extra }), causal, eps: 0 }).o;
+
+    for (const most of extra.normTerm === false ? [1, 12, 20] : [1, 6, 12]) {
+      test(`${title}: keys of growing norm, up to ${most} a component`, (attention, keep) => {
+        const featureMap = made(attention, keep);
+        const qkv = growing(most);
+        const form = { featureMap, eps: 0 };
+        const rule = 'exponents';
+        const wanted = expected(qkv, true);
+        assert.ok(wanted.data.every(Number.isFinite), 'the inputs must not overflow float64');
+        assertClose(attention.linear(...Object.values(qkv), { ...form, causal: true }), wanted, { rule, name: 'causal' });
+        assertClose(attention.linear(...Object.values(qkv), form), expected(qkv, false), { rule, name: 'full' });
+        const held = keep(stateFor(attention, qkv, form));
+        const first = attention.linear(...Object.values(qkv).map((x) => sliceTime(x, 0, 31)), { causal: true, state: held });
+        const restored = keep(attention.restore(held.save()));
+        const copied = keep(held.clone());
+        const rest = (state) => joinTime(Array.from({ length: T - 31 }, (_, i) => {
+          const { data, shape: [B, H, d] } = state.step(...Object.values(qkv).map((x) => token(x, 31 + i)));
+          return reshape({ data }, [B, H, 1, d]);
+        }));
+        const stepped = rest(held);
+        assertClose(joinTime([first, stepped]), wanted, { rule, name: 'a part, then steps' });
+        assertSame(rest(restored), stepped, 'restored');
+        assertSame(rest(copied), stepped, 'cloned');
+        held.reset();
+        assertClose(attention.linear(...Object.values(qkv), { causal: true, state: held }), wanted, { rule, name: 'after reset' });
+      });
+    }
+  }
+
+  test('favor: a state of ordinary keys holds the plain sums, which set() takes', (attention, keep) => {
+    const featureMap = keep(attention.featureMap('favor', { dim, features: 16, seed: 3 }));
+    const qkv = inputs({ heads, T, dim, make: gaussian });
+    const [one, two] = [0, 1].map(() => keep(stateFor(attention, qkv, { featureMap })));
+    attention.linear(...Object.values(qkv), { causal: true, state: one });
+    const features = featureMap.apply(qkv.k, { as: 'key' });
+    const sums = tensorOf([1, heads, 16], (i) => features.data.reduce((sum, f, j) => (Math.floor(j / (T * 16)) === Math.floor(i / 16) && j % 16 === i % 16 ? sum + f : sum), 0));
+    assertClose(one.keySum, sums, { rule: 'features' });
+    two.set(one.data, one.keySum);
+    const next = Object.values(inputs({ heads, T: 20, dim, seed: 9, make: gaussian }));
+    assertSame(attention.linear(...next, { causal: true, state: two }), attention.linear(...next, { causal: true, state: one }));
+  });
+
+  test('favor: rows whose weights all underflow are 0, not NaN', (attention, keep) => {
+    const featureMap = keep(attention.featureMap('favor', { dim, projection: omega, normTerm: false }));
+    const { data } = attention.linear(...Object.values(growing(80)), { featureMap, causal: true, eps: 0 });
+    assert.ok(data.every(Number.isFinite));
+    assert.ok(data.some((x) => x === 0), 'the inputs must make some rows underflow');
+  });
+
+  test('rff: a denominator that vanishes gives no NaN and no infinity', (attention, keep) => {
+    for (const gaussianKernel of [false, true]) {
+      const featureMap = keep(attention.featureMap('rff', { dim, features: 2, seed: 1, gaussian: gaussianKernel }));
+      for (const scale of [1, 10, 60]) {
+        const { q, k, v } = inputs({ T: 300, dim, make: gaussian, deviation: scale });
+        for (const causal of [false, true]) assert.ok(attention.linear(q, k, v, { featureMap, causal }).data.every(Number.isFinite), `scale ${scale}`);
+      }
+    }
+  });
+
+  test("performer-pytorch's epsilon in linear(), full and causal", (attention, keep) => {
+    const { in: { q, k, v, w }, out } = loadGolden('golden').get('favor.performer');
+    const featureMap = keep(attention.featureMap('favor', { dim: 32, projection: w, epsilon: 1e-4 }));
+    assertClose(attention.linear(q, k, v, { featureMap, eps: 0 }), out.o, { rule: 'golden', name: 'full' });
+    const held = keep(stateFor(attention, { k, v }, { featureMap, eps: 0 }));
+    // Its causal form adds 1e-6 to every entry of the key sum instead of to the denominator.
+    held.set(new Float32Array(held.data.length), new Float32Array(held.keySum.length).fill(1e-6));
+    assertClose(attention.linear(q, k, v, { causal: true, state: held }), out.oCausal, { rule: 'golden', name: 'causal' });
+  });
+
+  test.run();
+}

@@ -25,6 +25,7 @@ typedef enum {
   LA_OK = 0,
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
+  LA_THREAD_FAILED = 3, /* a worker trapped: nothing in this memory can be relied on any more */
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -134,7 +135,17 @@ void LA_API(la_free)(void *pointer);
 /* Bytes handed out by la_alloc and not yet freed. */
 size_t LA_API(la_memory_used)(void);
 
-/* 0 scalar, 1 SIMD128. */
+/* Builds with threads only: several instances of the module over one memory, one of which makes all calls.
+ * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
+ * multiply-adds on a call is worth splitting. */
+void LA_API(la_threads_set)(int32_t threads, int32_t may_wait, uint32_t worth);
+/* The life of a further instance, with a stack of its own, in slot 1 … threads − 1: returns after la_threads_quit. */
+void LA_API(la_thread_run)(int32_t slot);
+/* For a further instance whose la_thread_run trapped: the call under way, and all after it, fail. */
+void LA_API(la_thread_fail)(void);
+void LA_API(la_threads_quit)(void);
+
+/* 0 scalar, 1 SIMD128, 2 SIMD128 with relaxed multiply-add. */
 int32_t LA_API(la_build)(void);
 
 #endif

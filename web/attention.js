@@ -2,7 +2,6 @@ import { linear, softmax } from './attend.js';
 import { Cache } from './cache.js';
 import { FeatureMap } from './feature_map.js';
 import { gap, weights } from './gap.js';
-import { Core } from './memory.js';
 import { State } from './state.js';
 import { Tensor } from './tensor.js';
 import { version } from './version.js';
@@ -11,12 +10,21 @@ import { version } from './version.js';
 export class Attention {
   #core;
 
-  constructor(exports) {
-    this.#core = new Core(exports);
-    this.build = this.#core.build;
-    this.threads = 1;
+  constructor(core) {
+    this.#core = core;
+    this.build = core.build;
+    this.threadsStartMs = core.pool?.startMs ?? 0;
     this.version = version;
     Object.freeze(this);
+  }
+
+  get threads() {
+    return this.#core.pool?.threads ?? 1;
+  }
+
+  get threadsReason() {
+    const { obstacle, pool, broken } = this.#core;
+    return broken?.message ?? obstacle ?? pool?.failure ?? null;
   }
 
   get memory() {

@@ -259,7 +259,7 @@ cli('the gap is what attention.gap gives for the same inputs', async () => {
     '--json',
     '-',
   );
-  const { gap, time } = JSON.parse(stdout);
+  const { environment, gap, time } = JSON.parse(stdout);
   assert.equal(time, undefined);
   assert.deepEqual(gap.settings, {
     dim: 8,

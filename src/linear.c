@@ -13,6 +13,37 @@ static int is_valid(const la_linear_args *a) {
   return map_find(&a->map) && a->map.dim == a->dim && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
+/* Streams are shared out whole where they keep nine tenths of the threads busy: then none waits for another. */
+static void spread(linear_call *call) {
+  uint64_t streams = (uint64_t)call->batch * call->kv_heads;
+  size_t slots = parallel_slots((uint64_t)call->batch * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
+  uint64_t turns = (streams + slots - 1) / slots;
+  int whole = 10 * streams >= 9 * turns * slots;
+  call->across = whole ? slots : 1;
+  call->within = whole ? 1 : slots;
+}
+
+typedef struct {
+  const linear_call *call;
+  linear_stream run;
+  float *scratch; /* [across][floats] */
+  size_t floats;
+} streams;
+
+static void run_stream(void *context, size_t slot, size_t item) {
+  const streams *s = context;
+  s->run(s->call, s->scratch + slot * s->floats, item / s->call->kv_heads, item % s->call->kv_heads);
+}
+
+int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run) {
+  streams s = {call, run, alloc_floats(call->across * floats), (size_t)floats};
+  if (!s.scratch) return LA_OUT_OF_MEMORY;
+  zero_floats(s.scratch, call->across * s.floats);
+  int32_t status = in_parallel(call->across, call->batch * call->kv_heads, run_stream, &s);
+  la_free(s.scratch);
+  return status;
+}
+
 int32_t la_linear(const la_linear_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   const map_entry *map = map_find(&args->map);
@@ -31,6 +62,7 @@ int32_t la_linear(const la_linear_args *args) {
       .d_f = d_f,
       .d_fp = round_up(d_f, 4),
   };
+  spread(&call);
   if (args->n_q == 1 && args->n_k == 1 && args->state && !args->key_lengths) return linear_step(&call);
   return args->causal ? linear_causal(&call) : linear_full(&call);
 }

@@ -3,6 +3,7 @@
 #define LA_LINEAR_H
 
 #include "feature_map.h"
+#include "parallel.h"
 #include "rows.h"
 
 typedef struct {
@@ -11,12 +12,17 @@ typedef struct {
   size_t batch, heads, kv_heads, group; /* group: query heads per key head */
   size_t n_q, n_k, d, d_v;
   size_t d_f, d_fp; /* features, and rounded up to whole vectors */
+  size_t across, within; /* threads that share the streams, and those that share each stream; one of them is 1 */
 } linear_call;
 
 /* The three forms of the same numbers. LA_OK or LA_OUT_OF_MEMORY, and then nothing is written. */
 int32_t linear_full(const linear_call *call);
 int32_t linear_causal(const linear_call *call);
 int32_t linear_step(const linear_call *call);
+
+/* Runs every stream, a key head of one batch with its query heads, on `across` threads; scratch of `floats` zeros each. */
+typedef void (*linear_stream)(const linear_call *call, float *scratch, size_t batch, size_t kv_head);
+int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run);
 
 /* A copy of S in panels of `width` columns, [panels][d_fp][width], and of z [d_fp]; padding 0. */
 typedef struct {

@@ -51,7 +51,7 @@ int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call) 
   if (load(&pool.failed)) return LA_THREAD_FAILED;
   if (slots == 1 || items <= 1) {
     for (size_t item = 0; item < items; item++) body(call, 0, item);
-    return LA_OK;
+    return load(&pool.failed) ? LA_THREAD_FAILED : LA_OK;
   }
   pool.body = body;
   pool.call = call;

@@ -121,7 +121,7 @@ test('the workers do share the work, sleep when there is none, and end with the 
   for (let i = 0; i < 10; i++) attention.softmax(q, k, v);
   const busy = process.cpuUsage(started);
   const ms = performance.now() - clock;
-  assert.ok((busy.user + busy.system) / 1000 > 1.1 * ms || ms > 1000, `${busy.user / 1000} ms of processor time in ${ms} ms`);
+  assert.ok((busy.user + busy.system) / 1000 > 1.1 * ms, `${busy.user / 1000} ms of processor time in ${ms} ms`);
   const idle = process.cpuUsage();
   await sleep(300);
   const rest = process.cpuUsage(idle);

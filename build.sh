@@ -110,7 +110,7 @@ find_clang() { command -v clang-19 >/dev/null && command -v wasm-ld-19 >/dev/nul
 
 # Leaves `relaxed_by` saying which compiler makes the relaxed builds.
 need_relaxed_compiler() {
-  relaxed_by=emscripten
+  relaxed_by=emcc
   emscripten_knows_relaxed && return
   relaxed_by=clang
   find_clang && return
@@ -191,6 +191,7 @@ emscripten_flags=(
 # Threads without the pthread runtime, which STANDALONE_WASM refuses: web/thread.js gives each a stack.
 atomics=(-matomics -mbulk-memory -mmutable-globals)
 shared_memory=(--shared-memory --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align)
+emscripten_threads=("${atomics[@]}" -sIMPORTED_MEMORY "${shared_memory[@]/#/-Wl,}")
 
 # compile NAME FLAG...: src/*.c to web/dist/NAME.wasm, which appears only when complete.
 compile() {
@@ -201,24 +202,30 @@ compile() {
   mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
 }
 
-# compile_threads NAME FLAG...: compile, with threads.
-compile_threads() {
-  local IFS=,
-  compile "$@" "${atomics[@]}" -sIMPORTED_MEMORY "-Wl,${shared_memory[*]}"
+# compile_relaxed NAME [--threads]: src/*.c to web/dist/NAME.wasm with relaxed SIMD.
+compile_relaxed() {
+  local name=$1
+  shift
+  say "Compiling $name.wasm by $relaxed_by ..."
+  relaxed_module "$@" "$dist/$name.partial.wasm" src/*.c
+  mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
 }
 
-# compile_relaxed: relaxed.wasm and relaxed-threads.wasm.
-compile_relaxed() {
-  if [[ $relaxed_by == emscripten ]]; then
-    compile relaxed -msimd128 -mrelaxed-simd
-    compile_threads relaxed-threads -msimd128 -mrelaxed-simd
+# relaxed_module [--threads] OUT SOURCE...: by whichever compiler knows relaxed SIMD.
+relaxed_module() {
+  local out
+  local -a extra=()
+  if [[ $relaxed_by == clang ]]; then
+    relaxed_by_clang "$@"
     return
   fi
-  say "Compiling relaxed.wasm and relaxed-threads.wasm with clang 19 ..."
-  relaxed_by_clang "$dist/relaxed.partial.wasm" src/*.c
-  mv "$dist/relaxed.partial.wasm" "$dist/relaxed.wasm"
-  relaxed_by_clang --threads "$dist/relaxed-threads.partial.wasm" src/*.c
-  mv "$dist/relaxed-threads.partial.wasm" "$dist/relaxed-threads.wasm"
+  if [[ $1 == --threads ]]; then
+    shift
+    extra=("${emscripten_threads[@]}")
+  fi
+  out=$1
+  shift
+  emcc "$@" "${flags[@]}" "${emscripten_flags[@]}" -msimd128 -mrelaxed-simd "${extra[@]}" -o "$out"
 }
 
 # relaxed_by_clang [--threads] OUT SOURCE...: what emcc does with the flags above, by clang 19 on Emscripten's libraries.
@@ -296,12 +303,19 @@ build() {
   rm -f "$stamps/build"
   compile simd -msimd128
   compile scalar # the plain C of simd.h: the tests' second build, not shipped
-  compile_threads simd-threads -msimd128
-  compile_relaxed
+  compile simd-threads -msimd128 "${emscripten_threads[@]}"
+  compile_relaxed relaxed
+  compile_relaxed relaxed-threads --threads
   printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"
   report_sizes
   printf '%s\n' "$now" >"$stamps/build"
 }
+
+# Node 20 has relaxed SIMD behind a flag; later ones have no such flag.
+relaxed_simd=()
+if command -v node >/dev/null && [[ $(node -p 'process.versions.node.split(".")[0]') == 20 ]]; then
+  relaxed_simd=(--experimental-wasm-relaxed-simd)
+fi
 
 command=${1:-}
 [[ $# -eq 0 ]] || shift
@@ -329,8 +343,10 @@ case $command in
   bench)
     quiet=true
     build
-    emcc tests/bench/tile.c "${flags[@]}" -msimd128 -o "$stamps/tile.wasm"
-    exec node tests/bench/bench.js "$@"
+    need_relaxed_compiler
+    emcc tests/bench/tile.c "${flags[@]}" "${emscripten_flags[@]}" -msimd128 -o "$stamps/tile-simd.wasm"
+    relaxed_module "$stamps/tile-relaxed.wasm" tests/bench/tile.c
+    exec node "${relaxed_simd[@]}" tests/bench/bench.js "$@"
     ;;
   clean) rm -rf "$dist" demo/dist node_modules "$stamps" ;;
   '' | -h | --help) usage ;;

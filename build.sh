@@ -186,6 +186,7 @@ emscripten_flags=(
   -sALLOW_MEMORY_GROWTH          # sizes are known only at run time
   -sMAXIMUM_MEMORY=4GB           # all that 32-bit pointers reach; the default stops at 2 GB
   '-sEXPORTED_FUNCTIONS=_malloc,_free' # the core's own functions export themselves
+  -sBINARYEN_EXTRA_PASSES=one-caller-inline-max-function-size=1 # kernels stay apart: engines spill in one large function
 )
 
 # Threads without the pthread runtime, which STANDALONE_WASM refuses: web/thread.js gives each a stack.

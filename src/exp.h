@@ -1,4 +1,4 @@
-/* exp on four lanes for arguments ≤ 0.
+/* exp on four lanes for arguments ≤ 88.
  *
  * x = n·ln2 + r with |r| ≤ ln2/2 (Cody & Waite 1980: ln2 in two parts) and exp(r) = (c + r)/(c − r), where
  * c = r·coth(r/2) is even in r and two coefficients give it (fitted for the least relative error, 5e-10). 2^n comes
@@ -8,6 +8,8 @@
  * Error ≤ 1.7 ulp for −87.33 ≤ x ≤ 0, exactly 1 at 0; 0 below −87.69; NaN gives NaN. */
 #ifndef LA_EXP_H
 #define LA_EXP_H
+
+#include <math.h>
 
 #include "simd.h"
 
@@ -21,5 +23,8 @@ static inline v4 v4_exp(v4 x) {
   v4 c = v4_madd(r_squared, v4_madd(r_squared, v4_splat(-0.00276598539f), v4_splat(0.166666177f)), v4_splat(2.0f));
   return v4_div(v4_mul(v4_add(c, r), v4_shl23(biased)), v4_sub(c, r));
 }
+
+/* exp of any number: what is past the largest float is infinite. */
+static inline float exp_of(float x) { return x > 88.0f ? INFINITY : v4_lane0(v4_exp(v4_splat(x))); }
 
 #endif

@@ -9,14 +9,36 @@ typedef struct {
   const float *x;
   float *out;
   size_t rows, x_stride, out_stride;
+  size_t head;      /* of the weights */
+  size_t position;  /* of row 0 in its sequence, from 0 */
+  int as_key;       /* else as query */
+  float *exponents; /* [rows], written by scaled maps: φ(x_r) = out_r·exp(exponents[r]); other maps leave it alone */
 } map_rows;
 
+typedef void map_function(const la_feature_map *map, map_rows rows);
+
 typedef struct {
-  int32_t (*features)(const la_feature_map *map);
-  void (*apply)(const la_feature_map *map, map_rows rows);
+  int32_t (*features)(const la_feature_map *map); /* 0 when its fields make no valid map */
+  map_function *apply;
+  int scaled;                                    /* φ may overflow: it comes with exponents, and for keys without epsilon */
+  int32_t (*columns)(const la_feature_map *map); /* of W in xW; NULL: the map has no weights */
+  int needs_weights;                             /* else W is the identity where none are given */
+  int random;                                    /* W is given as rows ω, for x·dim^(−1/4) */
 } map_entry;
 
 /* NULL when the map is not valid. */
 const map_entry *map_find(const la_feature_map *map);
+
+/* The same map with one head of weights: that of query head and of key head, out of so many. */
+la_feature_map map_of_head(const la_feature_map *map, size_t query_head, size_t query_heads, size_t key_head, size_t key_heads);
+
+/* What epsilon adds to every feature of a key, relative to the largest exponent of the keys; 0 for most maps. */
+float map_key_floor(const la_feature_map *map);
+
+map_function apply_elu, apply_relu, apply_identity; /* map_elementwise.c */
+map_function apply_favor, apply_rff;                /* map_random.c */
+map_function apply_dpfp, apply_taylor;              /* map_polynomial.c */
+map_function apply_hedgehog, apply_learned;         /* map_learned.c */
+map_function apply_cosformer;                       /* map_cosformer.c */
 
 #endif

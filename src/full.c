@@ -1,33 +1,53 @@
 /* Linear attention, not causal: right-multiply-first. S = φ(K)ᵀV and z are summed once, then out = φ(Q)S / φ(Q)z.
- * Both products run on the outer-product tile. */
+ * Both products run on the outer-product tile, features in rows: packing them into panels first gains nothing.
+ *
+ * Several threads share one stream by segments of its keys, whose sums are added up in order, then by blocks of queries. */
 #include "linear.h"
-#include "score.h"
+#include "outer.h"
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, BLOCK_FLOATS = 65536 };
 
 typedef struct {
-  size_t d_vp;     /* value_dim rounded up to whole panels of 8 */
+  size_t block; /* tokens mapped at once, a multiple of 4 */
+  size_t d_vp;  /* value_dim rounded up to whole panels */
   panel_state state;
-  float *f;        /* [BLOCK][d_fp]: features of keys or queries */
-  float *q;        /* [BLOCK/4][d_fp][4]: features of queries in panels */
-  float *factors;  /* [BLOCK] */
-  float *v;        /* [BLOCK][d_vp]: values with padding */
+  feature_rows f;
+  float *factors; /* [block] */
+  float *v;       /* [block][d_vp]: values with padding */
 } scratch;
 
 static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base) {
-  w->d_vp = round_up(call->d_v, 8);
-  w->state.width = 8;
-  w->state.panels = w->d_vp / 8;
-  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, BLOCK * call->d_fp, BLOCK * call->d_fp, BLOCK, BLOCK * w->d_vp};
-  float **parts[] = {&w->state.s, &w->state.z, &w->f, &w->q, &w->factors, &w->v};
+  w->block = smaller(BLOCK, round_up(BLOCK_FLOATS / call->stride, 4));
+  w->d_vp = round_up(call->d_v, PANEL);
+  w->state.width = PANEL;
+  w->state.panels = w->d_vp / PANEL;
+  w->f.stride = call->stride;
+  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * w->d_vp};
+  float **parts[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v};
   return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
 }
 
-/* One stream over `within` threads, each with scratch of its own: first keys by segments of the sequence, whose sums are
- * added up in order, then queries by blocks. */
+/* z += Σφ(k) and S += φ(K)ᵀV of a block. Its sum is taken by itself first: shorter sums, smaller error. */
+static inline void add_block(const linear_call *call, scratch *w, const float *v, size_t v_stride, size_t rows, const size_t stride) {
+  for (size_t i = 0; call->args->normalize && i < call->d_fp; i += 4) {
+    v4 sum = v4_load(w->f.rows + i);
+    for (size_t r = 1; r < rows; r++) sum = v4_add(sum, v4_load(w->f.rows + r * stride + i));
+    v4_store(w->state.z + i, v4_add(v4_load(w->state.z + i), sum));
+  }
+  for (size_t c = 0; c < w->d_vp; c += PANEL) {
+    for (size_t i = 0; i < call->d_fp; i += 4) {
+      float *s = w->state.s + c * call->d_fp + i * PANEL;
+      tile4x8 sum = tile_outer(tile_zero(), rows, w->f.rows + i, 1, stride, v + c, v_stride);
+      tile_store(s, PANEL, tile_add(tile_load(s, PANEL), sum));
+    }
+  }
+}
+
+/* One stream, with scratch for each thread. */
 typedef struct {
   const linear_call *call;
-  float *base; /* [within][floats] */
+  scratch *own; /* of the thread that made the call: its state takes up the sums of the others */
+  float *base;  /* [within][floats] */
   size_t floats, b, kv_head;
 } stream;
 
@@ -37,73 +57,79 @@ static scratch scratch_of(const stream *s, size_t slot) {
   return w;
 }
 
-/* S += φ(K)ᵀV and z += Σφ(k) over keys t … end−1. Each block is summed by itself first: shorter sums, smaller error. */
-static void sum_keys(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t t, size_t end) {
+/* Adds keys t … end − 1 to the state. */
+static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
+  const linear_call *call = s->call;
   const la_linear_args *a = call->args;
-  for (; t < end; t += BLOCK) {
-    size_t rows = smaller(BLOCK, end - t), v_stride = a->v.row;
-    const float *v = array_at(a->v, b, kv_head, t);
-    map_apply(call, array_at(a->k, b, kv_head, t), a->k.row, rows, w->f);
-    for (size_t r = 0; r < rows; r++) add_to(w->state.z, w->f + r * call->d_fp, call->d_fp);
+  for (size_t rows; t < end; t += rows) {
+    rows = map_keys(call, w->f, &w->state, s->b, s->kv_head, t, smaller(w->block, end - t));
+    const float *v = array_at(a->v, s->b, s->kv_head, t);
+    size_t v_stride = a->v.row;
     if (call->d_v != w->d_vp) {
       copy_rows(w->v, w->d_vp, v, a->v.row, rows, call->d_v);
       v = w->v;
       v_stride = w->d_vp;
     }
-    for (size_t c = 0; c < w->d_vp; c += 8) {
-      for (size_t i = 0; i < call->d_fp; i += 4) {
-        float *s = w->state.s + c * call->d_fp + i * 8;
-        tile4x8 sum = tile_outer(tile_zero(), rows, w->f + i, 1, call->d_fp, v + c, v_stride);
-        tile_store(s, 8, tile_add(tile_load(s, 8), sum));
-      }
+    if (call->stride == SHORT_STRIDE) add_block(call, w, v, v_stride, rows, SHORT_STRIDE);
+    else add_block(call, w, v, v_stride, rows, call->stride);
+  }
+}
+
+/* Each segment's sum is its own scratch's state; the first goes on from the state before the call. */
+static void sum_segment(void *context, size_t slot, size_t item) {
+  const stream *s = context;
+  const linear_call *call = s->call;
+  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + call->within - 1) / call->within, BLOCK);
+  (void)slot;
+  if (item == 0) {
+    sum_keys(s, s->own, 0, smaller(n, length));
+    return;
+  }
+  scratch w = scratch_of(s, item);
+  zero_floats(w.state.s, call->d_fp * w.d_vp);
+  zero_floats(w.state.z, call->d_fp);
+  sum_keys(s, &w, item * length, smaller(n, (item + 1) * length));
+}
+
+static inline void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows, const size_t stride) {
+  for (size_t c = 0; c < w->d_vp; c += PANEL) {
+    for (size_t r = 0; r < rows; r += 4) {
+      tile4x8 o = tile_outer(tile_zero(), call->d_f, w->f.rows + r * stride, stride, 1, w->state.s + c * call->d_fp, PANEL);
+      tile_store_result(array_at(out, b, q_head, t + r) + c, out.row, tile_scale(o, w->factors + r), rows - r, call->d_v - c);
     }
   }
 }
 
-static void sum_segment(void *context, size_t slot, size_t item) {
-  const stream *s = context;
-  const linear_call *call = s->call;
-  scratch w = scratch_of(s, item);
-  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + call->within - 1) / call->within, BLOCK);
-  (void)slot;
-  if (item > 0) {
-    zero_floats(w.state.s, call->d_fp * w.d_vp);
-    zero_floats(w.state.z, call->d_fp);
-  }
-  sum_keys(call, &w, s->b, s->kv_head, item * length, smaller(n, (item + 1) * length));
-}
-
-static void answer_block(void *context, size_t slot, size_t item) {
+static void answer_queries(void *context, size_t slot, size_t item) {
   const stream *s = context;
   const linear_call *call = s->call;
   const la_linear_args *a = call->args;
   scratch w = scratch_of(s, slot);
-  panel_state state = scratch_of(s, 0).state;
-  size_t blocks = round_up(call->n_q, BLOCK) / BLOCK, q_head = s->kv_head * call->group + item / blocks, t = item % blocks * BLOCK;
-  size_t rows = smaller(BLOCK, call->n_q - t);
-  map_apply(call, array_at(a->q, s->b, q_head, t), a->q.row, rows, w.f);
-  for (size_t r = 0; r < rows; r++) w.factors[r] = output_factor(call, a->normalize ? dot(w.f + r * call->d_fp, state.z, call->d_fp) : 0.0f);
-  pack_panels(w.q, w.f, call->d_fp, rows, call->d_f, 4, 1.0f);
-  for (size_t c = 0; c < w.d_vp; c += 8) {
-    for (size_t r = 0; r < rows; r += 4) {
-      tile4x8 o = tile_outer_panels(tile_zero(), call->d_f, w.q + r * call->d_f, state.s + c * call->d_fp);
-      tile_store_result(array_at(a->out, s->b, q_head, t + r) + c, a->out.row, tile_scale(o, w.factors + r), rows - r, call->d_v - c);
-    }
+  w.state = s->own->state;
+  size_t blocks = (call->n_q + w.block - 1) / w.block, q_head = s->kv_head * call->group + item / blocks, t = item % blocks * w.block;
+  size_t rows = smaller(w.block, call->n_q - t);
+  map_queries(call, w.f, s->b, q_head, t, rows);
+  for (size_t r = 0; r < rows; r++) {
+    float q_dot_z = a->normalize ? dot(w.f.rows + r * call->stride, w.state.z, call->d_fp) : 0.0f;
+    w.factors[r] = output_factor(call, q_dot_z, &w.state, w.f.exponents[r]);
   }
+  if (call->stride == SHORT_STRIDE) answer_block(call, &w, a->out, s->b, q_head, t, rows, SHORT_STRIDE);
+  else answer_block(call, &w, a->out, s->b, q_head, t, rows, call->stride);
 }
 
 static void run_stream(const linear_call *call, float *base, size_t b, size_t kv_head) {
   scratch w;
-  stream s = {call, base, (size_t)scratch_layout(call, &w, base), b, kv_head};
-  state_load(call, w.state, b, kv_head);
+  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), b, kv_head};
+  state_load(call, &w.state, b, kv_head);
+  settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
   in_parallel(call->within, call->within, sum_segment, &s);
   for (size_t segment = 1; segment < call->within; segment++) {
     panel_state part = scratch_of(&s, segment).state;
     add_to(w.state.s, part.s, call->d_fp * w.d_vp);
     add_to(w.state.z, part.z, call->d_fp);
   }
-  in_parallel(call->within, call->group * (round_up(call->n_q, BLOCK) / BLOCK), answer_block, &s);
-  state_store(call, w.state, b, kv_head);
+  in_parallel(call->within, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
+  state_store(call, &w.state, b, kv_head);
 }
 
 int32_t linear_full(const linear_call *call) {

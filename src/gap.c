@@ -13,8 +13,8 @@ static uint64_t scratch_layout(const la_gap_args *a, scratch *w, float *base) {
   size_t n_k = (size_t)a->n_k, d = (size_t)a->dim;
   w->n_q = (size_t)a->n_q;
   w->d_v = (size_t)a->value_dim;
-  w->softmax = (weight_rows){LA_WEIGHTS_SOFTMAX, a->causal, 1.0f / sqrtf((float)a->dim), a->map, n_k, d, 0, 0, NULL, NULL, NULL, NULL};
-  w->linear = (weight_rows){LA_WEIGHTS_LINEAR, a->causal, 1.0f, a->map, n_k, d, 0, 0, NULL, NULL, NULL, NULL};
+  w->softmax = (weight_rows){LA_WEIGHTS_SOFTMAX, a->causal, 1.0f / sqrtf((float)a->dim), a->map, n_k, d, 0, 0, NULL, NULL, NULL, NULL, NULL};
+  w->linear = (weight_rows){LA_WEIGHTS_LINEAR, a->causal, 1.0f, a->map, n_k, d, 0, 0, NULL, NULL, NULL, NULL, NULL};
   uint64_t total = weight_rows_layout(&w->softmax, base);
   total += weight_rows_layout(&w->linear, base ? base + total : NULL);
   uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v};
@@ -30,7 +30,7 @@ static int32_t compute_outputs(const la_gap_args *a, scratch *w, la_array q, la_
                              .causal = a->causal, .scale = w->softmax.scale, .q = q, .k = k, .v = v,
                              .out = {w->softmax_out, 0, 0, (uint32_t)w->d_v}};
   la_linear_args linear = {.batch = 1, .heads = 1, .kv_heads = 1, .n_q = a->n_q, .n_k = a->n_k, .dim = a->dim, .value_dim = a->value_dim,
-                           .causal = a->causal, .normalize = 1, .scale = 1.0f, .eps = 1e-6f, .map = a->map, .q = q, .k = k, .v = v,
+                           .causal = a->causal, .normalize = 1, .scale = 1.0f, .eps = 1e-6f, .map = w->linear.map, .q = q, .k = k, .v = v,
                            .out = {w->linear_out, 0, 0, (uint32_t)w->d_v}};
   int32_t status = la_softmax(&softmax);
   return status == LA_OK ? la_linear(&linear) : status;
@@ -89,6 +89,7 @@ int32_t la_gap(const la_gap_args *args) {
     for (size_t h = 0; h < heads && status == LA_OK; h++) {
       la_array q = head_of(args->q, b, h), k = head_of(args->k, b, h / group), v = head_of(args->v, b, h / group);
       la_gap_sums sums = {0};
+      w.linear.map = map_of_head(&args->map, h, heads, h / group, heads / group);
       status = compute_outputs(args, &w, q, k, v);
       if (status != LA_OK) break;
       compare_outputs(args, &w, v, &sums);

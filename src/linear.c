@@ -3,22 +3,53 @@
 
 #include <math.h>
 
+static int gate_is_valid(la_gate gate, const la_linear_args *a) { return !gate.data || a->causal; }
+
 static int is_valid(const la_linear_args *a) {
   if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
   if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
   if (a->state && a->normalize && !a->key_sum) return 0;
-  if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
-  return map_find(&a->map) && a->map.dim == a->dim && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+  if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f || a->position < 0) return 0;
+  const map_entry *map = map_find(&a->map);
+  if (!map || a->map.dim != a->dim || (a->state && map->scaled && !a->exponents)) return 0;
+  return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
-/* Streams are shared out whole where they keep nine tenths of the threads busy: then none waits for another. */
+/* The largest decay of a row, or 0 where none is positive; NaN passes, since NaN inputs are allowed. */
+static float largest_decay(const float *row, size_t n) {
+  v4 most = v4_splat(0.0f);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) most = v4_max(most, v4_load(row + i));
+  if (i < n) most = v4_max(most, v4_load_part(row + i, n - i));
+  return v4_max_lane(most);
+}
+
+static int has_positive_decay(const linear_call *call) {
+  la_gate g = call->args->decay;
+  if (!g.data) return 0;
+  size_t width = g.channel ? call->d_f : 1, rows = g.row ? call->n_k : 1;
+  for (size_t b = 0; b < call->batch; b++)
+    for (size_t h = 0; h < call->kv_heads; h++) {
+      const float *head = g.data + b * g.batch + h * g.head;
+      if (rows > 1 && g.row == width) {
+        if (largest_decay(head, rows * width) > 0.0f) return 1;
+        continue;
+      }
+      for (size_t t = 0; t < rows; t++)
+        if (largest_decay(head + t * g.row, width) > 0.0f) return 1;
+    }
+  return 0;
+}
+
+/* Streams are shared out whole where they keep nine tenths of the threads busy: then none waits for another. So are those
+ * of scaled maps, where each key's exponent depends on the keys before it. */
 static void spread(linear_call *call) {
   uint64_t streams = (uint64_t)call->batch * call->kv_heads;
   size_t slots = parallel_slots((uint64_t)call->batch * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
   uint64_t turns = (streams + slots - 1) / slots;
-  int whole = 10 * streams >= 9 * turns * slots;
+  int whole = 10 * streams >= 9 * turns * slots || call->map->scaled;
   call->across = whole ? slots : 1;
   call->within = whole ? 1 : slots;
 }
@@ -47,7 +78,7 @@ int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stre
 int32_t la_linear(const la_linear_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   const map_entry *map = map_find(&args->map);
-  size_t d_f = (size_t)map->features(&args->map);
+  size_t d_f = (size_t)map->features(&args->map), d_fp = round_up(d_f, 4);
   linear_call call = {
       .args = args,
       .map = map,
@@ -60,9 +91,13 @@ int32_t la_linear(const la_linear_args *args) {
       .d = (size_t)args->dim,
       .d_v = (size_t)args->value_dim,
       .d_f = d_f,
-      .d_fp = round_up(d_f, 4),
+      .d_fp = d_fp,
+      .stride = d_fp <= LA_MAX_DIM ? SHORT_STRIDE : d_fp + 16,
+      .gated = args->decay.data != NULL,
+      .delta = args->beta.data != NULL,
   };
-  spread(&call);
+  if (has_positive_decay(&call)) return LA_POSITIVE_DECAY;
   if (args->n_q == 1 && args->n_k == 1 && args->state && !args->key_lengths) return linear_step(&call);
+  spread(&call);
   return args->causal ? linear_causal(&call) : linear_full(&call);
 }

@@ -1,4 +1,4 @@
-/* What the forms of linear attention share: sizes worked out once, scratch, and the normaliser. */
+/* What the forms of linear attention share: sizes worked out once, the state in panels, features in rows. */
 #ifndef LA_LINEAR_H
 #define LA_LINEAR_H
 
@@ -6,12 +6,20 @@
 #include "parallel.h"
 #include "rows.h"
 
+enum {
+  PANEL = 8,           /* columns of S that lie together */
+  SHORT_STRIDE = 272,  /* floats between rows of up to LA_MAX_DIM features: a constant, so that loops address them by offsets;
+                          17 cache lines, so that rows do not compete for the same cache sets */
+};
+
 typedef struct {
   const la_linear_args *args;
   const map_entry *map;
   size_t batch, heads, kv_heads, group; /* group: query heads per key head */
   size_t n_q, n_k, d, d_v;
-  size_t d_f, d_fp; /* features, and rounded up to whole vectors */
+  size_t d_f, d_fp;  /* features, and rounded up to whole vectors */
+  size_t stride;     /* floats from one row of features to the next: SHORT_STRIDE where they fit */
+  int gated, delta;
   size_t across, within; /* threads that share the streams, and those that share each stream; one of them is 1 */
 } linear_call;
 
@@ -24,11 +32,16 @@ int32_t linear_step(const linear_call *call);
 typedef void (*linear_stream)(const linear_call *call, float *scratch, size_t batch, size_t kv_head);
 int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run);
 
-/* A copy of S in panels of `width` columns, [panels][d_fp][width], and of z [d_fp]; padding 0. */
+/* One head's state: S in panels [panels][d_fp][width], z [d_fp], padding 0, both to be multiplied by exp(exponent),
+ * which is −∞ while nothing was seen; 0 for maps that are not scaled. S is a copy, or the caller's own (one panel). */
 typedef struct {
   float *s, *z;
   size_t width, panels;
+  float exponent;
 } panel_state;
+
+void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head);
+void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
 
 static inline float *state_of(const linear_call *call, size_t batch, size_t kv_head) {
   return call->args->state ? call->args->state + (batch * call->kv_heads + kv_head) * call->d_f * call->d_v : NULL;
@@ -38,33 +51,26 @@ static inline float *key_sum_of(const linear_call *call, size_t batch, size_t kv
   return call->args->key_sum ? call->args->key_sum + (batch * call->kv_heads + kv_head) * call->d_f : NULL;
 }
 
-static inline void state_load(const linear_call *call, panel_state p, size_t batch, size_t kv_head) {
-  const float *s = state_of(call, batch, kv_head), *z = key_sum_of(call, batch, kv_head);
-  zero_floats(p.s, call->d_fp * p.width * p.panels);
-  zero_floats(p.z, call->d_fp);
-  if (z && call->args->normalize) memcpy(p.z, z, call->d_f * sizeof *z);
-  for (size_t c = 0; s && c < call->d_v; c += p.width)
-    copy_rows(p.s + c * call->d_fp, p.width, s + c, call->d_v, call->d_f, smaller(p.width, call->d_v - c));
+static inline float *exponent_of(const linear_call *call, size_t batch, size_t kv_head) {
+  return call->args->exponents ? call->args->exponents + batch * call->kv_heads + kv_head : NULL;
 }
 
-static inline void state_store(const linear_call *call, panel_state p, size_t batch, size_t kv_head) {
-  float *s = state_of(call, batch, kv_head), *z = key_sum_of(call, batch, kv_head);
-  if (z && call->args->normalize) memcpy(z, p.z, call->d_f * sizeof *z);
-  for (size_t c = 0; s && c < call->d_v; c += p.width)
-    for (size_t i = 0; i < call->d_f; i++)
-      memcpy(s + i * call->d_v + c, p.s + c * call->d_fp + i * p.width, smaller(p.width, call->d_v - c) * sizeof *s);
-}
+/* Rows of features, `stride` floats apart, their padding up to d_fp 0. */
+typedef struct {
+  float *rows;
+  size_t stride;
+  float *exponents; /* [rows]; of scaled maps only */
+} feature_rows;
 
-/* What multiplies Sᵀφ(q), given φ(q)·z; 0 where nothing was seen and eps is 0. */
-static inline float output_factor(const linear_call *call, float q_dot_z) {
-  float scale = call->args->scale;
-  if (!call->args->normalize) return scale;
-  float normalizer = scale * q_dot_z + call->args->eps;
-  return normalizer == 0.0f ? 0.0f : scale / normalizer;
-}
+/* φ of `count` tokens from t. Keys of scaled maps are brought to the head's exponent, which may have to grow: then S
+ * and z are rescaled. Returns how many tokens are ready: fewer than count where a later key asks for more growth. */
+size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count);
+void map_queries(const linear_call *call, feature_rows f, size_t batch, size_t q_head, size_t t, size_t count);
 
-static inline void map_apply(const linear_call *call, const float *x, size_t x_stride, size_t rows, float *out) {
-  call->map->apply(&call->args->map, (map_rows){x, out, rows, x_stride, call->d_fp});
-}
+/* For maps whose epsilon is relative to the largest exponent of all keys of the call: takes it on before the first. */
+void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t batch, size_t kv_head);
+
+/* What multiplies Sᵀφ(q), given φ(q)·z as the state has it; 0 where nothing was seen and eps is 0. */
+float output_factor(const linear_call *call, float q_dot_z, const panel_state *p, float query_exponent);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define LA_MAX_DIM 256
+#define LA_MAX_FEATURES 65536
 
 #ifdef __wasm__
 #define LA_API(name) __attribute__((export_name(#name))) name
@@ -25,7 +26,8 @@ typedef enum {
   LA_OK = 0,
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
-  LA_THREAD_FAILED = 3, /* a worker trapped: nothing in this memory can be relied on any more */
+  LA_POSITIVE_DECAY = 3,
+  LA_THREAD_FAILED = 4, /* a worker trapped: nothing in this memory can be relied on any more */
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -35,22 +37,59 @@ typedef struct {
 } la_array;
 
 typedef enum {
-  LA_MAP_ELU = 0,      /* x > 0 ? x + 1 : exp(x)   Katharopoulos et al. 2020, eq. 7 */
-  LA_MAP_RELU = 1,     /* max(x, 0) */
-  LA_MAP_IDENTITY = 2, /* x */
+  LA_MAP_ELU = 0,       /* x > 0 ? x + 1 : exp(x)                       Katharopoulos et al. 2020, eq. 7 */
+  LA_MAP_RELU = 1,      /* max(x, 0) */
+  LA_MAP_IDENTITY = 2,  /* x */
+  LA_MAP_FAVOR = 3,     /* positive random features                     Choromanski et al. 2021 */
+  LA_MAP_RFF = 4,       /* random Fourier features                      Rahimi & Recht 2007; Peng et al. 2021 */
+  LA_MAP_DPFP = 5,      /* deterministic parameter-free projection      Schlag et al. 2021, eq. 37 */
+  LA_MAP_TAYLOR = 6,    /* second-order Taylor series of exp            Arora et al. 2024 */
+  LA_MAP_HEDGEHOG = 7,  /* softmax of ±(xW + b)                         Zhang et al. 2024 */
+  LA_MAP_LEARNED = 8,   /* relu(xW + b)                                 Kasai et al. 2021 */
+  LA_MAP_COSFORMER = 9, /* relu(x) by sin and cos of the position       Qin et al. 2022 */
 } la_map_kind;
 
-/* A feature map φ: R^dim → R^features. */
+typedef enum {
+  LA_MAP_HYPERBOLIC = 1,   /* favor: size/2 rows ω, features exp(±ωᵀx − ‖x‖²/2) */
+  LA_MAP_NO_NORM_TERM = 2, /* favor: −‖x‖²/2 is left out */
+  LA_MAP_GAUSSIAN = 4,     /* rff: exp(‖x‖²/2) is left out: the Gaussian kernel */
+  LA_MAP_JOINT = 8,        /* hedgehog: one softmax over [2y, −2y] instead of one each over y and −y */
+} la_map_options;
+
+/* A feature map φ: R^dim → R^features. Weights may differ between heads: query head h of H uses those numbered
+ * h·query_heads/H, key head h of H those numbered h·key_heads/H. */
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;
+  int32_t size;    /* favor, rff: features; learned: columns of W; dpfp: ν; cosformer: longest sequence; else 0 */
+  int32_t options; /* la_map_options */
+  float epsilon;   /* favor: added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2); ≥ 0; else 0 */
+  int32_t query_heads, key_heads;
+  const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none */
+  const float *query_bias, *key_bias;       /* [heads][columns of W]; NULL: 0 */
 } la_feature_map;
 
-/* Length of φ(x); 0 when the map is not valid. */
+/* Length of φ(x), at most LA_MAX_FEATURES; 0 when the map is not valid. Weights are not looked at. */
 int32_t LA_API(la_feature_map_features)(const la_feature_map *map);
 
-/* out[i, :] = φ(x[i, :]) for i < rows. x: rows × dim; out: rows × features, both contiguous. */
-int32_t LA_API(la_feature_map_apply)(const la_feature_map *map, int32_t rows, const float *x, float *out);
+/* out[i, :] = φ(x[i, :]) for i < rows, the consecutive vectors of one sequence from `position` (counted from 0) on, with
+ * the weights numbered `head` of queries or of keys. x: rows × dim; out: rows × features, both contiguous.
+ * With epsilon > 0 the maximum that epsilon is relative to is left out of φ: that of the row for queries, of all rows
+ * for keys. */
+int32_t LA_API(la_feature_map_apply)(const la_feature_map *map, int32_t head, int32_t position, int32_t as_key, int32_t rows,
+                                     const float *x, float *out);
+
+/* Floats that la_feature_map_pack writes for one head; 0 when the map has no weights or is not valid. */
+int32_t LA_API(la_feature_map_packed)(const la_feature_map *map);
+
+/* The weights of `heads` heads as the maps read them. weights: favor, rff: rows ω, [heads][rows][dim]; hedgehog, learned:
+ * W, [heads][dim][columns]. */
+int32_t LA_API(la_feature_map_pack)(const la_feature_map *map, int32_t heads, const float *weights, float *out);
+
+/* Rows ω ~ N(0, I) of favor and rff, out: [heads][rows][dim]. orthogonal: in blocks of dim rows they are orthogonal, with
+ * the norms of independent normal vectors (Choromanski et al. 2021). The same seed gives the same bits in every build. */
+int32_t LA_API(la_random_features)(uint32_t seed_low, uint32_t seed_high, int32_t heads, int32_t rows, int32_t dim, int32_t orthogonal,
+                                   float *out);
 
 /* softmax(scale·q kᵀ) v, exactly (Milakov & Gimelshein 2018: online maximum; Dao et al. 2022: tiles).
  * No n_q × n_k array is stored. A query that sees no key gives zeros. */
@@ -68,21 +107,34 @@ typedef struct {
 
 int32_t LA_API(la_softmax)(const la_softmax_args *args);
 
-/* Linear attention (Katharopoulos et al. 2020, eq. 4 to 12): S = Σ φ(k)vᵀ, z = Σ φ(k),
- * out = scale·Sᵀφ(q), divided by scale·φ(q)·z + eps when normalised. */
+/* A number a head, a head and token, or a head, token and feature: element (b, h, t, i) is
+ * data[b·batch + h·head + t·row + i·channel], strides in floats, 0 along an axis that shares one number. */
+typedef struct {
+  const float *data; /* NULL: none */
+  uint32_t batch, head, row, channel;
+} la_gate;
+
+/* Linear attention, the one recurrence (Katharopoulos et al. 2020, eq. 16 to 20, with decay and write rule):
+ *   S ← diag(exp decay)·S + φ(k)uᵀ,  z ← exp(decay)·z + φ(k),  out = scale·Sᵀφ(q),
+ * divided by scale·φ(q)·z + eps when normalised; u = v, or beta·(v − Sᵀφ(k)) on the decayed S where beta is given. */
 typedef struct {
   int32_t batch, heads, kv_heads, n_q, n_k, dim, value_dim;
   int32_t causal;             /* query i sees keys 0 … i and the state; needs n_q == n_k */
   int32_t normalize;
   float scale, eps;           /* finite, eps ≥ 0 */
   la_feature_map map;         /* map.dim == dim */
-  const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count; NULL: all */
+  int32_t position;           /* ≥ 0: tokens that precede the first, for maps that depend on the position */
+  const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
   la_array q;                 /* [batch, heads, n_q, dim] */
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
+  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, ≤ 0; needs causal */
+  la_gate beta;               /* [batch, kv_heads, n_k]: the delta rule; needs causal */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
+  float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;
+                                 needed with state for favor and rff, whose features may overflow */
 } la_linear_args;
 
 int32_t LA_API(la_linear)(const la_linear_args *args);
@@ -129,7 +181,7 @@ typedef struct {
 
 int32_t LA_API(la_gap)(const la_gap_args *args);
 
-/* Memory of tensors, states and scratch, 16-byte aligned. NULL when it cannot be had. */
+/* Memory of tensors, states and scratch, 64-byte aligned. NULL when it cannot be had. */
 void *LA_API(la_alloc)(size_t bytes);
 void LA_API(la_free)(void *pointer);
 /* Bytes handed out by la_alloc and not yet freed. */

@@ -9,13 +9,14 @@ typedef struct {
   la_weights_kind kind;
   int causal;
   float scale;
-  la_feature_map map;
+  la_feature_map map;   /* of linear, with one head of weights */
   size_t n_k, d, width; /* width: dim for softmax, features for linear */
   size_t stride;        /* n_k rounded up to whole panels of 8 */
   float *panels;        /* [stride/8][width][8] */
   float *q;             /* [width][4]: the queries' panel */
-  float *x;             /* [8][width]: features before packing */
+  float *x;             /* [8][width + 1]: features before packing, and the exponents of queries */
   float *rows;          /* [4][stride]: the result */
+  float *exponents;     /* [stride]: of the keys; 0 where the map has none */
 } weight_rows;
 
 /* Fills in width and stride, and from base (when given) the pointers; returns the floats needed. */

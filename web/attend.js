@@ -1,15 +1,12 @@
-/** softmax() and linear(): arguments in, argument struct out. */
+/** What the calls on whole sequences share, and softmax(). */
 import { wrongKind, wrongShape } from './errors.js';
-import { checkFeatureMap, mapFields, sameMap } from './feature_map.js';
 import { Cache } from './cache.js';
 import { float, Frame } from './memory.js';
 import { commitOut, LAYOUTS, place, readArray, readOut, refuseOverlap } from './operand.js';
-import { State } from './state.js';
 import { residentMemory } from './tensor.js';
-import { checkBoolean, checkInteger, checkKeyLengths, checkNonNegative, checkNumber, checkOneOf, checkOptions, MAX_DIM } from './validate.js';
+import { checkBoolean, checkInteger, checkKeyLengths, checkNumber, checkOneOf, checkOptions, MAX_DIM } from './validate.js';
 
 const SOFTMAX_OPTIONS = ['causal', 'scale', 'keyLengths', 'cache', 'layout', 'out'];
-const LINEAR_OPTIONS = ['featureMap', 'causal', 'normalize', 'scale', 'eps', 'keyLengths', 'state', 'layout', 'out'];
 
 /** q, k and, when given, v, of shapes that go together. */
 export function readInputs(core, layout, q, k, v) {
@@ -29,7 +26,7 @@ export function readInputs(core, layout, q, k, v) {
 }
 
 /** Fields batch … value_dim of the argument structs. */
-const sizeFields = ({ q, k, v }, keys = k.rows) => [q.batch, q.heads, k.heads, q.rows, keys, q.width, v.width];
+export const sizeFields = ({ q, k, v }, keys = k.rows) => [q.batch, q.heads, k.heads, q.rows, keys, q.width, v.width];
 
 /** Fields of an la_array. */
 export const arrayFields = (pointer, strides) => [pointer, ...strides];
@@ -38,10 +35,10 @@ export function requireSameLength(causal, { q, k }) {
   if (causal && q.rows !== k.rows) throw new RangeError(`causal linear attention needs as many queries as keys, got ${q.rows} and ${k.rows}`);
 }
 
-const resultShape = (inputs) => [...inputs.q.shape.slice(0, -1), inputs.v.width];
+export const resultShape = (inputs) => [...inputs.q.shape.slice(0, -1), inputs.v.width];
 
 /** Strides of a result with q's layout and v's width. */
-function outStrides(layout, { q, v }) {
+export function outStrides(layout, { q, v }) {
   const width = v.width;
   return layout === 'bhtd' ? [q.heads * q.rows * width, q.rows * width, width] : [q.rows * q.heads * width, width, q.heads * width];
 }
@@ -90,64 +87,7 @@ export function softmax(core, q, k, v, options) {
   }
 }
 
-function requireValue(v) {
+export function requireValue(v) {
   if (v === undefined) throw wrongKind('v', 'a tensor ({ data, shape } or { data, dims })', v);
   return v;
-}
-
-/** The state that a call reads and updates, when its sizes and settings are the call's. */
-function checkState(core, state, { k, v }) {
-  if (!(state instanceof State)) throw wrongKind('state', 'a State', state);
-  const memory = residentMemory('state', state);
-  if (memory.core !== core) throw new RangeError('state must belong to this attention instance, got one of another instance');
-  for (const [name, got, expected] of [['batch', k.batch, state.batch], ['heads of k', k.heads, state.heads], ['dim', k.width, state.dim], ['valueDim', v.width, state.valueDim]]) {
-    if (got !== expected) throw new RangeError(`${name} must be ${expected}, as the state has, got ${got}`);
-  }
-  return memory;
-}
-
-function refuseConflict(name, value, ofState) {
-  if (value !== ofState) throw new RangeError(`${name} must be ${ofState}, as the state has, got ${value}`);
-}
-
-export function linear(core, q, k, v, options) {
-  core.check();
-  const o = checkOptions('linear', options, LINEAR_OPTIONS);
-  const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readInputs(core, layout, q, k, requireValue(v));
-  const { state } = o;
-  const memory = state === undefined ? null : checkState(core, state, inputs);
-  const map = checkFeatureMap(core, o.featureMap, inputs.q.width, state?.featureMap);
-  const causal = checkBoolean('causal', o.causal, false);
-  const normalize = checkBoolean('normalize', o.normalize, state?.normalize ?? true);
-  const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
-  const eps = checkNonNegative('eps', o.eps, state?.eps ?? 1e-6);
-  if (state) {
-    if (!sameMap(map, state.featureMap)) throw new RangeError(`featureMap must be the state's '${state.featureMap.name}', got '${map.name}'`);
-    refuseConflict('normalize', normalize, state.normalize);
-    refuseConflict('scale', scale, state.scale);
-    refuseConflict('eps', eps, state.eps);
-  }
-  requireSameLength(causal, inputs);
-  const keyLengths = checkKeyLengths(o.keyLengths, inputs.k.batch, inputs.k.rows);
-  const out = readOut(core, o.out, resultShape(inputs));
-  const own = memory ? [{ name: 'state', pointer: memory.pointer, length: memory.length }] : [];
-  refuseOverlap('out', out, [inputs.q, inputs.k, inputs.v, ...own]);
-  for (const input of [inputs.q, inputs.k, inputs.v]) refuseOverlap(input.name, input, own);
-  const frame = new Frame(core);
-  try {
-    const pointer = out.pointer || frame.alloc(out.length * 4);
-    const [qAt, kAt, vAt] = [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand));
-    core.pass('la_linear', [
-      ...sizeFields(inputs), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map),
-      keyLengths ? frame.copyIn(keyLengths) : 0,
-      ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
-      ...arrayFields(pointer, outStrides(layout, inputs)),
-      memory ? memory.pointer : 0, memory ? memory.keySum : 0,
-    ]);
-    memory?.advance(inputs.k.rows);
-    return commitOut(core, out, pointer);
-  } finally {
-    frame.release();
-  }
 }

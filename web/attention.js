@@ -1,7 +1,8 @@
-import { linear, softmax } from './attend.js';
+import { softmax } from './attend.js';
 import { Cache } from './cache.js';
 import { FeatureMap } from './feature_map.js';
 import { gap, weights } from './gap.js';
+import { linear } from './linear.js';
 import { State } from './state.js';
 import { Tensor } from './tensor.js';
 import { version } from './version.js';

@@ -7,6 +7,8 @@ export class AttentionError extends Error {
   }
 }
 
+export const corrupt = (why) => new AttentionError('corrupt-state', `Not a saved state: ${why}`);
+
 /** A short description of a value for an error message. */
 export function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value);

@@ -1,7 +1,7 @@
 /** gap() and weights(): how linear attention differs from softmax attention. */
 import { arrayFields, readInputs, requireSameLength } from './attend.js';
 import { wrongKind } from './errors.js';
-import { checkFeatureMap, mapFields } from './feature_map.js';
+import { checkFeatureMap, checkMapHeads, checkPositions, mapFields } from './feature_map.js';
 import { float, Frame, resultFloats } from './memory.js';
 import { LAYOUTS, place } from './operand.js';
 import { checkBoolean, checkNumber, checkOneOf, checkOptions } from './validate.js';
@@ -25,13 +25,22 @@ function total(heads) {
   return Array.from({ length: SUMS }, (_, i) => (i === 5 ? heads.reduce((most, sums) => Math.max(most, sums[i]), 0) : heads.reduce((sum, sums) => sum + sums[i], 0)));
 }
 
+/** The option featureMap, fit for the heads and lengths of q and k. */
+function checkInputsMap(core, value, { q, k }) {
+  const map = checkFeatureMap(core, value, q.width);
+  checkMapHeads(map, k.heads);
+  checkPositions(map, q.rows, 'q');
+  checkPositions(map, k.rows, 'k');
+  return map;
+}
+
 export function gap(core, q, k, v, options) {
   core.check();
   const o = checkOptions('gap', options, ['featureMap', 'causal', 'layout']);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   if (v === undefined) throw wrongKind('v', 'a tensor ({ data, shape } or { data, dims })', v);
   const inputs = readInputs(core, layout, q, k, v);
-  const map = checkFeatureMap(core, o.featureMap, inputs.q.width);
+  const map = checkInputsMap(core, o.featureMap, inputs);
   const causal = checkBoolean('causal', o.causal, false);
   requireSameLength(causal, inputs);
   const { batch, heads, rows } = inputs.q;
@@ -63,7 +72,7 @@ export function weights(core, q, k, options) {
   const kind = checkOneOf('kind', o.kind, KINDS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   const inputs = readInputs(core, layout, q, k);
-  const map = checkFeatureMap(core, o.featureMap, inputs.q.width);
+  const map = checkInputsMap(core, o.featureMap, inputs);
   const causal = checkBoolean('causal', o.causal, false);
   const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
   const { batch, heads, rows } = inputs.q;

@@ -4,7 +4,7 @@ import { AttentionError } from './errors.js';
 const ARGS_BYTES = 256;
 const ADDRESSABLE = 2 ** 32;
 /** LA_THREAD_FAILED. */
-const THREAD_FAILED = 3;
+const THREAD_FAILED = 4;
 /** By what la_build says. */
 export const BUILDS = ['scalar', 'simd', 'relaxed'];
 
@@ -79,8 +79,8 @@ export class Core {
     if (!this.disposed) this.exports.la_free(pointer);
   }
 
-  /** Writes 32-bit fields into the argument struct. */
-  pass(call, fields) {
+  /** Writes 32-bit fields into the argument struct and calls; `causes` makes the errors of statuses that only this call has. */
+  pass(call, fields, causes) {
     const at = this.args >>> 2;
     const { i32, f32 } = this;
     for (let i = 0; i < fields.length; i++) {
@@ -88,9 +88,7 @@ export class Core {
       if (typeof field === 'number') i32[at + i] = field;
       else f32[at + i] = field.float;
     }
-    const status = this.#run(call);
-    if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
-    if (status !== 0) throw invalid();
+    checkStatus(call, this.#run(call), causes);
   }
 
   /** A thread that trapped leaves memory half-written and others inside the call: nothing may run here any more. */
@@ -113,6 +111,16 @@ export class Core {
     this.exports = null;
     this.buffer = this.floats = this.ints = null;
   }
+}
+
+/** la_status of a decay above 0. */
+export const POSITIVE_DECAY = 3;
+
+/** Throws what an la_status other than LA_OK means. */
+export function checkStatus(call, status, causes = {}) {
+  if (causes[status]) throw causes[status]();
+  if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
+  if (status !== 0) throw invalid();
 }
 
 /** A result in the JavaScript heap. */

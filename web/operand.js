@@ -13,13 +13,13 @@ function checkInstance(name, memory, core) {
 }
 
 /** { shape, data } or { shape, pointer } of an input; memory is not touched yet. */
-export function readOperand(core, name, value) {
+export function readOperand(core, name, value, expected = 'a tensor ({ data, shape } or { data, dims })') {
   if (value instanceof Tensor) {
     const memory = residentMemory(name, value);
     checkInstance(name, memory, core);
     return { name, shape: value.shape, pointer: memory.pointer, data: null, length: memory.length };
   }
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', value);
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) throw wrongKind(name, expected, value);
   const { data } = value;
   if (!(data instanceof Float32Array)) throw wrongKind(`${name}.data`, 'a Float32Array', data);
   const shape = checkShape(`${name}.shape`, value.shape ?? value.dims);

@@ -1,6 +1,7 @@
 import { wrongShape } from './errors.js';
-import { checkFeatureMap, mapFields } from './feature_map.js';
-import { float, Frame } from './memory.js';
+import { checkFeatureMap, checkMapHeads, checkPositions, isScaled, mapFields } from './feature_map.js';
+import { gateFields, positiveDecay, readBeta, readDecay } from './gates.js';
+import { float, Frame, POSITIVE_DECAY } from './memory.js';
 import { commitOut, place, readFloats, readOperand, readOut, refuseOverlap } from './operand.js';
 import { corrupt, packState, unpackState } from './saved_state.js';
 import { internal, residentMemory } from './tensor.js';
@@ -9,7 +10,7 @@ import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions
 const MAX_COUNT = 2 ** 31 - 1;
 const OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'featureMap', 'normalize', 'scale', 'eps'];
 
-/** The recurrent state of linear attention: S and, when normalised, z behind it. */
+/** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
 export class State {
   #length = 0;
 
@@ -21,20 +22,31 @@ export class State {
     this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
     this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
+    checkMapHeads(this.featureMap, this.heads);
     this.normalize = checkBoolean('normalize', o.normalize, true);
     this.scale = checkNumber('scale', o.scale, 1);
     this.eps = checkNonNegative('eps', o.eps, 1e-6);
     const sumFloats = this.batch * this.heads * this.featureMap.features;
     const stateFloats = sumFloats * this.valueDim;
-    const length = stateFloats + (this.normalize ? sumFloats : 0);
+    const exponentFloats = isScaled(this.featureMap) ? this.batch * this.heads : 0;
+    const exponentsAt = stateFloats + (this.normalize ? sumFloats : 0);
+    const length = exponentsAt + exponentFloats;
     const pointer = core.alloc(length * 4);
-    core.floatsAt(pointer, length).fill(0);
     this[internal] = {
-      core, pointer, length, stateFloats, sumFloats,
+      core, pointer, length, stateFloats, sumFloats, exponentFloats,
       keySum: this.normalize ? pointer + stateFloats * 4 : 0,
+      exponents: exponentFloats > 0 ? pointer + exponentsAt * 4 : 0,
       advance: (tokens) => { this.#length += tokens; },
     };
     Object.freeze(this);
+    this.#clear();
+  }
+
+  /** S = 0, z = 0; an exponent of −∞ says that nothing was seen. */
+  #clear() {
+    const { core, pointer, length, exponents, exponentFloats } = this[internal];
+    core.floatsAt(pointer, length).fill(0);
+    if (exponentFloats > 0) core.floatsAt(exponents, exponentFloats).fill(-Infinity);
   }
 
   get data() {
@@ -58,7 +70,7 @@ export class State {
   step(q, k, v, options) {
     const memory = residentMemory('state', this);
     const { core } = memory;
-    const o = checkOptions('step', options, ['out']);
+    const o = checkOptions('step', options, ['decay', 'beta', 'out']);
     const query = readOperand(core, 'q', q);
     const key = readOperand(core, 'k', k);
     const value = readOperand(core, 'v', v);
@@ -69,20 +81,26 @@ export class State {
     this.#checkToken(key, heads, dim, heads);
     this.#checkToken(value, heads, valueDim, heads);
     const out = readOut(core, o.out, [...query.shape.slice(0, -1), valueDim]);
+    const axes = [['batch', batch], ['heads', heads]].slice(3 - query.shape.length);
+    const decay = readDecay(core, o.decay, axes, this.featureMap.features);
+    const beta = readBeta(core, o.beta, axes);
+    checkPositions(this.featureMap, this.#length + 1, 'the sequence');
     const own = { name: 'state', pointer: memory.pointer, length: memory.length };
-    refuseOverlap('out', out, [query, key, value, own]);
-    for (const input of [query, key, value]) refuseOverlap(input.name, input, [own]);
+    const given = [query, key, value, ...[decay, beta].filter((gate) => gate !== null)];
+    refuseOverlap('out', out, [...given, own]);
+    for (const input of given) refuseOverlap(input.name, input, [own]);
     const frame = new Frame(core);
     try {
       const pointer = out.pointer || frame.alloc(out.length * 4);
       core.pass('la_linear', [
-        batch, queryHeads, heads, 1, 1, dim, valueDim, 1, this.normalize ? 1 : 0, float(this.scale), float(this.eps), ...mapFields(this.featureMap), 0,
+        batch, queryHeads, heads, 1, 1, dim, valueDim, 1, this.normalize ? 1 : 0, float(this.scale), float(this.eps), ...mapFields(this.featureMap), this.#length, 0,
         place(frame, query), queryHeads * dim, dim, dim,
         place(frame, key), heads * dim, dim, dim,
         place(frame, value), heads * valueDim, valueDim, valueDim,
         pointer, queryHeads * valueDim, valueDim, valueDim,
-        memory.pointer, memory.keySum,
-      ]);
+        ...gateFields(frame, decay), ...gateFields(frame, beta),
+        memory.pointer, memory.keySum, memory.exponents,
+      ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay) });
       this.#length += 1;
       return commitOut(core, out, pointer);
     } finally {
@@ -112,6 +130,8 @@ export class State {
     };
     write(state, memory.pointer);
     if (sum) write(sum, memory.keySum);
+    // A map's own epsilon is relative to what was seen, of which S and z tell nothing.
+    if (memory.exponentFloats > 0 && !(this.featureMap.options.epsilon > 0)) memory.core.floatsAt(memory.exponents, memory.exponentFloats).fill(0);
   }
 
   #readPart(name, value, shape) {
@@ -122,8 +142,8 @@ export class State {
   }
 
   reset() {
-    const { core, pointer, length } = residentMemory('state', this);
-    core.floatsAt(pointer, length).fill(0);
+    residentMemory('state', this);
+    this.#clear();
     this.#length = 0;
   }
 
@@ -142,7 +162,7 @@ export class State {
 
   static restore(core, bytes) {
     core.check();
-    const { options, length, floats } = unpackState(bytes);
+    const { options, length, floats } = unpackState(core, bytes);
     const state = buildRestored(core, options);
     core.f32.set(floats, state[internal].pointer >>> 2);
     state.#length = length;

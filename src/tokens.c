@@ -1,0 +1,88 @@
+/* Features, decay and normaliser of a block of tokens. */
+#include "tokens.h"
+
+#include "exp.h"
+
+/* a = exp(decay) for every feature of a token, from one number or one a feature. */
+static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_head, size_t t) {
+  la_gate gate = call->args->decay;
+  const float *g = gate.data + b * gate.batch + kv_head * gate.head + t * gate.row;
+  if (!gate.channel) {
+    v4 keep = v4_exp(v4_splat(*g));
+    for (size_t i = 0; i < call->d_fp; i += 4) v4_store(a + i, keep);
+    return;
+  }
+  size_t i = 0;
+  for (; i + 4 <= call->d_f; i += 4) v4_store(a + i, v4_exp(v4_load(g + i)));
+  if (i < call->d_f) v4_store(a + i, v4_exp(v4_load_part(g + i, call->d_f - i)));
+}
+
+static float beta_of(const linear_call *call, size_t b, size_t kv_head, size_t t) {
+  la_gate gate = call->args->beta;
+  return gate.data[b * gate.batch + kv_head * gate.head + t * gate.row];
+}
+
+/* A token past the key lengths writes and decays nothing. */
+static void skip_token(const linear_call *call, float *rows) {
+  zero_floats(rows, call->d_fp);
+  for (size_t i = 0; call->gated && i < call->d_fp; i += 4) v4_store(rows + 2 * call->stride + i, v4_splat(1.0f));
+}
+
+/* z ← a∘z + k and sums[u] = q_u·z, four tokens at a time: z is loaded once for all of them. */
+static inline void run_key_sum(const float *rows, float *z, size_t d_fp, float *sums, const size_t stride, const size_t tokens, const int gated) {
+  const size_t next = (size_t)(2 + gated) * stride;
+  v4 sum[4];
+  for (size_t u = 0; u < tokens; u++) sum[u] = v4_splat(0.0f);
+  for (size_t i = 0; i < d_fp; i += 4, rows += 4) {
+    v4 z_i = v4_load(z + i);
+    for (size_t u = 0; u < tokens; u++) {
+      if (gated) z_i = v4_mul(z_i, v4_load(rows + u * next + 2 * stride));
+      z_i = v4_add(z_i, v4_load(rows + u * next));
+      sum[u] = v4_madd(v4_load(rows + u * next + stride), z_i, sum[u]);
+    }
+    v4_store(z + i, z_i);
+  }
+  for (size_t u = 0; u < tokens; u++) sums[u] = v4_sum(sum[u]);
+}
+
+static inline void run_key_sums(const linear_call *call, const token_block *w, float *z, size_t tokens, const size_t stride, const int gated) {
+  size_t u = 0;
+  for (; u + 4 <= tokens; u += 4) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 4, gated);
+  for (; u < tokens; u++) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 1, gated);
+}
+
+/* φ(q)·z of the tokens, z run along. */
+static void normalizers(const linear_call *call, const token_block *w, float *z, size_t tokens) {
+  if (!call->args->normalize) zero_floats(w->sums, tokens);
+  else if (call->gated) run_key_sums(call, w, z, tokens, call->stride, 1);
+  else if (call->stride == SHORT_STRIDE) run_key_sums(call, w, z, tokens, SHORT_STRIDE, 0);
+  else run_key_sums(call, w, z, tokens, call->stride, 0);
+}
+
+size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
+  size_t keys = keys_in(call->args->key_lengths, b, call->n_k), seen = t < keys ? smaller(tokens, keys - t) : 0;
+  float *rows = token_rows(call, w, 0);
+  size_t next = token_floats(call);
+  size_t ready = map_keys(call, (feature_rows){rows, next, w->exponents}, p, b, kv_head, t, seen);
+  if (ready < seen) seen = tokens = ready;
+  for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
+  for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u);
+  map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, b, q_head, t, tokens);
+  for (size_t u = 0; call->delta && u < tokens; u++) {
+    w->k_dot_q[u] = dot(rows + u * next, rows + u * next + call->stride, call->d_f);
+    w->beta[u] = u < seen ? beta_of(call, b, kv_head, t + u) : 0.0f;
+  }
+  return tokens;
+}
+
+void normalize_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t tokens) {
+  normalizers(call, w, p->z, tokens);
+  for (size_t u = 0; u < tokens; u++)
+    w->sums[u] = output_factor(call, w->sums[u], p, w->exponents[u]);
+}
+
+size_t prepare_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
+  size_t ready = map_tokens(call, w, p, b, kv_head, q_head, t, tokens);
+  normalize_tokens(call, w, p, ready);
+  return ready;
+}

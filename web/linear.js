@@ -1,0 +1,79 @@
+/** linear(): arguments in, argument struct out. */
+import { arrayFields, outStrides, readInputs, requireSameLength, requireValue, resultShape, sizeFields } from './attend.js';
+import { wrongKind } from './errors.js';
+import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from './feature_map.js';
+import { gateFields, positiveDecay, readBeta, readDecay, sequenceAxes } from './gates.js';
+import { float, Frame, POSITIVE_DECAY } from './memory.js';
+import { commitOut, LAYOUTS, place, readOut, refuseOverlap } from './operand.js';
+import { State } from './state.js';
+import { residentMemory } from './tensor.js';
+import { checkBoolean, checkKeyLengths, checkNonNegative, checkNumber, checkOneOf, checkOptions } from './validate.js';
+
+const LINEAR_OPTIONS = ['featureMap', 'causal', 'normalize', 'scale', 'eps', 'decay', 'beta', 'keyLengths', 'state', 'layout', 'out'];
+
+/** The state that a call reads and updates, when its sizes and settings are the call's. */
+function checkState(core, state, { k, v }) {
+  if (!(state instanceof State)) throw wrongKind('state', 'a State', state);
+  const memory = residentMemory('state', state);
+  if (memory.core !== core) throw new RangeError('state must belong to this attention instance, got one of another instance');
+  for (const [name, got, expected] of [['batch', k.batch, state.batch], ['heads of k', k.heads, state.heads], ['dim', k.width, state.dim], ['valueDim', v.width, state.valueDim]]) {
+    if (got !== expected) throw new RangeError(`${name} must be ${expected}, as the state has, got ${got}`);
+  }
+  return memory;
+}
+
+function refuseConflict(name, value, ofState) {
+  if (value !== ofState) throw new RangeError(`${name} must be ${ofState}, as the state has, got ${value}`);
+}
+
+export function linear(core, q, k, v, options) {
+  core.check();
+  const o = checkOptions('linear', options, LINEAR_OPTIONS);
+  const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
+  const inputs = readInputs(core, layout, q, k, requireValue(v));
+  const { state } = o;
+  const memory = state === undefined ? null : checkState(core, state, inputs);
+  const map = checkFeatureMap(core, o.featureMap, inputs.q.width, state?.featureMap);
+  checkMapHeads(map, inputs.k.heads);
+  const axes = sequenceAxes(layout, inputs.k);
+  const decay = readDecay(core, o.decay, axes, map.features);
+  const beta = readBeta(core, o.beta, axes);
+  const gated = decay !== null || beta !== null;
+  const causal = checkBoolean('causal', o.causal, gated);
+  if (gated && !causal) throw new RangeError('decay and beta are defined for causal attention only, got causal: false');
+  const normalize = checkBoolean('normalize', o.normalize, state?.normalize ?? !gated);
+  const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
+  const eps = checkNonNegative('eps', o.eps, state?.eps ?? 1e-6);
+  if (state) {
+    if (!sameMap(map, state.featureMap)) throw new RangeError(`featureMap must be the state's '${state.featureMap.name}', got '${map.name}'`);
+    refuseConflict('normalize', normalize, state.normalize);
+    refuseConflict('scale', scale, state.scale);
+    refuseConflict('eps', eps, state.eps);
+  }
+  requireSameLength(causal, inputs);
+  const position = state?.length ?? 0;
+  checkPositions(map, position + Math.max(inputs.q.rows, inputs.k.rows), 'the sequence');
+  const keyLengths = checkKeyLengths(o.keyLengths, inputs.k.batch, inputs.k.rows);
+  const out = readOut(core, o.out, resultShape(inputs));
+  const own = memory ? [{ name: 'state', pointer: memory.pointer, length: memory.length }] : [];
+  const given = [inputs.q, inputs.k, inputs.v, ...[decay, beta].filter((gate) => gate !== null)];
+  refuseOverlap('out', out, [...given, ...own]);
+  for (const input of given) refuseOverlap(input.name, input, own);
+  const frame = new Frame(core);
+  try {
+    const pointer = out.pointer || frame.alloc(out.length * 4);
+    const [qAt, kAt, vAt] = [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand));
+    core.pass('la_linear', [
+      ...sizeFields(inputs), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map), position,
+      keyLengths ? frame.copyIn(keyLengths) : 0,
+      ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
+      ...arrayFields(pointer, outStrides(layout, inputs)),
+      ...gateFields(frame, decay), ...gateFields(frame, beta),
+      memory ? memory.pointer : 0, memory ? memory.keySum : 0, memory ? memory.exponents : 0,
+    ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay) });
+    memory?.advance(inputs.k.rows);
+    return commitOut(core, out, pointer);
+  } finally {
+    frame.release();
+  }
+}

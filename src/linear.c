@@ -14,7 +14,7 @@ static int is_valid(const la_linear_args *a) {
   if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f || a->position < 0) return 0;
   const map_entry *map = map_find(&a->map);
   if (!map || a->map.dim != a->dim || (a->state && map->scaled && !a->exponents)) return 0;
-  return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+  return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && gate_is_valid(a->strength, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
 /* The largest decay of a row, or 0 where none is positive; NaN passes, since NaN inputs are allowed. */
@@ -96,7 +96,7 @@ int32_t la_linear(const la_linear_args *args) {
       .gated = args->decay.data != NULL,
       .delta = args->beta.data != NULL,
   };
-  if (has_positive_decay(&call)) return LA_POSITIVE_DECAY;
+  if (!args->allow_growth && has_positive_decay(&call)) return LA_POSITIVE_DECAY;
   if (args->n_q == 1 && args->n_k == 1 && args->state && !args->key_lengths) return linear_step(&call);
   spread(&call);
   return args->causal ? linear_causal(&call) : linear_full(&call);

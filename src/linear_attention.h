@@ -129,8 +129,10 @@ typedef struct {
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
-  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, ≤ 0; needs causal */
+  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm; needs causal */
   la_gate beta;               /* [batch, kv_heads, n_k]: the delta rule; needs causal */
+  la_gate strength;           /* [batch, kv_heads, n_k]: what multiplies φ(k); needs causal */
+  int32_t allow_growth;       /* take a decay above 0, up to 88, instead of refusing it */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
   float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;

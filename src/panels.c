@@ -49,10 +49,6 @@ void map_queries(const linear_call *call, feature_rows f, size_t batch, size_t q
   map_rows_of(call, f, call->args->q, batch, q_head, weights, t, count, 0);
 }
 
-static void scale_floats(float *x, size_t n, float factor) {
-  for (size_t i = 0; i < n; i += 4) v4_store(x + i, v4_mul(v4_load(x + i), v4_splat(factor)));
-}
-
 static void take_exponent(const linear_call *call, panel_state *p, float exponent) {
   if (p->exponent != -INFINITY) {
     float factor = exp_of(p->exponent - exponent);

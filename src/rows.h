@@ -34,6 +34,11 @@ static inline void copy_rows(float *out, size_t out_stride, const float *x, size
   }
 }
 
+/* n a multiple of 4. */
+static inline void scale_floats(float *x, size_t n, float factor) {
+  for (size_t i = 0; i < n; i += 4) v4_store(x + i, v4_mul(v4_load(x + i), v4_splat(factor)));
+}
+
 static inline void add_to(float *sum, const float *x, size_t n) {
   size_t i = 0;
   for (; i + 4 <= n; i += 4) v4_store(sum + i, v4_add(v4_load(sum + i), v4_load(x + i)));

@@ -17,8 +17,7 @@ static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_hea
   if (i < call->d_f) v4_store(a + i, v4_exp(v4_load_part(g + i, call->d_f - i)));
 }
 
-static float beta_of(const linear_call *call, size_t b, size_t kv_head, size_t t) {
-  la_gate gate = call->args->beta;
+static float gate_at(la_gate gate, size_t b, size_t kv_head, size_t t) {
   return gate.data[b * gate.batch + kv_head * gate.head + t * gate.row];
 }
 
@@ -65,12 +64,14 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
   size_t next = token_floats(call);
   size_t ready = map_keys(call, (feature_rows){rows, next, w->exponents}, p, b, kv_head, t, seen);
   if (ready < seen) seen = tokens = ready;
+  for (size_t u = 0; call->args->strength.data && u < seen; u++)
+    scale_floats(rows + u * next, call->d_fp, gate_at(call->args->strength, b, kv_head, t + u));
   for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
   for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u);
   map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, b, q_head, t, tokens);
   for (size_t u = 0; call->delta && u < tokens; u++) {
     w->k_dot_q[u] = dot(rows + u * next, rows + u * next + call->stride, call->d_f);
-    w->beta[u] = u < seen ? beta_of(call, b, kv_head, t + u) : 0.0f;
+    w->beta[u] = u < seen ? gate_at(call->args->beta, b, kv_head, t + u) : 0.0f;
   }
   return tokens;
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { createAttention } from '../web/index.js';
+import { mapCases } from './suites/map_cases.js';
 import { savedState } from './suites/saved_state.js';
 import { createThreaded } from './threaded.js';
 import { assertClose, assertSame } from './tolerance.js';
@@ -28,6 +29,13 @@ function forEachCall(one, two, compare) {
       compare(one.linear(...qkv, options), two.linear(...qkv, options), 'linear', `linear ${featureMap}, causal ${causal}`);
     }
   }
+  const x = inputs({ heads: 3, T: 23, dim: 33 }).q;
+  for (const { title, mapName, build } of mapCases) {
+    const [mine, other] = [one, two].map((attention) => attention.featureMap(mapName, { dim: 33, ...build(33).options }));
+    for (const as of ['query', 'key']) assertSame(mine.apply(x, { as }), other.apply(x, { as }), title);
+  }
+  const drawn = [one, two].map((attention) => attention.featureMap('favor', { dim: 33, features: 70, heads: 3, seed: 9 }));
+  assertSame(drawn[0].apply(x), drawn[1].apply(x), 'a drawn map');
   for (const attention of [one, two]) attention.dispose();
 }
 

@@ -8,3 +8,4 @@ export { softmax } from './oracle/softmax.js';
 export { linear } from './oracle/linear.js';
 export { gap, weights } from './oracle/gap.js';
 export * from './oracle/feature_maps.js';
+export { randomRows } from './oracle/random.js';

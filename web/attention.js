@@ -3,6 +3,7 @@ import { Cache } from './cache.js';
 import { FeatureMap } from './feature_map.js';
 import { gap, weights } from './gap.js';
 import { linear } from './linear.js';
+import * as presets from './presets.js';
 import { State } from './state.js';
 import { Tensor } from './tensor.js';
 import { version } from './version.js';
@@ -39,6 +40,30 @@ export class Attention {
 
   linear(q, k, v, options) {
     return linear(this.#core, q, k, v, options);
+  }
+
+  retention(q, k, v, options) {
+    return presets.retention(this.#core, q, k, v, options);
+  }
+
+  mamba2(x, dt, A, B, C, options) {
+    return presets.mamba2(this.#core, x, dt, A, B, C, options);
+  }
+
+  gla(q, k, v, options) {
+    return presets.gla(this.#core, q, k, v, options);
+  }
+
+  deltaNet(q, k, v, options) {
+    return presets.deltaNet(this.#core, q, k, v, options);
+  }
+
+  gatedDeltaNet(q, k, v, options) {
+    return presets.gatedDeltaNet(this.#core, q, k, v, options);
+  }
+
+  kda(q, k, v, options) {
+    return presets.kda(this.#core, q, k, v, options);
   }
 
   featureMap(name, options) {

@@ -9,7 +9,7 @@ import { State } from './state.js';
 import { residentMemory } from './tensor.js';
 import { checkBoolean, checkKeyLengths, checkNonNegative, checkNumber, checkOneOf, checkOptions } from './validate.js';
 
-const LINEAR_OPTIONS = ['featureMap', 'causal', 'normalize', 'scale', 'eps', 'decay', 'beta', 'keyLengths', 'state', 'layout', 'out'];
+const LINEAR_OPTIONS = ['featureMap', 'causal', 'normalize', 'scale', 'eps', 'decay', 'beta', 'allowGrowth', 'keyLengths', 'state', 'layout', 'out'];
 
 /** The state that a call reads and updates, when its sizes and settings are the call's. */
 function checkState(core, state, { k, v }) {
@@ -26,7 +26,8 @@ function refuseConflict(name, value, ofState) {
   if (value !== ofState) throw new RangeError(`${name} must be ${ofState}, as the state has, got ${value}`);
 }
 
-export function linear(core, q, k, v, options) {
+/** `writes`, of presets only: what multiplies φ(k), as a decay is given. */
+export function linear(core, q, k, v, options, writes) {
   core.check();
   const o = checkOptions('linear', options, LINEAR_OPTIONS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
@@ -38,6 +39,8 @@ export function linear(core, q, k, v, options) {
   const axes = sequenceAxes(layout, inputs.k);
   const decay = readDecay(core, o.decay, axes, map.features);
   const beta = readBeta(core, o.beta, axes);
+  const strength = readBeta(core, writes, axes);
+  const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
   const gated = decay !== null || beta !== null;
   const causal = checkBoolean('causal', o.causal, gated);
   if (gated && !causal) throw new RangeError('decay and beta are defined for causal attention only, got causal: false');
@@ -68,7 +71,7 @@ export function linear(core, q, k, v, options) {
       keyLengths ? frame.copyIn(keyLengths) : 0,
       ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
       ...arrayFields(pointer, outStrides(layout, inputs)),
-      ...gateFields(frame, decay), ...gateFields(frame, beta),
+      ...gateFields(frame, decay), ...gateFields(frame, beta), ...gateFields(frame, strength), allowGrowth ? 1 : 0,
       memory ? memory.pointer : 0, memory ? memory.keySum : 0, memory ? memory.exponents : 0,
     ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay) });
     memory?.advance(inputs.k.rows);

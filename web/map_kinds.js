@@ -41,7 +41,7 @@ export const MAP_KINDS = {
       orthogonal: onOff('orthogonal', true),
       hyperbolic: onOff('hyperbolic', false),
       normTerm: onOff('normTerm', true),
-      epsilon: (value) => checkNonNegative('epsilon', value ?? 0),
+      epsilon: (value) => checkNonNegative('epsilon', value, 0),
     },
     arrays: { projection: ['rows', 'dim'] },
     random: { perRow: ({ hyperbolic }) => (hyperbolic ? 2 : 1) },

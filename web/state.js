@@ -98,7 +98,7 @@ export class State {
         place(frame, key), heads * dim, dim, dim,
         place(frame, value), heads * valueDim, valueDim, valueDim,
         pointer, queryHeads * valueDim, valueDim, valueDim,
-        ...gateFields(frame, decay), ...gateFields(frame, beta),
+        ...gateFields(frame, decay), ...gateFields(frame, beta), 0, 0, 0, 0, 0, 0,
         memory.pointer, memory.keySum, memory.exponents,
       ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay) });
       this.#length += 1;

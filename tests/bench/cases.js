@@ -55,7 +55,7 @@ async function bareStep({ heads, dim }) {
   const arrays = Array.from({ length: 4 }, () => [floats(heads * dim), heads * dim, dim, dim]).flat();
   const [state, keySum] = [floats(heads * dim * dim), floats(heads * dim)];
   const view = new DataView(core.memory.buffer);
-  [1, heads, heads, 1, 1, dim, dim, 1, 1, 0, 0, 0, dim, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, ...arrays, ...Array(10).fill(0), state, keySum, 0].forEach((field, i) => view.setInt32(args + i * 4, field, true));
+  [1, heads, heads, 1, 1, dim, dim, 1, 1, 0, 0, 0, dim, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, ...arrays, ...Array(16).fill(0), state, keySum, 0].forEach((field, i) => view.setInt32(args + i * 4, field, true));
   view.setFloat32(args + 9 * 4, 1, true);
   view.setFloat32(args + 10 * 4, 1e-6, true);
   return () => {

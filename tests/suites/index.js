@@ -3,12 +3,17 @@ import assert from 'node:assert';
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
+import { featureMaps } from './feature_maps.js';
+import { family } from './family.js';
 import { gap } from './gap.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
+import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { objectArguments } from './object_arguments.js';
+import { onnx } from './onnx.js';
+import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { savedState } from './saved_state.js';
 import { softmax } from './softmax.js';
@@ -16,8 +21,12 @@ import { state } from './state.js';
 
 const suites = {
   exp,
+  'feature maps': featureMaps,
   softmax,
   linear,
+  family,
+  presets,
+  onnx,
   state,
   'saved state': savedState,
   cache,
@@ -25,6 +34,7 @@ const suites = {
   properties,
   'arguments of calls': callArguments,
   'arguments of objects': objectArguments,
+  'arguments of maps': mapArguments,
   lifetime,
   memory,
 };

@@ -100,8 +100,25 @@ export function featureMap(attention: Attention): void {
   expectType<number>()(map.dim);
   expectType<number>()(map.features);
   expectType<Result>()(map.apply(x));
-  expectType<Result>()(map.apply(x, { as: 'key' }));
+  expectType<Result>()(map.apply(x, { as: 'key', position: 3 }));
+  expectType<number[]>()([map.heads, map.bytes]);
+  attention.featureMap('favor', { dim: 4, heads: 2, features: 16, seed: 7, orthogonal: false, hyperbolic: true, normTerm: false, epsilon: 1e-4 });
+  attention.featureMap('favor', { dim: 4, projection: x });
+  attention.featureMap('rff', { dim: 4, features: 16, gaussian: true });
+  attention.featureMap('dpfp', { dim: 4, nu: 3 });
+  attention.featureMap('taylor', { dim: 4 });
+  attention.featureMap('hedgehog', { dim: 4, weights: x, bias: x, keyWeights: x, keyBias: x, dialect: 'joint' });
+  attention.featureMap('learned', { dim: 4, weights: x });
+  attention.featureMap('cosformer', { dim: 4, maxLength: 1024 }).dispose();
+  map[Symbol.dispose]();
+  attention.linear(x, x, x, { featureMap: 'favor' });
 
+  // @ts-expect-error learned has no weights of its own
+  attention.featureMap('learned', { dim: 4 });
+  // @ts-expect-error a name alone has no maxLength
+  attention.linear(x, x, x, { featureMap: 'cosformer' });
+  // @ts-expect-error an option of another map
+  attention.featureMap('favor', { dim: 4, nu: 1 });
   // @ts-expect-error dim is needed
   attention.featureMap('elu', {});
   // @ts-expect-error a vector is used as a query or a key

@@ -1,0 +1,74 @@
+/** The ONNX operator LinearAttention: its own node tests, and its refusals. */
+import assert from 'node:assert';
+import { LinearAttention } from '../../web/onnx.js';
+import { assertClose, assertSame } from '../tolerance.js';
+import { gaussian, loadGolden, tensorOf } from '../util.js';
+import { attentionSuite, throwsKind } from './harness.js';
+
+export function onnx(name, make) {
+  const test = attentionSuite(name, make);
+
+  for (const [title, { attrs, dtype, in: given, out }] of loadGolden('onnx')) {
+    test(title, (attention) => {
+      const { output, present_state } = LinearAttention(attention, given, attrs);
+      const rule = dtype === 'float16' ? 'half' : 'golden';
+      assert.deepEqual([output.shape, present_state.shape], [out.output.shape, out.present_state.shape]);
+      assertClose(output, out.output, { rule, name: 'output' });
+      assertClose(present_state, out.present_state, { rule, name: 'present_state' });
+    });
+  }
+
+  const [B, T, heads, kvHeads, dim, valueDim] = [2, 7, 4, 2, 6, 5];
+  const inputs = {
+    query: gaussian([B, T, heads * dim], 1),
+    key: gaussian([B, T, kvHeads * dim], 2, 0.4),
+    value: gaussian([B, T, kvHeads * valueDim], 3),
+    decay: tensorOf([B, T, kvHeads], (i) => -(i % 5) / 4),
+    beta: tensorOf([B, T, 1], (i) => (i % 3) / 3),
+  };
+  const attributes = { q_num_heads: heads, kv_num_heads: kvHeads };
+
+  test('the state carries over: a prompt, then a token', (attention) => {
+    const part = (from, to) => Object.fromEntries(Object.entries(inputs).map(([key, { data, shape: [, , width] }]) => [key, tensorOf([B, to - from, width], (i) => data[Math.floor(i / ((to - from) * width)) * T * width + from * width + (i % ((to - from) * width))])]));
+    const whole = LinearAttention(attention, inputs, attributes);
+    const first = LinearAttention(attention, part(0, 6), attributes);
+    const second = LinearAttention(attention, { ...part(6, 7), past_state: first.present_state }, attributes);
+    assertClose(second.present_state, whole.present_state, { rule: 'delta' });
+    const last = tensorOf(second.output.shape, (i) => whole.output.data[(Math.floor(i / (heads * valueDim)) * T + 6) * heads * valueDim + (i % (heads * valueDim))]);
+    assertClose(second.output, last, { rule: 'delta' });
+  });
+
+  test('dims, resident tensors, a scale of 0 and a decay above 0, as the operator takes them', (attention, keep) => {
+    const whole = LinearAttention(attention, inputs, attributes);
+    const onnxruntime = Object.fromEntries(Object.entries(inputs).map(([key, { data, shape }]) => [key, { data, dims: shape }]));
+    assertSame(LinearAttention(attention, onnxruntime, { ...attributes, scale: 0, chunk_size: 64 }).output, whole.output);
+    const resident = Object.fromEntries(Object.entries(inputs).map(([key, { data, shape }]) => [key, keep(attention.tensor(shape, data))]));
+    assertSame(LinearAttention(attention, resident, attributes).output, whole.output);
+    const { output } = LinearAttention(attention, { ...inputs, decay: tensorOf([B, T, kvHeads], () => 0.1) }, attributes);
+    assert.ok(output.data.every(Number.isFinite));
+  });
+
+  test('refusals', (attention) => {
+    const { query, key, value, decay, beta } = inputs;
+    for (const [given, attrs, kind, pattern] of [
+      [inputs, { ...attributes, update_rule: 'retnet' }, RangeError, /update_rule must be one of/],
+      [inputs, { kv_num_heads: 2 }, TypeError, /q_num_heads must be an integer/],
+      [inputs, { q_num_heads: 4 }, TypeError, /kv_num_heads must be an integer/],
+      [inputs, { q_num_heads: 3, kv_num_heads: 2 }, RangeError, /multiple of kv_num_heads/],
+      [{ query, key, value, beta }, attributes, TypeError, /'gated_delta' needs input decay/],
+      [{ query, key, value, decay }, attributes, TypeError, /'gated_delta' needs input beta/],
+      [{ query, key, value, decay }, { ...attributes, update_rule: 'linear' }, TypeError, /'linear' has no input decay/],
+      [{ query, key, value, beta }, { ...attributes, update_rule: 'gated' }, TypeError, /needs input decay/],
+      [{ query, key, value, beta, decay }, { ...attributes, update_rule: 'delta' }, TypeError, /'delta' has no input decay/],
+      [{ ...inputs, query: gaussian([B, T, heads, dim], 1) }, attributes, RangeError, /query must have shape of rank 3/],
+      [{ ...inputs, query: gaussian([B, T, 25], 1) }, attributes, RangeError, /multiple of 4, got \[2, 7, 25\]/],
+      [{ ...inputs, decay: gaussian([B, T, 3], 1) }, attributes, RangeError, /decay must have shape \[2, 7, 2\] or \[2, 7, 12\]/],
+      [{ ...inputs, beta: gaussian([B, T, 3], 1) }, attributes, RangeError, /beta must have shape \[2, 7, 2\] or \[2, 7, 1\]/],
+      [{ ...inputs, past_state: gaussian([B, kvHeads, valueDim, dim], 1) }, attributes, RangeError, /S must have shape \[2, 2, 6, 5\]/],
+      [{ ...inputs, query: undefined }, attributes, TypeError, /query must be a tensor/],
+      [{ ...inputs, queries: query }, attributes, TypeError, /unknown option 'queries'/],
+    ]) throwsKind(() => LinearAttention(attention, given, attrs), kind, pattern, JSON.stringify(attrs));
+  });
+
+  test.run();
+}

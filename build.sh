@@ -259,7 +259,14 @@ relaxed_by_clang() {
   rm -r "$folder"
 }
 
-artefacts=("${shipped[@]/%/.wasm}" scalar.wasm inline-simd.js)
+artefacts=("${shipped[@]/%/.wasm}" scalar.wasm inline-simd.js comlink.js)
+
+# Comlink with its adapter for Node, for web/worker.js: so that the package depends on nothing.
+bundle_comlink() {
+  printf "export * from 'comlink';\nexport { default as nodeEndpoint } from 'comlink/dist/esm/node-adapter.mjs';\n" |
+    node_modules/.bin/esbuild --bundle --format=esm --minify --legal-comments=inline --log-level=warning \
+      --outfile="$dist/comlink.js"
+}
 
 # What the artefacts depend on, as one line: sources, flags (this file), compilers and npm's wasm-opt.
 fingerprint() {
@@ -308,6 +315,7 @@ build() {
   compile_relaxed relaxed
   compile_relaxed relaxed-threads --threads
   printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"
+  bundle_comlink
   report_sizes
   printf '%s\n' "$now" >"$stamps/build"
 }

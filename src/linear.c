@@ -70,7 +70,7 @@ int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stre
   streams s = {call, run, alloc_floats(call->across * floats), (size_t)floats};
   if (!s.scratch) return LA_OUT_OF_MEMORY;
   zero_floats(s.scratch, call->across * s.floats);
-  int32_t status = in_parallel(call->across, call->batch * call->kv_heads, run_stream, &s);
+  int32_t status = in_slices(call->across, call->batch * call->kv_heads, run_stream, &s);
   la_free(s.scratch);
   return status;
 }

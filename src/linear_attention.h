@@ -189,6 +189,13 @@ void LA_API(la_free)(void *pointer);
 /* Bytes handed out by la_alloc and not yet freed. */
 size_t LA_API(la_memory_used)(void);
 
+/* From now on la_softmax, and la_linear on more than one token, run `count` items of their work from `first` on, until
+ * la_slice(0, UINT32_MAX). All items in order, in however many calls, are the whole call; a state that is passed is
+ * updated as items complete. */
+void LA_API(la_slice)(uint32_t first, uint32_t count);
+/* How many items the last call since la_slice consists of; 0 when it was not one of those. */
+uint32_t LA_API(la_slice_items)(void);
+
 /* Builds with threads only: several instances of the module over one memory, one of which makes all calls.
  * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
  * multiply-adds on a call is worth splitting. */

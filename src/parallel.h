@@ -36,4 +36,7 @@ static inline int32_t in_parallel(size_t slots, size_t items, parallel_body body
 
 #endif
 
+/* For a call's outermost loop: in_parallel over those of the items that la_slice asks for. */
+int32_t in_slices(size_t slots, size_t items, parallel_body body, void *call);
+
 #endif

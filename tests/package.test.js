@@ -27,8 +27,8 @@ const { q, k, v } = ${JSON.stringify(smallInputs((x) => x))};
 const tensor = ({ data, shape }) => ({ data: Float32Array.from(data), shape });
 const inputs = [q, k, v].map(tensor);
 console.log(JSON.stringify({
-  linear: Array.from(attention.linear(...inputs).data),
-  softmax: Array.from(attention.softmax(...inputs, { causal: true }).data),
+  linear: Array.from((await attention.linear(...inputs)).data),
+  softmax: Array.from((await attention.softmax(...inputs, { causal: true })).data),
 }));
 `;
 
@@ -57,9 +57,11 @@ test('holds exactly the files that it needs', async () => {
     'README.md',
     'package.json',
     ...sources,
+    'web/dist/comlink.js',
     'web/dist/inline-simd.js',
     ...modules,
     'web/index.d.ts',
+    'web/worker.d.ts',
   ];
   assert.deepEqual(files.map(({ path }) => path).sort(), expected.sort());
 });
@@ -120,7 +122,7 @@ test('locks its development packages without naming a registry host', async () =
   );
 });
 
-for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline']) {
+for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline', 'linear-attention-wasm/worker']) {
   test(`${entry} computes attention, installed from the tarball into another project`, async () => {
     const folder = await writeApp('node', { 'main.js': program(entry) });
     assertAttention(await nodeJson(join(folder, 'main.js'), folder));

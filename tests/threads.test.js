@@ -116,12 +116,16 @@ for (const build of ['simd', 'relaxed']) {
 test('the workers do share the work, sleep when there is none, and end with the instance', async () => {
   const { result: attention, workers } = await workersOf(() => createAttention({ threads: 2 }));
   const [q, k, v] = Object.values(inputs({ heads: 2, T: 1024, dim: 64 }));
-  const started = process.cpuUsage();
-  const clock = performance.now();
-  for (let i = 0; i < 10; i++) attention.softmax(q, k, v);
-  const busy = process.cpuUsage(started);
-  const ms = performance.now() - clock;
-  assert.ok((busy.user + busy.system) / 1000 > 1.1 * ms, `${busy.user / 1000} ms of processor time in ${ms} ms`);
+  // On a busy machine a second processor may not be free at once.
+  let share = 0;
+  for (const end = performance.now() + 20_000; share < 1.2 && performance.now() < end; ) {
+    const started = process.cpuUsage();
+    const clock = performance.now();
+    for (let i = 0; i < 5; i++) attention.softmax(q, k, v);
+    const { user, system } = process.cpuUsage(started);
+    share = (user + system) / 1000 / (performance.now() - clock);
+  }
+  assert.ok(share >= 1.2, `${share} processors were busy`);
   const idle = process.cpuUsage();
   await sleep(300);
   const rest = process.cpuUsage(idle);

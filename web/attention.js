@@ -5,7 +5,7 @@ import { gap, weights } from './gap.js';
 import { linear } from './linear.js';
 import * as presets from './presets.js';
 import { State } from './state.js';
-import { Tensor } from './tensor.js';
+import { internal, Tensor } from './tensor.js';
 import { version } from './version.js';
 
 /** One instance of the library: a wasm module, its memory and everything made in it. */
@@ -18,6 +18,10 @@ export class Attention {
     this.threadsStartMs = core.pool?.startMs ?? 0;
     this.version = version;
     Object.freeze(this);
+  }
+
+  get [internal]() {
+    return { core: this.#core };
   }
 
   get threads() {

@@ -1,4 +1,5 @@
 import { AttentionError } from './errors.js';
+import { runInSlices } from './slices.js';
 
 /** Room for the largest argument struct of linear_attention.h. */
 const ARGS_BYTES = 256;
@@ -20,6 +21,8 @@ export class Core {
     this.obstacle = obstacle;
     /** The error of every later call once a thread failed. */
     this.broken = null;
+    /** How the call under way reports and is cancelled, or null. */
+    this.interrupt = null;
     this.buffers = new WeakSet();
     this.disposed = false;
     /** Feature maps by name and dim. */
@@ -88,7 +91,8 @@ export class Core {
       if (typeof field === 'number') i32[at + i] = field;
       else f32[at + i] = field.float;
     }
-    checkStatus(call, this.#run(call), causes);
+    const status = this.interrupt ? runInSlices(this.exports, () => this.#run(call), this.interrupt) : this.#run(call);
+    checkStatus(call, status, causes);
   }
 
   /** A thread that trapped leaves memory half-written and others inside the call: nothing may run here any more. */

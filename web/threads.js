@@ -9,16 +9,17 @@ const WORTH_SPLITTING = 2 ** 19;
 const NOT_ISOLATED =
   'memory cannot be shared, because the page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
 
-const node = (name) => globalThis.process?.getBuiltinModule?.(`node:${name}`);
+/** A module of Node's, where there is one. */
+export const nodeModule = (name) => globalThis.process?.getBuiltinModule?.(`node:${name}`);
 
 export function processors() {
-  return globalThis.navigator?.hardwareConcurrency ?? node('os')?.availableParallelism() ?? 1;
+  return globalThis.navigator?.hardwareConcurrency ?? nodeModule('os')?.availableParallelism() ?? 1;
 }
 
 /** Why threads cannot be had here, or null. */
 export function threadsObstacle() {
   if (globalThis.crossOriginIsolated === false || typeof SharedArrayBuffer !== 'function') return NOT_ISOLATED;
-  if (typeof Worker !== 'function' && !node('worker_threads')) return 'this engine has no workers';
+  if (typeof Worker !== 'function' && !nodeModule('worker_threads')) return 'this engine has no workers';
   return null;
 }
 
@@ -47,7 +48,7 @@ function mayWait() {
 
 /** A worker under one interface: `on` takes handlers of messages and of its end. */
 function openWorker() {
-  const { Worker: NodeWorker } = node('worker_threads') ?? {};
+  const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};
   if (NodeWorker) {
     const here = import.meta.url;
     const worker = new NodeWorker(new URL('./thread.js', here));

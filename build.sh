@@ -15,7 +15,7 @@ Usage: ./build.sh <command>
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
-with apt-get. Environment:
+with apt-get; so is clang 19 where Emscripten is too old for relaxed SIMD. Environment:
 
   EMSDK           an emsdk folder whose emcc is used when none is on PATH
   CHROMIUM_PATH   the Chromium or Chrome that the tests drive
@@ -25,7 +25,8 @@ TEXT
 
 dist=web/dist
 stamps=.cache
-gzip_limit=40000 # bytes of simd.wasm after gzip -9; beyond it the build fails
+shipped=(simd relaxed simd-threads relaxed-threads) # modules in the package
+gzip_limit=40000 # bytes of each of them after gzip -9; beyond it the build fails
 quiet=false
 
 # Debian's Emscripten keeps acorn there, and stops with "Cannot find module 'acorn'" without it.
@@ -98,6 +99,25 @@ need_emscripten() {
   find_emscripten || die "apt-get installed emscripten, but there is still no emcc on PATH"
 }
 
+# Emscripten with a compiler from before the standard emits opcodes that every engine refuses, and lacks this name.
+emscripten_knows_relaxed() {
+  mkdir -p "$stamps"
+  printf '#include <wasm_simd128.h>\nv128_t f(v128_t a) { return wasm_f32x4_relaxed_madd(a, a, a); }\n' >"$stamps/relaxed.c"
+  emcc -Werror -msimd128 -mrelaxed-simd -c "$stamps/relaxed.c" -o "$stamps/relaxed.o" 2>/dev/null
+}
+
+find_clang() { command -v clang-19 >/dev/null && command -v wasm-ld-19 >/dev/null; }
+
+# Leaves `relaxed_by` saying which compiler makes the relaxed builds.
+need_relaxed_compiler() {
+  relaxed_by=emcc
+  emscripten_knows_relaxed && return
+  relaxed_by=clang
+  find_clang && return
+  apt_install "clang 19 for relaxed SIMD (about 260 MB on disk)" clang-19 lld-19
+  find_clang || die "apt-get installed clang-19 and lld-19, but they are not on PATH"
+}
+
 need_packages() {
   local installed=node_modules/.installed-lock
   cmp -s package-lock.json "$installed" && return
@@ -156,10 +176,13 @@ setup() {
 flags=(
   -O3
   -Wall -Wextra -Werror
-  -ffp-contract=off              # no fused operations: every build rounds alike
-  -fno-math-errno                # sqrtf is one instruction, not a call that may set errno
+  -ffp-contract=off # no fused operations but those that simd.h names: a build rounds alike everywhere
+  -fno-math-errno   # sqrtf is one instruction, not a call that may set errno
   -fno-vectorize -fno-slp-vectorize # loops that matter are in vectors already: 1.5 KB gzipped less, as fast
-  -mllvm -unroll-runtime=false   # engines unroll short loops themselves: 3 KB gzipped less, as fast
+  -mllvm -unroll-runtime=false      # engines unroll short loops themselves: 3 KB gzipped less, as fast
+)
+
+emscripten_flags=(
   --no-entry -sSTANDALONE_WASM   # a bare module without JavaScript glue: web/load.js is the glue
   -sMALLOC=emmalloc              # 5 KB smaller than dlmalloc
   -sALLOW_MEMORY_GROWTH          # sizes are known only at run time
@@ -168,36 +191,111 @@ flags=(
   -sBINARYEN_EXTRA_PASSES=one-caller-inline-max-function-size=1 # kernels stay apart: engines spill in one large function
 )
 
+# Threads without the pthread runtime, which STANDALONE_WASM refuses: web/thread.js gives each a stack.
+atomics=(-matomics -mbulk-memory -mmutable-globals)
+shared_memory=(--shared-memory --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align)
+emscripten_threads=("${atomics[@]}" -sIMPORTED_MEMORY "${shared_memory[@]/#/-Wl,}")
+
 # compile NAME FLAG...: src/*.c to web/dist/NAME.wasm, which appears only when complete.
 compile() {
   local name=$1
   shift
   say "Compiling $name.wasm ..."
-  emcc src/*.c "${flags[@]}" "$@" -o "$dist/$name.partial.wasm"
+  emcc src/*.c "${flags[@]}" "${emscripten_flags[@]}" "$@" -o "$dist/$name.partial.wasm"
   mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
 }
 
-# What the artefacts depend on, as one line: sources, flags (this file) and compiler.
+# compile_relaxed NAME [--threads]: src/*.c to web/dist/NAME.wasm with relaxed SIMD.
+compile_relaxed() {
+  local name=$1
+  shift
+  say "Compiling $name.wasm by $relaxed_by ..."
+  relaxed_module "$@" "$dist/$name.partial.wasm" src/*.c
+  mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
+}
+
+# relaxed_module [--threads] OUT SOURCE...: by whichever compiler knows relaxed SIMD.
+relaxed_module() {
+  local out
+  local -a extra=()
+  if [[ $relaxed_by == clang ]]; then
+    relaxed_by_clang "$@"
+    return
+  fi
+  if [[ $1 == --threads ]]; then
+    shift
+    extra=("${emscripten_threads[@]}")
+  fi
+  out=$1
+  shift
+  emcc "$@" "${flags[@]}" "${emscripten_flags[@]}" -msimd128 -mrelaxed-simd "${extra[@]}" -o "$out"
+}
+
+# relaxed_by_clang [--threads] OUT SOURCE...: what emcc does with the flags above, by clang 19 on Emscripten's libraries.
+relaxed_by_clang() {
+  local out source folder sysroot
+  local -a objects=() entry=() compiling=() linking=()
+  if [[ $1 == --threads ]]; then
+    shift
+    compiling=("${atomics[@]}")
+    # Emscripten's libraries for one thread: only one calls malloc, and the rest of libc is not used.
+    linking=("${shared_memory[@]}" --import-memory --no-check-features)
+  fi
+  out=$1
+  shift
+  sysroot=$(em-config CACHE)/sysroot
+  folder=$(mktemp -d "$stamps/relaxed.XXXXXX")
+  for source in "$@"; do
+    objects+=("$folder/$(basename "$source").o")
+    # Without loop strength reduction, as emcc compiles: it costs the tile a third of its rate.
+    clang-19 --target=wasm32-unknown-emscripten --sysroot="$sysroot" "${flags[@]}" -mllvm -disable-lsr \
+      -msimd128 -mrelaxed-simd "${compiling[@]}" -c "$source" -o "${objects[-1]}"
+  done
+  entry=("$sysroot/lib/wasm32-emscripten/crt1_reactor.o" --entry=_initialize)
+  wasm-ld-19 "${objects[@]}" "${entry[@]}" -L"$sysroot/lib/wasm32-emscripten" \
+    -lstandalonewasm-memgrow -lc -lemmalloc -lcompiler_rt \
+    --import-undefined --strip-all --global-base=1024 --max-memory=4294967296 -z stack-size=65536 \
+    "${linking[@]}" -o "$folder/linked.wasm"
+  node_modules/.bin/wasm-opt -O3 --one-caller-inline-max-function-size=1 --low-memory-unused --enable-simd --enable-relaxed-simd --enable-mutable-globals \
+    --enable-sign-ext --enable-bulk-memory --enable-nontrapping-float-to-int --enable-threads "$folder/linked.wasm" -o "$out"
+  rm -r "$folder"
+}
+
+artefacts=("${shipped[@]/%/.wasm}" scalar.wasm inline-simd.js comlink.js)
+
+# Comlink with its adapter for Node, for web/worker.js: so that the package depends on nothing.
+bundle_comlink() {
+  printf "export * from 'comlink';\nexport { default as nodeEndpoint } from 'comlink/dist/esm/node-adapter.mjs';\n" |
+    node_modules/.bin/esbuild --bundle --format=esm --minify --legal-comments=inline --log-level=warning \
+      --outfile="$dist/comlink.js"
+}
+
+# What the artefacts depend on, as one line: sources, flags (this file), compilers and npm's wasm-opt.
 fingerprint() {
-  { emcc --version | head -n 1; cat build.sh; sha256sum src/*.c src/*.h; } | sha256sum
+  {
+    emcc --version | head -n 1
+    clang-19 --version 2>/dev/null || true
+    cat build.sh package-lock.json
+    sha256sum src/*.c src/*.h
+  } | sha256sum
 }
 
 is_current() {
   local file
-  for file in simd.wasm scalar.wasm inline-simd.js; do [[ -f $dist/$file ]] || return 1; done
+  for file in "${artefacts[@]}"; do [[ -f $dist/$file ]] || return 1; done
   [[ -f $stamps/build && $(<"$stamps/build") == "$1" ]]
 }
 
 report_sizes() {
   local file raw packed
-  for file in simd.wasm scalar.wasm inline-simd.js; do
+  for file in "${artefacts[@]}"; do
     raw=$(wc -c <"$dist/$file")
     packed=$(gzip -9 -c "$dist/$file" | wc -c)
-    if [[ $file == simd.wasm ]]; then
-      say "$(printf '%-24s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$gzip_limit")"
+    if [[ " ${shipped[*]/%/.wasm} " == *" $file "* ]]; then
+      say "$(printf '%-30s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$gzip_limit")"
       ((packed <= gzip_limit)) || die "$dist/$file is over its limit of $gzip_limit bytes after gzip"
     else
-      say "$(printf '%-24s %7d bytes %7d gzip' "$dist/$file" "$raw" "$packed")"
+      say "$(printf '%-30s %7d bytes %7d gzip' "$dist/$file" "$raw" "$packed")"
     fi
   done
 }
@@ -210,20 +308,32 @@ build() {
     $quiet || report_sizes
     return
   fi
+  need_relaxed_compiler
   mkdir -p "$dist" "$stamps"
   rm -f "$stamps/build"
   compile simd -msimd128
   compile scalar # the plain C of simd.h: the tests' second build, not shipped
+  compile simd-threads -msimd128 "${emscripten_threads[@]}"
+  compile_relaxed relaxed
+  compile_relaxed relaxed-threads --threads
   printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"
+  bundle_comlink
   report_sizes
   printf '%s\n' "$now" >"$stamps/build"
 }
+
+# Node 20 has relaxed SIMD behind a flag; later ones have no such flag.
+relaxed_simd=()
+if command -v node >/dev/null && [[ $(node -p 'process.versions.node.split(".")[0]') == 20 ]]; then
+  relaxed_simd=(--experimental-wasm-relaxed-simd)
+fi
 
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
   setup)
     setup
+    need_relaxed_compiler
     if [[ ${1:-} == --browsers ]]; then need_browsers; fi
     ;;
   build)
@@ -244,13 +354,15 @@ case $command in
   bench)
     quiet=true
     build
-    emcc tests/bench/tile.c "${flags[@]}" -msimd128 -o "$stamps/tile.wasm"
+    need_relaxed_compiler
+    emcc tests/bench/tile.c "${flags[@]}" "${emscripten_flags[@]}" -msimd128 -o "$stamps/tile-simd.wasm"
+    relaxed_module "$stamps/tile-relaxed.wasm" tests/bench/tile.c
     script=bench
     if [[ ${1:-} == digits ]]; then
       script=$1
       shift
     fi
-    exec node "tests/bench/$script.js" "$@"
+    exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
   clean) rm -rf "$dist" demo/dist node_modules "$stamps" ;;
   '' | -h | --help) usage ;;

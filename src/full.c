@@ -1,5 +1,7 @@
 /* Linear attention, not causal: right-multiply-first. S = φ(K)ᵀV and z are summed once, then out = φ(Q)S / φ(Q)z.
- * Both products run on the outer-product tile, features in rows: packing them into panels first gains nothing. */
+ * Both products run on the outer-product tile, features in rows: packing them into panels first gains nothing.
+ *
+ * Several threads share one stream by segments of its keys, whose sums are added up in order, then by blocks of queries. */
 #include "linear.h"
 #include "outer.h"
 
@@ -41,13 +43,27 @@ static inline void add_block(const linear_call *call, scratch *w, const float *v
   }
 }
 
-static void sum_keys(const linear_call *call, scratch *w, size_t b, size_t kv_head) {
+/* One stream, with scratch for each thread. */
+typedef struct {
+  const linear_call *call;
+  scratch *own; /* of the thread that made the call: its state takes up the sums of the others */
+  float *base;  /* [within][floats] */
+  size_t floats, b, kv_head;
+} stream;
+
+static scratch scratch_of(const stream *s, size_t slot) {
+  scratch w;
+  scratch_layout(s->call, &w, s->base + slot * s->floats);
+  return w;
+}
+
+/* Adds keys t … end − 1 to the state. */
+static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
+  const linear_call *call = s->call;
   const la_linear_args *a = call->args;
-  size_t n = keys_in(a->key_lengths, b, call->n_k), rows;
-  settle_exponent(call, w->f, w->block, &w->state, b, kv_head);
-  for (size_t t = 0; t < n; t += rows) {
-    rows = map_keys(call, w->f, &w->state, b, kv_head, t, smaller(w->block, n - t));
-    const float *v = array_at(a->v, b, kv_head, t);
+  for (size_t rows; t < end; t += rows) {
+    rows = map_keys(call, w->f, &w->state, s->b, s->kv_head, t, smaller(w->block, end - t));
+    const float *v = array_at(a->v, s->b, s->kv_head, t);
     size_t v_stride = a->v.row;
     if (call->d_v != w->d_vp) {
       copy_rows(w->v, w->d_vp, v, a->v.row, rows, call->d_v);
@@ -59,6 +75,22 @@ static void sum_keys(const linear_call *call, scratch *w, size_t b, size_t kv_he
   }
 }
 
+/* Each segment's sum is its own scratch's state; the first goes on from the state before the call. */
+static void sum_segment(void *context, size_t slot, size_t item) {
+  const stream *s = context;
+  const linear_call *call = s->call;
+  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + call->within - 1) / call->within, BLOCK);
+  (void)slot;
+  if (item == 0) {
+    sum_keys(s, s->own, 0, smaller(n, length));
+    return;
+  }
+  scratch w = scratch_of(s, item);
+  zero_floats(w.state.s, call->d_fp * w.d_vp);
+  zero_floats(w.state.z, call->d_fp);
+  sum_keys(s, &w, item * length, smaller(n, (item + 1) * length));
+}
+
 static inline void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows, const size_t stride) {
   for (size_t c = 0; c < w->d_vp; c += PANEL) {
     for (size_t r = 0; r < rows; r += 4) {
@@ -68,33 +100,39 @@ static inline void answer_block(const linear_call *call, scratch *w, la_array ou
   }
 }
 
-static void answer_queries(const linear_call *call, scratch *w, size_t b, size_t q_head) {
+static void answer_queries(void *context, size_t slot, size_t item) {
+  const stream *s = context;
+  const linear_call *call = s->call;
   const la_linear_args *a = call->args;
-  for (size_t t = 0; t < call->n_q; t += w->block) {
-    size_t rows = smaller(w->block, call->n_q - t);
-    map_queries(call, w->f, b, q_head, t, rows);
-    for (size_t r = 0; r < rows; r++) {
-      float q_dot_z = a->normalize ? dot(w->f.rows + r * call->stride, w->state.z, call->d_fp) : 0.0f;
-      w->factors[r] = output_factor(call, q_dot_z, &w->state, w->f.exponents[r]);
-    }
-    if (call->stride == SHORT_STRIDE) answer_block(call, w, a->out, b, q_head, t, rows, SHORT_STRIDE);
-    else answer_block(call, w, a->out, b, q_head, t, rows, call->stride);
+  scratch w = scratch_of(s, slot);
+  w.state = s->own->state;
+  size_t blocks = (call->n_q + w.block - 1) / w.block, q_head = s->kv_head * call->group + item / blocks, t = item % blocks * w.block;
+  size_t rows = smaller(w.block, call->n_q - t);
+  map_queries(call, w.f, s->b, q_head, t, rows);
+  for (size_t r = 0; r < rows; r++) {
+    float q_dot_z = a->normalize ? dot(w.f.rows + r * call->stride, w.state.z, call->d_fp) : 0.0f;
+    w.factors[r] = output_factor(call, q_dot_z, &w.state, w.f.exponents[r]);
   }
+  if (call->stride == SHORT_STRIDE) answer_block(call, &w, a->out, s->b, q_head, t, rows, SHORT_STRIDE);
+  else answer_block(call, &w, a->out, s->b, q_head, t, rows, call->stride);
+}
+
+static void run_stream(const linear_call *call, float *base, size_t b, size_t kv_head) {
+  scratch w;
+  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), b, kv_head};
+  state_load(call, &w.state, b, kv_head);
+  settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
+  in_parallel(call->within, call->within, sum_segment, &s);
+  for (size_t segment = 1; segment < call->within; segment++) {
+    panel_state part = scratch_of(&s, segment).state;
+    add_to(w.state.s, part.s, call->d_fp * w.d_vp);
+    add_to(w.state.z, part.z, call->d_fp);
+  }
+  in_parallel(call->within, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
+  state_store(call, &w.state, b, kv_head);
 }
 
 int32_t linear_full(const linear_call *call) {
   scratch w;
-  float *block = alloc_floats(scratch_layout(call, &w, NULL));
-  if (!block) return LA_OUT_OF_MEMORY;
-  zero_floats(block, (size_t)scratch_layout(call, &w, block));
-  for (size_t b = 0; b < call->batch; b++) {
-    for (size_t h = 0; h < call->kv_heads; h++) {
-      state_load(call, &w.state, b, h);
-      sum_keys(call, &w, b, h);
-      for (size_t g = 0; g < call->group; g++) answer_queries(call, &w, b, h * call->group + g);
-      state_store(call, &w.state, b, h);
-    }
-  }
-  la_free(block);
-  return LA_OK;
+  return linear_each_stream(call, call->within * scratch_layout(call, &w, NULL), run_stream);
 }

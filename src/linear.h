@@ -3,6 +3,7 @@
 #define LA_LINEAR_H
 
 #include "feature_map.h"
+#include "parallel.h"
 #include "rows.h"
 
 enum {
@@ -19,12 +20,17 @@ typedef struct {
   size_t d_f, d_fp;  /* features, and rounded up to whole vectors */
   size_t stride;     /* floats from one row of features to the next: SHORT_STRIDE where they fit */
   int gated, delta;
+  size_t across, within; /* threads that share the streams, and those that share each stream; one of them is 1 */
 } linear_call;
 
 /* The three forms of the same numbers. LA_OK or LA_OUT_OF_MEMORY, and then nothing is written. */
 int32_t linear_full(const linear_call *call);
 int32_t linear_causal(const linear_call *call);
 int32_t linear_step(const linear_call *call);
+
+/* Runs every stream, a key head of one batch with its query heads, on `across` threads; scratch of `floats` zeros each. */
+typedef void (*linear_stream)(const linear_call *call, float *scratch, size_t batch, size_t kv_head);
+int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run);
 
 /* One head's state: S in panels [panels][d_fp][width], z [d_fp], padding 0, both to be multiplied by exp(exponent),
  * which is −∞ while nothing was seen; 0 for maps that are not scaled. S is a copy, or the caller's own (one panel). */

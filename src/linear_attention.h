@@ -27,6 +27,7 @@ typedef enum {
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
   LA_POSITIVE_DECAY = 3,
+  LA_THREAD_FAILED = 4, /* a worker trapped: nothing in this memory can be relied on any more */
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -182,13 +183,30 @@ typedef struct {
 
 int32_t LA_API(la_gap)(const la_gap_args *args);
 
-/* Memory of tensors, states and scratch, 16-byte aligned. NULL when it cannot be had. */
+/* Memory of tensors, states and scratch, 64-byte aligned. NULL when it cannot be had. */
 void *LA_API(la_alloc)(size_t bytes);
 void LA_API(la_free)(void *pointer);
 /* Bytes handed out by la_alloc and not yet freed. */
 size_t LA_API(la_memory_used)(void);
 
-/* 0 scalar, 1 SIMD128. */
+/* From now on la_softmax, and la_linear on more than one token, run `count` items of their work from `first` on, until
+ * la_slice(0, UINT32_MAX). All items in order, in however many calls, are the whole call; a state that is passed is
+ * updated as items complete. */
+void LA_API(la_slice)(uint32_t first, uint32_t count);
+/* How many items the last call since la_slice consists of; 0 when it was not one of those. */
+uint32_t LA_API(la_slice_items)(void);
+
+/* Builds with threads only: several instances of the module over one memory, one of which makes all calls.
+ * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
+ * multiply-adds on a call is worth splitting. */
+void LA_API(la_threads_set)(int32_t threads, int32_t may_wait, uint32_t worth);
+/* The life of a further instance, with a stack of its own, in slot 1 … threads − 1: returns after la_threads_quit. */
+void LA_API(la_thread_run)(int32_t slot);
+/* For a further instance whose la_thread_run trapped: the call under way, and all after it, fail. */
+void LA_API(la_thread_fail)(void);
+void LA_API(la_threads_quit)(void);
+
+/* 0 scalar, 1 SIMD128, 2 SIMD128 with relaxed multiply-add. */
 int32_t LA_API(la_build)(void);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "linear_attention.h"
 
-enum { HEADER = 16, ALIGNMENT = 16 };
+enum { HEADER = 16, ALIGNMENT = 64 }; /* a cache line: threads that write neighbouring arrays do not wait for each other */
 
 static size_t used;
 
@@ -28,7 +28,9 @@ void la_free(void *pointer) {
 size_t la_memory_used(void) { return used; }
 
 int32_t la_build(void) {
-#ifdef __wasm_simd128__
+#if defined(__wasm_relaxed_simd__)
+  return 2;
+#elif defined(__wasm_simd128__)
   return 1;
 #else
   return 0;

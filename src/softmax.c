@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "exp.h"
+#include "parallel.h"
 #include "score.h"
 
 enum { QUERIES = 64, KEYS = 64, TILE_ROWS = 4 };
@@ -164,16 +165,33 @@ static int is_valid(const la_softmax_args *a) {
   return a->causal_offset >= 0 && isfinite(a->scale) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
+/* One call over all threads: items are blocks of queries. */
+typedef struct {
+  const softmax_call *call;
+  float *scratch; /* [slots][floats] */
+  size_t floats, blocks;
+} split;
+
+static void run_block(void *context, size_t slot, size_t item) {
+  const split *s = context;
+  const softmax_call *call = s->call;
+  scratch w;
+  scratch_layout(call, &w, s->scratch + slot * s->floats);
+  /* The last blocks first: where the mask is causal they take longest. */
+  size_t stream = item / s->blocks, t = (s->blocks - 1 - item % s->blocks) * QUERIES, heads = (size_t)call->args->heads;
+  query_block(call, &w, stream / heads, stream % heads, t, smaller(QUERIES, call->n_q - t));
+}
+
 int32_t la_softmax(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   softmax_call call = {args, (size_t)args->n_q, (size_t)args->n_k, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8)};
+  size_t streams = (size_t)args->batch * (size_t)args->heads;
+  size_t slots = parallel_slots((uint64_t)streams * call.n_q * call.n_k * (call.d + call.d_v));
   scratch w;
-  float *block = alloc_floats(scratch_layout(&call, &w, NULL));
-  if (!block) return LA_OUT_OF_MEMORY;
-  scratch_layout(&call, &w, block);
-  for (size_t b = 0; b < (size_t)args->batch; b++)
-    for (size_t h = 0; h < (size_t)args->heads; h++)
-      for (size_t t = 0; t < call.n_q; t += QUERIES) query_block(&call, &w, b, h, t, smaller(QUERIES, call.n_q - t));
-  la_free(block);
-  return LA_OK;
+  uint64_t floats = scratch_layout(&call, &w, NULL);
+  split s = {&call, alloc_floats(slots * floats), (size_t)floats, round_up(call.n_q, QUERIES) / QUERIES};
+  if (!s.scratch) return LA_OUT_OF_MEMORY;
+  int32_t status = in_slices(slots, streams * s.blocks, run_block, &s);
+  la_free(s.scratch);
+  return status;
 }

@@ -44,21 +44,21 @@ static inline void run_key_sum(const float *rows, float *z, size_t d_fp, float *
   for (size_t u = 0; u < tokens; u++) sums[u] = v4_sum(sum[u]);
 }
 
-static inline void run_key_sums(const linear_call *call, token_block *w, float *z, size_t tokens, const size_t stride, const int gated) {
+static inline void run_key_sums(const linear_call *call, const token_block *w, float *z, size_t tokens, const size_t stride, const int gated) {
   size_t u = 0;
   for (; u + 4 <= tokens; u += 4) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 4, gated);
   for (; u < tokens; u++) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 1, gated);
 }
 
 /* φ(q)·z of the tokens, z run along. */
-static void normalizers(const linear_call *call, token_block *w, float *z, size_t tokens) {
+static void normalizers(const linear_call *call, const token_block *w, float *z, size_t tokens) {
   if (!call->args->normalize) zero_floats(w->sums, tokens);
   else if (call->gated) run_key_sums(call, w, z, tokens, call->stride, 1);
   else if (call->stride == SHORT_STRIDE) run_key_sums(call, w, z, tokens, SHORT_STRIDE, 0);
   else run_key_sums(call, w, z, tokens, call->stride, 0);
 }
 
-size_t prepare_tokens(const linear_call *call, token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
+size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
   size_t keys = keys_in(call->args->key_lengths, b, call->n_k), seen = t < keys ? smaller(tokens, keys - t) : 0;
   float *rows = token_rows(call, w, 0);
   size_t next = token_floats(call);
@@ -69,12 +69,21 @@ size_t prepare_tokens(const linear_call *call, token_block *w, panel_state *p, s
   for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
   for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u);
   map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, b, q_head, t, tokens);
-  normalizers(call, w, p->z, tokens);
   for (size_t u = 0; call->delta && u < tokens; u++) {
     w->k_dot_q[u] = dot(rows + u * next, rows + u * next + call->stride, call->d_f);
     w->beta[u] = u < seen ? gate_at(call->args->beta, b, kv_head, t + u) : 0.0f;
   }
+  return tokens;
+}
+
+void normalize_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t tokens) {
+  normalizers(call, w, p->z, tokens);
   for (size_t u = 0; u < tokens; u++)
     w->sums[u] = output_factor(call, w->sums[u], p, w->exponents[u]);
-  return tokens;
+}
+
+size_t prepare_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
+  size_t ready = map_tokens(call, w, p, b, kv_head, q_head, t, tokens);
+  normalize_tokens(call, w, p, ready);
+  return ready;
 }

@@ -17,7 +17,13 @@ static inline size_t token_floats(const linear_call *call) { return (size_t)(2 +
 
 static inline float *token_rows(const linear_call *call, const token_block *w, size_t u) { return w->rows + (u + 1) * token_floats(call); }
 
-/* Fills in up to `tokens` tokens from t, runs z along, and returns how many are ready (see map_keys). */
-size_t prepare_tokens(const linear_call *call, token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens);
+/* Fills in features, decay and beta of up to `tokens` tokens from t; returns how many are ready (see map_keys). */
+size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens);
+
+/* The factors of tokens that are filled in; runs z along. */
+void normalize_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t tokens);
+
+/* Both. */
+size_t prepare_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens);
 
 #endif

@@ -59,7 +59,7 @@ async function buildWithVite() {
       '<!doctype html><html lang="en"><meta charset="utf-8"><title>app</title><script type="module" src="/main.js"></script></html>\n',
     'main.js': `import { createAttention } from 'linear-attention-wasm';
 import { runScenario } from ${JSON.stringify(join(root, 'tests/browser/pages/scenario.js'))};
-window.outcome = createAttention().then(runScenario);
+window.outcome = createAttention({ build: 'simd' }).then(runScenario);
 `,
   });
   const { build, createLogger } = await import('vite');

@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { AttentionError, createAttention, version } from '../web/index.js';
+import { createAttention as createInline } from '../web/inline.js';
 import { assertSame } from './tolerance.js';
 import { inputs } from './util.js';
 
@@ -23,7 +24,7 @@ async function rejects(options, kind, pattern) {
 }
 
 test('takes bytes, a module, a Response and a URL, and gives the same bits', async () => {
-  const packaged = await createAttention();
+  const packaged = await createAttention({ build: 'simd' });
   const expected = packaged.softmax(...qkv);
   const response = () => new Response(bytes, { headers: { 'content-type': 'application/wasm' } });
   const mistyped = () => new Response(bytes, { headers: { 'content-type': 'text/plain' } });
@@ -44,10 +45,10 @@ test('takes bytes, a module, a Response and a URL, and gives the same bits', asy
   packaged.dispose();
 });
 
-test('build names', async () => {
-  for (const build of ['auto', 'simd']) {
+test('build names; auto takes relaxed SIMD where the engine has it', async () => {
+  for (const build of ['auto', 'simd', 'relaxed']) {
     const attention = await createAttention({ build });
-    assert.equal(attention.build, 'simd');
+    assert.equal(attention.build, build === 'auto' ? 'relaxed' : build);
     attention.dispose();
   }
   await rejects({ build: 'fastest' }, RangeError, /build/);
@@ -55,23 +56,30 @@ test('build names', async () => {
   for (const build of [1, null, {}]) await rejects({ build }, TypeError, /build/);
 });
 
-test('threads: whole and positive; more than one is told once and runs on one', async () => {
-  for (const threads of [0, -1, 1.5, NaN]) await rejects({ threads }, RangeError, /threads/);
-  for (const threads of ['1', null, true]) await rejects({ threads }, TypeError, /threads/);
-  const told = [];
-  const warn = console.warn;
-  console.warn = (...words) => told.push(words.join(' '));
+test('a module that was given must be of the build that was asked for', async () => {
+  await rejects({ build: 'relaxed', wasm: bytes }, RangeError, /wasm must hold the build 'relaxed', got 'simd'/);
+  const attention = await createAttention({ build: 'simd', wasm: bytes });
+  attention.dispose();
+});
+
+test('without relaxed SIMD auto takes simd, and relaxed is refused', async () => {
+  const { validate } = WebAssembly;
+  WebAssembly.validate = (probe) => !probe.includes(133) && validate(probe);
   try {
-    for (let i = 0; i < 2; i++) {
-      const attention = await createAttention({ threads: 4 });
-      assert.equal(attention.threads, 1);
-      attention.dispose();
-    }
+    const attention = await createAttention();
+    assert.equal(attention.build, 'simd');
+    attention.dispose();
+    await rejects({ build: 'relaxed' }, AttentionError, /^unsupported$/);
   } finally {
-    console.warn = warn;
+    WebAssembly.validate = validate;
   }
-  assert.equal(told.length, 1);
-  assert.match(told[0], /thread/);
+});
+
+test('the inline entry carries simd alone', async () => {
+  const attention = await createInline();
+  assert.equal(attention.build, 'simd');
+  attention.dispose();
+  await assert.rejects(() => createInline({ build: 'relaxed' }), { code: 'unsupported' });
 });
 
 test('refuses what is no wasm', async () => {

@@ -1,7 +1,7 @@
 // The package as its users get it: what is in it, and that it installs, imports, bundles and type-checks.
 import assert from 'node:assert';
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build as esbuild } from 'esbuild';
@@ -18,6 +18,8 @@ const readJson = async (path) => JSON.parse(await read(path, 'utf8'));
 
 const sources = (await readdir(join(root, 'web'))).filter((name) => name.endsWith('.js')).map((name) => `web/${name}`);
 
+const modules = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'].map((name) => `web/dist/${name}.wasm`);
+
 /** Source of a program that prints, as JSON, attention over small fixed inputs. */
 const program = (entry) => `import { createAttention } from '${entry}';
 const attention = await createAttention();
@@ -25,8 +27,8 @@ const { q, k, v } = ${JSON.stringify(smallInputs((x) => x))};
 const tensor = ({ data, shape }) => ({ data: Float32Array.from(data), shape });
 const inputs = [q, k, v].map(tensor);
 console.log(JSON.stringify({
-  linear: Array.from(attention.linear(...inputs).data),
-  softmax: Array.from(attention.softmax(...inputs, { causal: true }).data),
+  linear: Array.from((await attention.linear(...inputs)).data),
+  softmax: Array.from((await attention.softmax(...inputs, { causal: true })).data),
 }));
 `;
 
@@ -55,11 +57,13 @@ test('holds exactly the files that it needs', async () => {
     'README.md',
     'package.json',
     ...sources,
+    'web/dist/comlink.js',
     'web/dist/inline-simd.js',
-    'web/dist/simd.wasm',
+    ...modules,
     'web/index.d.ts',
     'web/onnx.d.ts',
     'web/nn.d.ts',
+    'web/worker.d.ts',
   ];
   assert.deepEqual(files.map(({ path }) => path).sort(), expected.sort());
 });
@@ -94,10 +98,13 @@ test('compiles no source text at run time', async () => {
   }
 });
 
-test('asks one function of its host: to hear of memory growth', async () => {
-  const expected = [{ module: 'env', name: 'emscripten_notify_memory_growth', kind: 'function' }];
-  assert.deepEqual(await importsOf('web/dist/simd.wasm'), expected);
-  assert.deepEqual(await importsOf('web/dist/scalar.wasm'), expected);
+test('asks one function of its host, to hear of memory growth, and with threads a memory', async () => {
+  const growth = { module: 'env', name: 'emscripten_notify_memory_growth', kind: 'function' };
+  const memory = { module: 'env', name: 'memory', kind: 'memory' };
+  for (const path of [...modules, 'web/dist/scalar.wasm']) {
+    const imports = (await importsOf(path)).sort((a, b) => a.name.localeCompare(b.name));
+    assert.deepEqual(imports, path.includes('threads') ? [growth, memory] : [growth], path);
+  }
 });
 
 test('embeds the wasm that it also ships as a file', async () => {
@@ -117,19 +124,20 @@ test('locks its development packages without naming a registry host', async () =
   );
 });
 
-for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline']) {
+for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline', 'linear-attention-wasm/worker']) {
   test(`${entry} computes attention, installed from the tarball into another project`, async () => {
     const folder = await writeApp('node', { 'main.js': program(entry) });
     assertAttention(await nodeJson(join(folder, 'main.js'), folder));
   });
 }
 
-test('builds with Vite, which emits the wasm file', async () => {
+test('builds with Vite, which emits the wasm files', async () => {
   const { dist, warnings } = await viteApp();
   assert.deepEqual(warnings, []);
   const wasm = (await readdir(join(dist, 'assets'))).filter((name) => name.endsWith('.wasm'));
-  assert.equal(wasm.length, 1);
-  assert.ok((await readFile(join(dist, 'assets', wasm[0]))).equals(await read('web/dist/simd.wasm')));
+  const emitted = await Promise.all(wasm.map((name) => readFile(join(dist, 'assets', name), 'latin1')));
+  const shipped = await Promise.all(modules.map((path) => read(path, 'latin1')));
+  assert.deepEqual(emitted.sort(), shipped.sort());
 });
 
 /** Bundles the program by esbuild, and returns the bundle's path and esbuild's warnings. */
@@ -147,13 +155,9 @@ async function bundle(name, entry) {
   return { outfile, out: join(folder, 'out') };
 }
 
-test('builds with esbuild, and runs with the wasm file copied beside the bundle', async () => {
+test('builds with esbuild, and runs with the wasm files copied beside the bundle', async () => {
   const { outfile, out } = await bundle('esbuild', 'linear-attention-wasm');
-  await mkdir(join(out, 'dist'), { recursive: true });
-  await copyFile(
-    join(await consumer(), 'node_modules/linear-attention-wasm/web/dist/simd.wasm'),
-    join(out, 'dist/simd.wasm'),
-  );
+  await cp(join(await consumer(), 'node_modules/linear-attention-wasm/web/dist'), join(out, 'dist'), { recursive: true });
   assertAttention(await nodeJson(outfile, out));
 });
 

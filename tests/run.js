@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { hasRelaxedSimd } from '../web/load.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const words = process.argv.slice(2);
@@ -25,11 +26,14 @@ function filePattern() {
   return escaped.length > 0 ? `(${escaped.join('|')}).*\\.test\\.js$` : '\\.test\\.js$';
 }
 
+/** Node 20 has relaxed SIMD behind a flag, later ones have no such flag. The relaxed builds are tested in either case. */
+const relaxedSimd = hasRelaxedSimd() ? [] : ['--experimental-wasm-relaxed-simd'];
+
 /** Runs uvu, passing its output on, and resolves to that output and how the process ended. */
 function runUvu(pattern) {
   return new Promise((resolve, reject) => {
     const colour = process.stdout.isTTY ? [] : ['--no-color'];
-    const child = spawn(process.execPath, ['node_modules/uvu/bin.js', 'tests', pattern, ...colour], {
+    const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', pattern, ...colour], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
     });

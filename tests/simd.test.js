@@ -2,4 +2,4 @@
 import { createAttention } from '../web/index.js';
 import { runSuites } from './suites/index.js';
 
-runSuites('simd', () => createAttention());
+runSuites('simd', () => createAttention({ build: 'simd' }));

@@ -259,7 +259,7 @@ cli('the gap is what attention.gap gives for the same inputs', async () => {
     '--json',
     '-',
   );
-  const { gap, time } = JSON.parse(stdout);
+  const { environment, gap, time } = JSON.parse(stdout);
   assert.equal(time, undefined);
   assert.deepEqual(gap.settings, {
     dim: 8,
@@ -277,7 +277,7 @@ cli('the gap is what attention.gap gives for the same inputs', async () => {
   );
   assert.ok(alongLength.every((row) => row.norm === 1.5));
   assert.equal(gap.rows.length - alongLength.length, 2 * scales.length);
-  const attention = await createAttention();
+  const attention = await createAttention({ build: environment.build });
   for (const { along, length, featureMap, norm, ...measures } of gap.rows) {
     const { q, k, v } = sampleInputs({ seed: 5, heads: 2, length, dim: 8, norm });
     const { perHead, ...expected } = attention.gap(q, k, v, { featureMap, causal: true });

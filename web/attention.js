@@ -3,7 +3,6 @@ import { Cache } from './cache.js';
 import { FeatureMap } from './feature_map.js';
 import { gap, weights } from './gap.js';
 import { linear } from './linear.js';
-import { Core } from './memory.js';
 import * as presets from './presets.js';
 import { State } from './state.js';
 import { internal, Tensor } from './tensor.js';
@@ -13,17 +12,26 @@ import { version } from './version.js';
 export class Attention {
   #core;
 
-  constructor(exports) {
-    this.#core = new Core(exports);
-    this.build = this.#core.build;
-    this.threads = 1;
+  constructor(core) {
+    this.#core = core;
+    this.build = core.build;
+    this.threadsStartMs = core.pool?.startMs ?? 0;
     this.version = version;
     Object.freeze(this);
   }
 
   /** For the package's other entries. */
   get [internal]() {
-    return this.#core;
+    return { core: this.#core };
+  }
+
+  get threads() {
+    return this.#core.pool?.threads ?? 1;
+  }
+
+  get threadsReason() {
+    const { obstacle, pool, broken } = this.#core;
+    return broken?.message ?? obstacle ?? pool?.failure ?? null;
   }
 
   get memory() {

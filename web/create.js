@@ -1,18 +1,57 @@
 import { Attention } from './attention.js';
-import { instantiate } from './load.js';
+import { AttentionError } from './errors.js';
+import { compile, hasRelaxedSimd, hasThreads, instantiate } from './load.js';
+import { BUILDS, Core } from './memory.js';
+import { processors, sharedMemory, startPool, threadsObstacle } from './threads.js';
 import { checkInteger, checkOneOf, checkOptions } from './validate.js';
 
-const MAX_THREADS = 1024;
+const MAX_THREADS = 256;
 let warned = false;
 
-/** `defaultWasm` is what runs when the caller names no module. */
-export async function create(options, defaultWasm) {
+function checkThreads(value) {
+  return value === 'auto' ? Math.min(processors(), MAX_THREADS) : checkInteger('threads', value, 1, MAX_THREADS, 1);
+}
+
+function warnOnce(threads, reason) {
+  if (warned) return;
+  warned = true;
+  console.warn(`linear-attention-wasm: ${threads} threads were asked for, but calls run on 1: ${reason}`);
+}
+
+/** The build that is asked for, or the best that the entry carries and the engine validates. */
+function chooseBuild(build, packaged) {
+  const relaxed = hasRelaxedSimd();
+  if (build === 'relaxed' && !relaxed) throw new AttentionError('unsupported', 'This engine has no relaxed SIMD (Chrome 114, Firefox 145, Node 22 or later have it)');
+  if (build === 'relaxed' && !packaged.relaxed) throw new AttentionError('unsupported', 'This entry of linear-attention-wasm carries the simd build alone');
+  return build === 'auto' ? (relaxed && packaged.relaxed ? 'relaxed' : 'simd') : build;
+}
+
+/** `packaged` holds, by build and with '-threads' behind it, functions that give what runs when the caller names no module. */
+export async function create(options, packaged) {
   const o = checkOptions('createAttention', options, ['build', 'threads', 'wasm']);
-  checkOneOf('build', o.build, ['auto', 'simd'], 'auto');
-  const threads = checkInteger('threads', o.threads, 1, MAX_THREADS, 1);
-  if (threads > 1 && !warned) {
-    warned = true;
-    console.warn(`linear-attention-wasm: ${threads} threads were asked for; this version runs on 1`);
+  const asked = checkOneOf('build', o.build, ['auto', 'simd', 'relaxed'], 'auto');
+  const threads = checkThreads(o.threads);
+  let obstacle = threads > 1 ? threadsObstacle() : null;
+  let source = o.wasm;
+  if (source === undefined) {
+    const build = chooseBuild(asked, packaged);
+    if (threads > 1 && !packaged[`${build}-threads`]) obstacle ??= 'this entry of linear-attention-wasm carries no module with threads';
+    source = packaged[threads > 1 && obstacle === null ? `${build}-threads` : build]();
   }
-  return new Attention(await instantiate(o.wasm === undefined ? defaultWasm() : o.wasm));
+  const module = await compile(source);
+  if (threads > 1 && !hasThreads(module)) obstacle ??= 'the wasm module that was given has no threads';
+  const memory = hasThreads(module) ? sharedMemory() : undefined;
+  const exports = await instantiate(module, memory);
+  const build = BUILDS[exports.la_build()];
+  if (asked !== 'auto' && build !== asked) throw new RangeError(`wasm must hold the build '${asked}', got '${build}'`);
+  let pool = null;
+  if (threads > 1 && obstacle === null) {
+    try {
+      pool = await startPool(module, exports, threads);
+    } catch (cause) {
+      obstacle = `the workers could not be started: ${cause.message}`;
+    }
+  }
+  if (obstacle !== null) warnOnce(threads, obstacle);
+  return new Attention(new Core(exports, pool, obstacle));
 }

@@ -41,13 +41,19 @@ export type FeatureMapName =
 export type PlainFeatureMapName = Exclude<FeatureMapName, 'learned' | 'cosformer'>;
 
 /** The compiled variants of the C core. */
-export type Build = 'simd' | 'scalar';
+export type Build = 'simd' | 'relaxed' | 'scalar';
 
 export interface CreateOptions {
-  /** Which build to load. `'auto'` (default) takes the best that the engine validates. */
-  build?: 'auto' | 'simd';
-  /** Threads wanted; this version runs on 1, and says so once when asked for more. Default 1. */
-  threads?: number;
+  /**
+   * `'simd'` gives the same bits on every engine; `'relaxed'` uses relaxed SIMD's fused multiply-add, is faster, and rounds
+   * as the processor does. `'auto'` (default) takes the best that the entry carries and the engine validates.
+   */
+  build?: 'auto' | 'simd' | 'relaxed';
+  /**
+   * Threads that share each call, 1 to 256, or `'auto'` for as many as the machine has processors. Default 1. They need
+   * a cross-origin isolated page; where they cannot be had, calls run on 1, `threadsReason` says why, and the console warns once.
+   */
+  threads?: number | 'auto';
   /** The module itself instead of the packaged file: its bytes, a compiled Module, a Response, or where to fetch it. */
   wasm?: BufferSource | WebAssembly.Module | Response | URL | string;
 }
@@ -66,6 +72,7 @@ export type AttentionErrorCode =
   | 'unsupported'
   | 'load-failed'
   | 'malformed-file'
+  | 'thread-failed'
   | 'internal';
 
 /** Every failure that is not a wrong argument. */
@@ -76,7 +83,7 @@ export class AttentionError extends Error {
 /** A resident tensor: its elements live in the module's linear memory, so calls on it copy nothing. */
 export interface Tensor {
   readonly shape: readonly number[];
-  /** A live view. Memory growth detaches views: read `data` again instead of keeping it. */
+  /** A live view, of a SharedArrayBuffer with threads. Memory growth detaches views without threads: read `data` again instead of keeping it. */
   readonly data: Float32Array;
   /** Bytes held. */
   readonly bytes: number;
@@ -441,8 +448,12 @@ export interface Mamba2Options<O extends Out | undefined = Out | undefined> exte
 export interface Attention {
   /** The build that runs. */
   readonly build: Build;
-  /** The threads that run. */
+  /** The threads that run, the caller's included. */
   readonly threads: number;
+  /** Why fewer threads run than were asked for; null when all do. */
+  readonly threadsReason: string | null;
+  /** Milliseconds that starting the threads took, once, inside createAttention; 0 with one thread. */
+  readonly threadsStartMs: number;
   readonly version: string;
   /** Bytes in use inside the module by tensors, states and caches. */
   readonly memory: number;

@@ -4,7 +4,9 @@ import base64 from './dist/inline-simd.js';
 export { AttentionError } from './errors.js';
 export { version } from './version.js';
 
-/** The same library with the wasm module inside the script, for bundlers and pages that cannot serve a second file. */
+const packaged = { simd: () => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)) };
+
+/** The same library with the simd build inside the script, for bundlers and pages that cannot serve a second file. */
 export function createAttention(options) {
-  return create(options, () => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+  return create(options, packaged);
 }

@@ -3,6 +3,9 @@ import { AttentionError, wrongKind } from './errors.js';
 /** (module (func (result v128) (v128.const …))): valid only where SIMD128 is. */
 const SIMD_PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11);
 
+/** The same with f32x4.relaxed_madd. */
+const RELAXED_PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 133, 2, 11);
+
 const loadFailed = (message, cause) => new AttentionError('load-failed', message, { cause });
 
 function isFile(url) {
@@ -36,25 +39,43 @@ function parseUrl(text) {
 function compileSource(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);
   if (source instanceof URL || typeof source === 'string') return compileUrl(parseUrl(source));
+  // After the URL: Node takes 40 ms to make its Response when it is first named.
+  if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);
   throw wrongKind('wasm', 'a URL, bytes, a Response or a WebAssembly.Module', source);
 }
 
-/** The exports of a fresh instance of the module at `source`. */
-export async function instantiate(source) {
+export const hasRelaxedSimd = () => typeof WebAssembly === 'object' && WebAssembly.validate(RELAXED_PROBE);
+
+/** What went wrong while a module was compiled or instantiated, as an error of ours. */
+function loadError(cause) {
+  if (cause instanceof AttentionError || (cause instanceof TypeError && cause.message.startsWith('wasm must'))) return cause;
+  if (!WebAssembly.validate(SIMD_PROBE)) return new AttentionError('unsupported', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16 or later have it)', { cause });
+  return loadFailed(`The wasm module could not be loaded: ${cause.message}`, cause);
+}
+
+/** The compiled module at `source`. */
+export async function compile(source) {
   if (typeof WebAssembly !== 'object') throw new AttentionError('unsupported', 'This engine has no WebAssembly');
+  try {
+    return await compileSource(source);
+  } catch (cause) {
+    throw loadError(cause);
+  }
+}
+
+/** Modules with threads take their memory from outside. */
+export const hasThreads = (module) => WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
+
+/** The exports of a fresh instance; `memory` is for modules with threads. */
+export async function instantiate(module, memory) {
   let exports;
   try {
-    const module = await compileSource(source);
-    const instance = await WebAssembly.instantiate(module, { env: { emscripten_notify_memory_growth() {} } });
-    exports = instance.exports;
+    ({ exports } = await WebAssembly.instantiate(module, { env: { memory, emscripten_notify_memory_growth() {} } }));
   } catch (cause) {
-    if (cause instanceof AttentionError || (cause instanceof TypeError && cause.message.startsWith('wasm must'))) throw cause;
-    if (!WebAssembly.validate(SIMD_PROBE)) throw new AttentionError('unsupported', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16 or later have it)', { cause });
-    throw loadFailed(`The wasm module could not be loaded: ${cause.message}`, cause);
+    throw loadError(cause);
   }
   if (typeof exports.la_linear !== 'function') throw loadFailed('The wasm module is not one of linear-attention-wasm');
   exports._initialize?.();
-  return exports;
+  return memory ? { ...exports, memory } : exports;
 }

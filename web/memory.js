@@ -1,17 +1,29 @@
 import { AttentionError } from './errors.js';
+import { runInSlices } from './slices.js';
 
 /** Room for the largest argument struct of linear_attention.h. */
 const ARGS_BYTES = 256;
 const ADDRESSABLE = 2 ** 32;
-const BUILDS = ['scalar', 'simd'];
+/** LA_THREAD_FAILED. */
+const THREAD_FAILED = 4;
+/** By what la_build says. */
+export const BUILDS = ['scalar', 'simd', 'relaxed'];
 
 const outOfMemory = (bytes, where) => new AttentionError('out-of-memory', `Could not allocate ${bytes} bytes of ${where} memory`);
 const invalid = () => new AttentionError('internal', 'The C core refused arguments that the binding accepted; please report this');
 
 /** One instance of the module: its exports, views of its linear memory that survive growth, and allocation. */
 export class Core {
-  constructor(exports) {
+  /** `pool`: the workers, or null; `obstacle`: why there are none although they were asked for, or null. */
+  constructor(exports, pool = null, obstacle = null) {
     this.exports = exports;
+    this.pool = pool;
+    this.obstacle = obstacle;
+    /** The error of every later call once a thread failed. */
+    this.broken = null;
+    /** How the call under way reports and is cancelled, or null. */
+    this.interrupt = null;
+    this.buffers = new WeakSet();
     this.disposed = false;
     /** Feature maps by name and dim. */
     this.maps = new Map();
@@ -30,11 +42,12 @@ export class Core {
 
   refresh() {
     this.buffer = this.exports.memory.buffer;
+    this.buffers.add(this.buffer);
     this.floats = new Float32Array(this.buffer);
     this.ints = new Int32Array(this.buffer);
   }
 
-  /** Growth detaches the views: every access goes through here. */
+  /** Growth makes a new buffer: every access goes through here. */
   get f32() {
     if (this.buffer !== this.exports.memory.buffer) this.refresh();
     return this.floats;
@@ -46,11 +59,17 @@ export class Core {
   }
 
   floatsAt(pointer, length) {
-    return new Float32Array(this.exports.memory.buffer, pointer, length);
+    return new Float32Array(this.f32.buffer, pointer, length);
+  }
+
+  /** Growth of shared memory makes a larger buffer over the same bytes, and the smaller ones stay usable. */
+  owns(buffer) {
+    return buffer === this.f32.buffer || this.buffers.has(buffer);
   }
 
   check() {
     if (this.disposed) throw new AttentionError('disposed', 'This attention instance was disposed');
+    if (this.broken) throw this.broken;
   }
 
   alloc(bytes) {
@@ -72,10 +91,26 @@ export class Core {
       if (typeof field === 'number') i32[at + i] = field;
       else f32[at + i] = field.float;
     }
-    checkStatus(call, this.exports[call](this.args), causes);
+    const status = this.interrupt ? runInSlices(this.exports, () => this.#run(call), this.interrupt) : this.#run(call);
+    checkStatus(call, status, causes);
+  }
+
+  /** A thread that trapped leaves memory half-written and others inside the call: nothing may run here any more. */
+  #run(call) {
+    let cause;
+    try {
+      const status = this.exports[call](this.args);
+      if (status !== THREAD_FAILED) return status;
+    } catch (error) {
+      if (!this.pool) throw error;
+      cause = error;
+    }
+    this.broken = new AttentionError('thread-failed', `A thread failed in ${call}; this attention instance cannot be used any more`, { cause });
+    throw this.broken;
   }
 
   dispose() {
+    this.pool?.stop();
     this.disposed = true;
     this.exports = null;
     this.buffer = this.floats = this.ints = null;

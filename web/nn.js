@@ -11,7 +11,7 @@ export { toFloat32 } from './weight.js';
 
 function coreOf(attention) {
   if (!(attention instanceof Attention)) throw wrongKind('attention', 'what createAttention() resolves to', attention);
-  const core = attention[internal];
+  const core = attention[internal]?.core;
   core.check();
   return core;
 }

@@ -33,7 +33,7 @@ export function readFloats(core, name, data, shape) {
     const hint = data.length === 0 && data.buffer.byteLength === 0 ? ' (a detached view: memory growth detaches tensor.data, read it again)' : '';
     throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]${hint}`, data);
   }
-  const resident = data.buffer === core.exports.memory.buffer;
+  const resident = core.owns(data.buffer);
   return { name, shape, pointer: resident ? data.byteOffset : 0, data: resident ? null : data, length };
 }
 
@@ -75,7 +75,7 @@ export function readOut(core, out, shape) {
   }
   if (!(out instanceof Float32Array)) throw wrongKind('out', 'a Tensor or a Float32Array', out);
   if (out.length !== length) throw wrongValue('out', `of length ${length} for shape [${shape.join(', ')}]`, out);
-  if (out.buffer === core.exports.memory.buffer) return { pointer: out.byteOffset, length, result: { data: out, shape }, copy: null };
+  if (core.owns(out.buffer)) return { pointer: out.byteOffset, length, result: { data: out, shape }, copy: null };
   return { pointer: 0, length, result: { data: out, shape }, copy: out };
 }
 

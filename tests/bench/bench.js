@@ -13,6 +13,8 @@ const HELP = `Usage: npm run bench -- [options]
   --length N   tokens (4096)
   --dim N      length of query, key and value vectors (64)
   --cached N   tokens in the cache of the softmax step (8192)
+  --build NAME simd or relaxed (the best that the engine has)
+  --threads N  also measure N threads, and print how many times faster they are than one
   --rounds N   interleaved rounds, of which the median counts (9)
   --json FILE  write the figures to a file as well
 `;
@@ -24,13 +26,15 @@ function readOptions() {
     dim: { type: 'string', default: '64' },
     cached: { type: 'string', default: '8192' },
     rounds: { type: 'string', default: '9' },
+    build: { type: 'string', default: 'auto' },
+    threads: { type: 'string', default: '1' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   };
   let values;
   try {
     ({ values } = parseArgs({ options }));
-    for (const name of ['heads', 'length', 'dim', 'cached', 'rounds']) {
+    for (const name of ['heads', 'length', 'dim', 'cached', 'rounds', 'threads']) {
       const number = Number(values[name]);
       if (!Number.isInteger(number) || number < 1) throw new RangeError(`--${name} must be an integer of at least 1, got '${values[name]}'`);
       values[name] = number;
@@ -59,12 +63,12 @@ function startUpTime(runs) {
 }
 
 const options = readOptions();
-const attention = await createAttention();
+const attention = await createAttention({ build: options.build });
 const machine = `${os.cpus()[0].model.trim()}, ${os.platform()} ${os.arch()}, Node ${process.versions.node} (V8 ${process.versions.v8})`;
 console.log(`linear-attention-wasm ${attention.version}, build ${attention.build}, ${attention.threads} thread\n${machine}`);
 console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, float32, resident tensors\n`);
 
-const tile = await tileCase();
+const tile = await tileCase(attention.build);
 const [peak, ...sequences] = measure([tile, ...sequenceCases(attention, options)], { rounds: options.rounds });
 const rate = ({ flops, ms }) => flops / ms / 1e6;
 const rows = [peak, ...sequences].map((row) => ({ name: row.name, ms: row.ms, gflops: rate(row), share: rate(row) / rate(peak) }));
@@ -72,6 +76,20 @@ console.log('kernel                              ms   GFLOP/s   of the tile');
 for (const { name, ms, gflops, share } of rows) {
   console.log(`${name.padEnd(31)}${ms.toFixed(2).padStart(7)}${gflops.toFixed(1).padStart(10)}${(share * 100).toFixed(1).padStart(12)} %`);
 }
+
+/** The same cases on one thread and on several, interleaved. */
+async function measureThreads() {
+  const many = await createAttention({ build: options.build, threads: options.threads });
+  const [one, all] = [attention, many].map((instance) => sequenceCases(instance, options));
+  const timed = measure([...one, ...all], { rounds: options.rounds });
+  const times = one.map(({ name }, i) => ({ name, ms: timed[i].ms, threadsMs: timed[one.length + i].ms, faster: timed[i].ms / timed[one.length + i].ms }));
+  console.log(`\n${many.threads} threads, started in ${many.threadsStartMs.toFixed(0)} ms  1 thread ms     all ms   times faster`);
+  for (const { name, ms, threadsMs, faster } of times) console.log(`${name.padEnd(31)}${ms.toFixed(2).padStart(9)}${threadsMs.toFixed(2).padStart(12)}${faster.toFixed(2).padStart(12)}`);
+  many.dispose();
+  return times;
+}
+
+const threaded = options.threads > 1 ? await measureThreads() : undefined;
 
 const tokens = measure(await tokenCases(attention, options), { rounds: options.rounds, sampleMs: 10 });
 console.log('\none token                              µs');
@@ -83,8 +101,8 @@ const startUpMs = startUpTime(7);
 console.log(`\nimport to first result in Node: ${startUpMs.toFixed(1)} ms`);
 
 if (options.json) {
-  const { json, help, ...sizes } = options;
-  const figures = { version: attention.version, build: attention.build, threads: attention.threads, machine, date: new Date().toISOString(), ...sizes, kernels: rows, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
+  const { json, help, build, threads, ...sizes } = options;
+  const figures = { version: attention.version, build: attention.build, threads: options.threads, machine, date: new Date().toISOString(), ...sizes, kernels: rows, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
   await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 attention.dispose();

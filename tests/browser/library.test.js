@@ -11,7 +11,7 @@ import { batch, heads, length, makeInputs, runScenario, valueDim } from './pages
 const policy = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 const wasmPath = '/web/dist/simd.wasm';
 
-const inNode = runScenario(await createAttention());
+const inNode = runScenario(await createAttention({ build: 'simd' }));
 
 /** The rows of the last token, [batch, heads, valueDim]. */
 function lastToken(result) {

@@ -43,13 +43,15 @@ const suites = {
   nn,
 };
 
-/** `make` resolves to a new instance; every one must run the named build. */
-export function runSuites(build, make) {
-  const test = attentionSuite(`${build}: build`, make);
-  test(`runs the ${build} build on one thread`, (attention) => {
+/** `make` resolves to a new instance; every one must run the named build on that many threads. */
+export function runSuites(build, make, threads = 1) {
+  const name = threads > 1 ? `${build}, ${threads} threads` : build;
+  const test = attentionSuite(`${name}: build`, make);
+  test(`runs the ${build} build on ${threads} of ${threads} threads`, (attention) => {
     assert.equal(attention.build, build);
-    assert.equal(attention.threads, 1);
+    assert.equal(attention.threads, threads);
+    assert.equal(attention.threadsReason, null);
   });
   test.run();
-  for (const [title, suite] of Object.entries(suites)) suite(`${build}: ${title}`, make);
+  for (const [title, suite] of Object.entries(suites)) suite(`${name}: ${title}`, make);
 }

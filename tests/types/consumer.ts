@@ -37,12 +37,15 @@ export async function create(): Promise<void> {
   const attention = expectType<Attention>()(await createAttention());
   await createAttention({ build: 'simd', threads: 1, wasm: bytes });
   await createAttention({ build: 'auto', wasm: module });
+  await createAttention({ build: 'relaxed', threads: 'auto' });
   await createAttention({ wasm: response });
   await createAttention({ wasm: new URL('https://example.org/simd.wasm') });
   await createAttention({ wasm: '/simd.wasm' });
   expectType<Attention>()(await createInline());
-  expectType<'simd' | 'scalar'>()(attention.build);
+  expectType<'simd' | 'relaxed' | 'scalar'>()(attention.build);
   expectType<number>()(attention.threads);
+  expectType<string | null>()(attention.threadsReason);
+  expectType<number>()(attention.threadsStartMs);
   expectType<string>()(attention.version);
   expectType<number>()(attention.memory);
   attention.dispose();
@@ -50,7 +53,7 @@ export async function create(): Promise<void> {
 
   // @ts-expect-error there is no such build
   await createAttention({ build: 'turbo' });
-  // @ts-expect-error threads is a number
+  // @ts-expect-error threads is a number or 'auto'
   await createAttention({ threads: '2' });
   // @ts-expect-error what the instance runs on cannot be assigned
   attention.threads = 2;
@@ -255,6 +258,7 @@ export function results(result: Result, error: unknown): AttentionErrorCode | nu
     case 'unsupported':
     case 'load-failed':
     case 'malformed-file':
+    case 'thread-failed':
     case 'internal':
       return error.code;
     default:

@@ -1,4 +1,4 @@
 import { createAttention } from '/web/inline.js';
 import { describeError, runScenario } from './scenario.js';
 
-window.outcome = createAttention().then(runScenario).catch(describeError);
+window.outcome = createAttention({ build: 'simd' }).then(runScenario).catch(describeError);

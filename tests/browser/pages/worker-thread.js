@@ -1,4 +1,4 @@
 import { createAttention } from '/web/index.js';
 import { describeError, runScenario } from './scenario.js';
 
-postMessage(await createAttention().then(runScenario).catch(describeError));
+postMessage(await createAttention({ build: 'simd' }).then(runScenario).catch(describeError));

@@ -1,0 +1,16 @@
+/** Instances with threads whose inside a test can reach. */
+import { readFile } from 'node:fs/promises';
+import { Attention } from '../web/attention.js';
+import { compile, instantiate } from '../web/load.js';
+import { Core } from '../web/memory.js';
+import { sharedMemory, startPool } from '../web/threads.js';
+
+/** The core of an instance whose calls are split from `worth` multiply-adds on. */
+export async function createCore(build, threads, worth = 0) {
+  const module = await compile(await readFile(new URL(`../web/dist/${build}-threads.wasm`, import.meta.url)));
+  const exports = await instantiate(module, sharedMemory());
+  return new Core(exports, await startPool(module, exports, threads, worth));
+}
+
+/** What createAttention gives, but splitting every call that can be split. */
+export const createThreaded = async (build, threads) => new Attention(await createCore(build, threads));

@@ -1,0 +1,215 @@
+/** Threads: what createAttention says of them, that they share the work, and what happens when they cannot or when one fails. */
+import assert from 'node:assert';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { suite } from 'uvu';
+import { createAttention } from '../web/index.js';
+import { createAttention as createInline } from '../web/inline.js';
+import { float } from '../web/memory.js';
+import { nodeJson, root, writeApp } from './consumer.js';
+import { createCore } from './threaded.js';
+import { assertSame } from './tolerance.js';
+import { inputs } from './util.js';
+
+const test = suite('threads');
+const large = Object.values(inputs({ heads: 3, T: 300, dim: 32 }));
+
+/** What the console is warned of while `body` runs. */
+async function warnings(body) {
+  const told = [];
+  const { warn } = console;
+  console.warn = (...words) => told.push(words.join(' '));
+  try {
+    await body();
+  } finally {
+    console.warn = warn;
+  }
+  return told;
+}
+
+/** The workers that start while `body` runs, with what it returns. */
+async function workersOf(body) {
+  const workers = [];
+  const add = (worker) => workers.push(worker);
+  process.on('worker', add);
+  try {
+    return { result: await body(), workers };
+  } finally {
+    process.off('worker', add);
+  }
+}
+
+test('a whole number from 1 to 256, or auto', async () => {
+  for (const threads of [0, -1, 1.5, NaN, 257]) await assert.rejects(() => createAttention({ threads }), /^RangeError: threads/);
+  for (const threads of ['1', null, true]) await assert.rejects(() => createAttention({ threads }), /^TypeError: threads/);
+  const attention = await createAttention({ threads: 'auto' });
+  assert.ok(Number.isInteger(attention.threads) && attention.threads >= 1);
+  attention.dispose();
+});
+
+// The first to ask for threads in vain: the warning comes once per process.
+test('without cross-origin isolation: one thread, one warning, and a reason', async () => {
+  globalThis.crossOriginIsolated = false;
+  try {
+    const told = await warnings(async () => {
+      for (let i = 0; i < 2; i++) {
+        const attention = await createAttention({ threads: 4 });
+        assert.equal(attention.threads, 1);
+        assert.equal(attention.threadsStartMs, 0);
+        assert.match(attention.threadsReason, /cross-origin isolated.*Cross-Origin-Opener-Policy.*Cross-Origin-Embedder-Policy/);
+        assert.ok(attention.softmax(...large).data.every(Number.isFinite));
+        attention.dispose();
+      }
+    });
+    assert.equal(told.length, 1);
+    assert.match(told[0], /linear-attention-wasm: 4 threads.*isolated/);
+  } finally {
+    delete globalThis.crossOriginIsolated;
+  }
+});
+
+test('a module or an entry without threads: one thread, and a reason', async () => {
+  const wasm = await readFile(new URL('../web/dist/simd.wasm', import.meta.url));
+  for (const [make, reason] of [
+    [() => createAttention({ wasm, threads: 2 }), /module that was given/],
+    [() => createInline({ threads: 2 }), /entry/],
+  ]) {
+    const attention = await make();
+    assert.equal(attention.threads, 1);
+    assert.match(attention.threadsReason, reason);
+    attention.dispose();
+  }
+});
+
+test('a module with threads that was given runs on one thread, or on as many as asked', async () => {
+  const wasm = await readFile(new URL('../web/dist/simd-threads.wasm', import.meta.url));
+  for (const threads of [1, 2]) {
+    const attention = await createAttention({ wasm, threads });
+    assert.equal(attention.threads, threads);
+    assert.equal(attention.threadsReason, null);
+    assert.equal(attention.memory, 0);
+    attention.dispose();
+  }
+});
+
+for (const build of ['simd', 'relaxed']) {
+  test(`${build}: the same bits as one thread, where heads and blocks of queries are shared`, async () => {
+    const one = await createAttention({ build });
+    const { result: two, workers } = await workersOf(() => createAttention({ build, threads: 2 }));
+    assert.equal(workers.length, 1);
+    assert.equal(two.threads, 2);
+    assert.equal(two.threadsReason, null);
+    assert.ok(two.threadsStartMs > 0);
+    for (const causal of [false, true]) {
+      const expected = one.softmax(...large, { causal });
+      // The module without threads comes from the same sources, but from another link: relaxed code may differ.
+      if (build === 'simd') for (let i = 0; i < 20; i++) assertSame(two.softmax(...large, { causal }), expected, `causal ${causal}`);
+      const first = two.softmax(...large, { causal });
+      for (let i = 0; i < 20; i++) assertSame(two.softmax(...large, { causal }), first, `causal ${causal}`);
+    }
+    for (const attention of [one, two]) attention.dispose();
+  });
+}
+
+test('the workers do share the work, sleep when there is none, and end with the instance', async () => {
+  const { result: attention, workers } = await workersOf(() => createAttention({ threads: 2 }));
+  const [q, k, v] = Object.values(inputs({ heads: 2, T: 1024, dim: 64 }));
+  // On a busy machine a second processor may not be free at once.
+  let share = 0;
+  for (const end = performance.now() + 20_000; share < 1.2 && performance.now() < end; ) {
+    const started = process.cpuUsage();
+    const clock = performance.now();
+    for (let i = 0; i < 5; i++) attention.softmax(q, k, v);
+    const { user, system } = process.cpuUsage(started);
+    share = (user + system) / 1000 / (performance.now() - clock);
+  }
+  assert.ok(share >= 1.2, `${share} processors were busy`);
+  const idle = process.cpuUsage();
+  await sleep(300);
+  const rest = process.cpuUsage(idle);
+  assert.ok(rest.user + rest.system < 150_000, `${rest.user + rest.system} µs of processor time while idle`);
+  const exits = workers.map((worker) => once(worker, 'exit'));
+  attention.dispose();
+  await Promise.all(exits);
+  attention.dispose();
+});
+
+test('where Atomics.wait is not allowed, as on the main thread of a page, calls do without', async () => {
+  const { wait } = Atomics;
+  Atomics.wait = () => {
+    throw new TypeError('not here');
+  };
+  const attention = await createAttention({ build: 'simd', threads: 2 });
+  Atomics.wait = wait;
+  const one = await createAttention({ build: 'simd' });
+  for (let i = 0; i < 20; i++) assertSame(attention.softmax(...large), one.softmax(...large));
+  assert.equal(attention.threads, 2);
+  for (const each of [attention, one]) each.dispose();
+});
+
+test('a worker that ends between calls is done without, and told', async () => {
+  const { result: attention, workers } = await workersOf(() => createAttention({ build: 'simd', threads: 3 }));
+  const expected = attention.softmax(...large);
+  await workers[0].terminate();
+  assert.equal(attention.threads, 2);
+  assert.match(attention.threadsReason, /a worker failed/);
+  assertSame(attention.softmax(...large), expected);
+  await workers[1].terminate();
+  assert.equal(attention.threads, 1);
+  assertSame(attention.softmax(...large), expected);
+  attention.dispose();
+});
+
+/** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
+function passBroken(core) {
+  const [keys, dim] = [20000, 16];
+  const array = (rows, stride) => [core.alloc(rows * dim * 4), stride, 0, dim];
+  const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
+  core.pass('la_softmax', [2, 1, 1, 64, keys, dim, dim, 0, 0, float(1), 0, ...q, ...k, ...v, ...out]);
+}
+
+test('a worker that traps in a call fails the call and the instance', async () => {
+  const core = await createCore('simd', 2);
+  const told = [];
+  for (let i = 0; i < 2; i++) {
+    try {
+      i === 0 ? passBroken(core) : core.check();
+    } catch (error) {
+      told.push(error);
+    }
+  }
+  assert.deepEqual(told.map(({ code }) => code), ['thread-failed', 'thread-failed']);
+  assert.match(told[0].message, /la_softmax/);
+  core.dispose();
+});
+
+test('a program that forgets to dispose ends all the same', async () => {
+  const folder = await writeApp('forgetful', {
+    'main.js': `import { createAttention } from 'linear-attention-wasm';
+const attention = await createAttention({ threads: 2 });
+console.log(JSON.stringify(attention.threads));
+`,
+  });
+  assert.equal(await nodeJson(`${folder}/main.js`, folder), 2);
+});
+
+test('works inside a Worker', async () => {
+  const source = `
+    const { parentPort } = require('node:worker_threads');
+    import(${JSON.stringify(new URL('web/index.js', `file://${root}`).href)}).then(async ({ createAttention }) => {
+      const attention = await createAttention({ build: 'simd', threads: 2 });
+      const x = { data: new Float32Array(300 * 32).fill(0.5), shape: [1, 1, 300, 32] };
+      const { data } = attention.softmax(x, x, x);
+      parentPort.postMessage({ threads: attention.threads, data });
+      attention.dispose();
+    });`;
+  const worker = new Worker(source, { eval: true });
+  const [{ threads, data }] = await once(worker, 'message');
+  assert.equal(threads, 2);
+  assert.ok(data.every((x) => Math.abs(x - 0.5) < 1e-6));
+  await once(worker, 'exit');
+});
+
+test.run();

@@ -1,0 +1,146 @@
+/** The asynchronous face: the numbers of the main entry, from a Worker of its own. */
+import assert from 'node:assert';
+import { suite } from 'uvu';
+import { createAttention as createSync } from '../web/index.js';
+import { AttentionError, createAttention } from '../web/worker.js';
+import { assertSame } from './tolerance.js';
+import { inputs, sliceTime } from './util.js';
+import { token } from './suites/harness.js';
+
+const test = suite('worker');
+const qkv = Object.values(inputs({ heads: 2, T: 40, dim: 8 }));
+const long = Object.values(inputs({ heads: 4, T: 4096, dim: 64 }));
+const copy = ({ data, shape }) => ({ data: data.slice(), shape });
+
+/** Both faces of the same build, disposed of after `body`. */
+async function withBoth(body) {
+  const [remote, local] = await Promise.all([createAttention({ build: 'simd' }), createSync({ build: 'simd' })]);
+  try {
+    await body(remote, local);
+  } finally {
+    await remote.dispose();
+    local.dispose();
+  }
+}
+
+async function rejects(promise, kind, pattern) {
+  await assert.rejects(promise, (error) => {
+    assert.equal(error.constructor, kind, error.message);
+    assert.match(error.code ?? error.message, pattern);
+    return true;
+  });
+}
+
+test('the same bits, and what it runs on', () =>
+  withBoth(async (remote, local) => {
+    assert.equal(remote.build, 'simd');
+    assert.equal(await remote.threads, 1);
+    assert.equal(await remote.threadsReason, null);
+    assert.equal(remote.version, local.version);
+    for (const causal of [false, true]) {
+      assertSame(await remote.linear(...qkv, { causal }), local.linear(...qkv, { causal }));
+      assertSame(await remote.softmax(...qkv, { causal }), local.softmax(...qkv, { causal }));
+    }
+    assert.deepEqual(await remote.gap(...qkv), local.gap(...qkv));
+    assert.equal(qkv[0].data.length, 640, 'inputs are copied');
+    assert.equal(await remote.memory, 0);
+  }));
+
+test('states, caches, tensors and maps live in the Worker', () =>
+  withBoth(async (remote, local) => {
+    const state = await remote.state({ heads: 2, dim: 8 });
+    const mine = local.state({ heads: 2, dim: 8 });
+    assert.equal(state.featureMap.name, 'elu');
+    await remote.linear(...qkv, { causal: true, state });
+    local.linear(...qkv, { causal: true, state: mine });
+    const one = qkv.map((x) => token(sliceTime(x, 0, 1), 0));
+    assertSame(await state.step(...one), mine.step(...one));
+    assert.equal(await state.length, 41);
+    assertSame(await state.data, mine.data);
+    const restored = await remote.restore(await state.save());
+    assertSame(await restored.step(...one), mine.step(...one));
+    const map = await remote.featureMap('relu', { dim: 8 });
+    assertSame(await map.apply(qkv[0]), local.featureMap('relu', { dim: 8 }).apply(qkv[0]));
+    const tensor = await remote.tensor(qkv[0].shape, qkv[0].data);
+    const out = await remote.tensor(qkv[0].shape);
+    await remote.linear(tensor, qkv[1], qkv[2], { featureMap: map, out });
+    assertSame(await out.data, local.linear(...qkv, { featureMap: 'relu' }));
+    await tensor.dispose();
+    await rejects(tensor.data, AttentionError, /^disposed$/);
+  }));
+
+test('out and transfer', () =>
+  withBoth(async (remote, local) => {
+    const expected = local.linear(...qkv);
+    const out = new Float32Array(expected.data.length);
+    const result = await remote.linear(...qkv, { out });
+    assert.equal(result.data, out);
+    assertSame(out, expected);
+    const handed = qkv.map(copy);
+    assertSame(await remote.linear(...handed, { transfer: true }), expected);
+    assert.ok(handed.every(({ data }) => data.length === 0), 'the buffers are gone');
+  }));
+
+test('errors keep their kind, and an argument of this side is checked here', () =>
+  withBoth(async (remote) => {
+    await rejects(remote.linear(...qkv, { scale: NaN }), RangeError, /scale/);
+    await rejects(remote.linear(qkv[0], qkv[1]), TypeError, /v must be/);
+    await rejects(remote.linear(...qkv, { wrong: 1 }), TypeError, /unknown option/);
+    await rejects(remote.tensor([2 ** 31]), AttentionError, /^out-of-memory$/);
+    await rejects(remote.linear(...qkv, { signal: 5 }), TypeError, /signal/);
+    await rejects(remote.linear(...qkv, { onProgress: 5 }), TypeError, /onProgress/);
+    await rejects(remote.linear(...qkv, { transfer: 5 }), TypeError, /transfer/);
+    await rejects(createAttention({ build: 'fastest' }), RangeError, /build/);
+  }));
+
+test('a long call tells how far it is, and slices change no bit', () =>
+  withBoth(async (remote, local) => {
+    const told = [];
+    const result = await remote.softmax(...long, { onProgress: (fraction) => told.push(fraction) });
+    assertSame(result, local.softmax(...long));
+    assert.ok(told.length > 2 && told.every((fraction, i) => fraction > (told[i - 1] ?? 0) && fraction < 1), String(told));
+  }));
+
+test('a call under way is cancelled, and its state stays as it was', () =>
+  withBoth(async (remote) => {
+    const many = Object.values(inputs({ heads: 16, T: 2048, dim: 32 }));
+    const state = await remote.state({ heads: 16, dim: 32, featureMap: 'taylor' });
+    await remote.linear(...many, { causal: true, state });
+    const before = await state.data;
+    const stop = new AbortController();
+    const onProgress = () => stop.abort(new Error('enough'));
+    await rejects(remote.linear(...many, { causal: true, state, signal: stop.signal, onProgress }), Error, /enough/);
+    assertSame(await state.data, before);
+    assert.equal(await state.length, 2048);
+    const late = new AbortController();
+    const [first, second] = [remote.softmax(...long), remote.softmax(...long, { signal: late.signal })];
+    late.abort();
+    await assert.rejects(second, { name: 'AbortError' });
+    await first;
+    await assert.rejects(remote.softmax(...qkv, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  }));
+
+test('without shared memory a call that waits is still cancelled', async () => {
+  globalThis.crossOriginIsolated = false;
+  const remote = await createAttention({ build: 'simd' });
+  try {
+    const stop = new AbortController();
+    const [first, second] = [remote.softmax(...long), remote.softmax(...long, { signal: stop.signal })];
+    stop.abort();
+    await assert.rejects(second, { name: 'AbortError' });
+    await first;
+  } finally {
+    delete globalThis.crossOriginIsolated;
+    await remote.dispose();
+  }
+});
+
+test('dispose rejects what waits and everything after it', async () => {
+  const remote = await createAttention({ build: 'simd', threads: 2 });
+  assert.equal(await remote.threads, 2);
+  await remote.dispose();
+  await rejects(remote.linear(...qkv), AttentionError, /^disposed$/);
+  await remote.dispose();
+});
+
+test.run();

@@ -1,0 +1,96 @@
+/** The Worker's side of linear-attention-wasm/worker: one instance, its objects by handle, one call after another. */
+import * as Comlink from './dist/comlink.js';
+import { createAttention } from './index.js';
+import { interruptible } from './slices.js';
+import { State } from './state.js';
+import { internal, Tensor } from './tensor.js';
+import { nodeModule } from './threads.js';
+
+const objects = new Map();
+const aborted = new Set();
+let handles = 0;
+let queue = Promise.resolve();
+
+const isObject = (value) => value !== null && typeof value === 'object';
+const isPlain = (value) => !isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === Object.prototype;
+
+/** Names of an object's methods and getters, from its class. */
+function members(object, kind) {
+  const described = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object)));
+  return described.filter(([name, { get, value }]) => name !== 'constructor' && (kind === 'getters' ? get : typeof value === 'function')).map(([name]) => name);
+}
+
+/** What the other side needs to stand for an object; the same object keeps its handle. */
+function describeObject(object) {
+  let id = [...objects.entries()].find(([, known]) => known === object)?.[0];
+  if (id === undefined) objects.set((id = ++handles), object);
+  const fields = Object.fromEntries(Object.entries(object).map(([name, field]) => [name, isPlain(field) ? field : describeObject(field)]));
+  return { id, fields, methods: members(object, 'methods'), getters: members(object, 'getters') };
+}
+
+/** Results leave without a copy; live views of module memory leave as copies. */
+function answer(value) {
+  if (!isPlain(value)) return { object: describeObject(value) };
+  const view = ArrayBuffer.isView(value) ? value : value?.data;
+  if (!ArrayBuffer.isView(view)) return { value };
+  const own = view.buffer.byteLength === view.byteLength && view.buffer instanceof ArrayBuffer ? view : view.slice();
+  return Comlink.transfer({ value: view === value ? own : { ...value, data: own } }, [own.buffer]);
+}
+
+const failure = (error) => ({ error: { kind: error.constructor.name, code: error.code, message: error.message } });
+
+function receive(value) {
+  if (!isObject(value) || ArrayBuffer.isView(value)) return value;
+  if (value.handle !== undefined) return objects.get(value.handle);
+  if (Object.getPrototypeOf(value) !== Object.prototype || value.data !== undefined) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, name === 'out' && part?.length !== undefined && !ArrayBuffer.isView(part) ? new Float32Array(part.length) : receive(part)]));
+}
+
+/** Lets messages in that wait, such as the cancellation of a call that has not started. */
+function turn() {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Resident objects that a call may write: its state and its out. */
+function writtenBy(object, args) {
+  const options = args.at(-1);
+  const named = isObject(options) ? [options.state, options.out] : [];
+  return [object, ...named].filter((one) => one instanceof State || one instanceof Tensor);
+}
+
+function perform(target, name, args, { id, flag }, progress) {
+  const object = objects.get(target);
+  const isAborted = () => aborted.has(id) || (flag !== undefined && Atomics.load(flag, 0) === 1);
+  try {
+    const received = args.map(receive);
+    const run = () => (typeof object[name] === 'function' ? object[name](...received) : object[name]);
+    if (isAborted()) return { aborted: true };
+    const { core } = object[internal] ?? {};
+    const whole = !core || (flag === undefined && !progress);
+    return answer(whole ? run() : interruptible(core, writtenBy(object, received), { isAborted, progress }, run));
+  } catch (error) {
+    return isAborted() ? { aborted: true } : failure(error);
+  } finally {
+    aborted.delete(id);
+  }
+}
+
+Comlink.expose(
+  {
+    async create(options) {
+      try {
+        return { object: describeObject(await createAttention(options)) };
+      } catch (error) {
+        return failure(error);
+      }
+    },
+    call(...request) {
+      const { waits } = request[3];
+      queue = queue.then(() => waits && turn()).then(() => perform(...request));
+      return queue;
+    },
+    /** Takes effect between the slices of a call, or before it starts. */
+    abort: (id) => void aborted.add(id),
+  },
+  nodeModule('worker_threads') ? Comlink.nodeEndpoint(nodeModule('worker_threads').parentPort) : globalThis,
+);

@@ -113,19 +113,37 @@ for (const build of ['simd', 'relaxed']) {
   });
 }
 
+/** Processors that this process kept busy, on average, while `body` ran. */
+async function processorsBusy(body) {
+  const started = process.cpuUsage();
+  const clock = performance.now();
+  await body();
+  const { user, system } = process.cpuUsage(started);
+  return (user + system) / 1000 / (performance.now() - clock);
+}
+
+function spin() {
+  for (const end = performance.now() + 200; performance.now() < end; );
+}
+
+async function spinTwice() {
+  const worker = new Worker(`(${spin})()`, { eval: true });
+  spin();
+  await once(worker, 'exit');
+}
+
 test('the workers do share the work, sleep when there is none, and end with the instance', async () => {
   const { result: attention, workers } = await workersOf(() => createAttention({ threads: 2 }));
   const [q, k, v] = Object.values(inputs({ heads: 2, T: 1024, dim: 64 }));
-  // On a busy machine a second processor may not be free at once.
-  let share = 0;
-  for (const end = performance.now() + 20_000; share < 1.2 && performance.now() < end; ) {
-    const started = process.cpuUsage();
-    const clock = performance.now();
-    for (let i = 0; i < 5; i++) attention.softmax(q, k, v);
-    const { user, system } = process.cpuUsage(started);
-    share = (user + system) / 1000 / (performance.now() - clock);
+  // What this machine gives to two threads that only spin is the measure: a second processor may be busy.
+  let [share, available] = [0, 0];
+  for (const end = performance.now() + 20_000; share <= 0.75 * available && performance.now() < end; ) {
+    available = await processorsBusy(spinTwice);
+    share = await processorsBusy(() => {
+      for (let i = 0; i < 5; i++) attention.softmax(q, k, v);
+    });
   }
-  assert.ok(share >= 1.2, `${share} processors were busy`);
+  assert.ok(share > 0.75 * available, `${share} processors were busy, of ${available} to be had`);
   const idle = process.cpuUsage();
   await sleep(300);
   const rest = process.cpuUsage(idle);

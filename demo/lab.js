@@ -3,7 +3,7 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { weights: 0, race: 1, gap: 2, time: 3, stream: 4, digits: 5 };
+export const priorities = { weights: 0, race: 1, gap: 2, time: 3, stream: 4, digits: 5, features: 6 };
 
 /**
  * @returns {{ ready: Promise<object>, loadDigits(onProgress): Promise<object>, run(priority: number, method: string, ...args): Promise<any>,

@@ -1,6 +1,7 @@
 // Puts the page together: state, worker, figures.
 import './style.css';
 import { digitsFigure } from './figures/digits.js';
+import { featuresFigure } from './figures/features.js';
 import { gapFigure } from './figures/gap.js';
 import { headline } from './figures/headline.js';
 import { streamFigure } from './figures/stream.js';
@@ -20,6 +21,7 @@ const context = { state, lab, tell: headline(find('#headline')) };
 const updates = [
   weightsFigure(find('#weights'), context),
   gapFigure(find('#figure-gap'), context),
+  featuresFigure(find('#figure-features'), context),
   timeFigure(find('#figure-time'), context),
   streamFigure(find('#figure-stream'), context),
   digitsFigure(find('#figure-digits'), context),

@@ -1,5 +1,7 @@
 // The page's state: one table of properties, each mapped to the query string. A view is a link.
-import { featureMaps, pictureLength } from './measure/gap.js';
+import { kindNames } from './measure/features.js';
+import { pictureLength } from './measure/gap.js';
+import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
 import { headChoices, layers, sources } from './measure/heads.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
@@ -19,8 +21,8 @@ const integer = (least, most, initial) => {
   return { ...property, read: (text) => (/^\d+$/.test(text) ? property.read(text) : undefined) };
 };
 const flag = (initial) => ({ initial, read: (text) => ({ 0: false, 1: true })[text], write: (value) => (value ? '1' : '0') });
-const someOf = (values) => ({
-  initial: values,
+const someOf = (values, initial) => ({
+  initial,
   values,
   read(text) {
     const chosen = text.split(',');
@@ -44,20 +46,27 @@ export const properties = {
   'gap.causal': flag(false),
   'gap.norm': range(0.1, 4, 1),
   'gap.seed': integer(0, 2 ** 32 - 1, 1),
-  'gap.maps': someOf(featureMaps),
+  'gap.maps': someOf(featureMaps, firstMaps),
+  'gap.features': oneOf(featureCounts, 256),
+  'features.dim': oneOf(dims, 16),
+  'features.length': oneOf([256, 512, 1024, 2048], 1024),
+  'features.causal': flag(false),
+  'features.norm': range(0.1, 4, 0.5),
+  'features.seed': integer(0, 2 ** 32 - 1, 1),
+  'features.kinds': someOf(kindNames, ['favor', 'favor, independent rows', 'favor, hyperbolic']),
   'weights.map': oneOf(featureMaps, 'elu'),
   'weights.head': integer(0, 7, 0),
   'weights.row': integer(0, pictureLength - 1, 11),
   'weights.column': integer(0, pictureLength - 1, 4),
   'time.dim': oneOf(dims, 64),
   'time.heads': oneOf(headCounts, 1),
-  'time.map': oneOf(featureMaps, 'elu'),
+  'time.map': oneOf(plainMaps, 'elu'),
   'time.causal': flag(false),
   'time.length': oneOf([2048, 4096, 8192, 16384, 32768, 65536], 16384),
   'time.budget': oneOf([1000, 2000, 4000, 8000, 16000], 4000),
   'stream.dim': oneOf(dims, 64),
   'stream.heads': oneOf(headCounts, 8),
-  'stream.map': oneOf(featureMaps, 'elu'),
+  'stream.map': oneOf(plainMaps, 'elu'),
   'stream.length': oneOf([1024, 2048, 4096, 8192, 16384, 32768], 8192),
   'digits.digit': oneOf(digitChoices, 'all ten'),
   'digits.begin': oneOf(beginnings, 'nothing'),

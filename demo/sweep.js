@@ -7,7 +7,8 @@ import cliProgress from 'cli-progress';
 import { createAttention } from 'linear-attention-wasm';
 import { toCsv } from './measure/csv.js';
 import { describeEnvironment, minuteNow } from './measure/environment.js';
-import { featureMaps, measureGap, shortestGap, sweepGap } from './measure/gap.js';
+import { measureGap, shortestGap, sweepGap } from './measure/gap.js';
+import { featureMaps, firstMaps } from './measure/maps.js';
 import { crossover, fitPowerLaw } from './measure/statistics.js';
 import { kinds, shortestTimed, sweepTime, timeBench } from './measure/time.js';
 
@@ -21,7 +22,9 @@ Measures linear attention against softmax attention on this machine.
   --causal            query i sees keys 0 … i only
   --norm X            deviation of the entries of q and k, for the gap against length (default 1)
   --seed N            seed of the inputs, 0 to 4294967295, for the gap (default 1)
-  --maps A,B          feature maps out of ${featureMaps.join(', ')}; the time is of the first (default: all)
+  --maps A,B          feature maps out of ${featureMaps.join(', ')};
+                      the time is of the first but cosformer (default: ${firstMaps.join(', ')})
+  --features N        features of the random maps favor and rff, even, 2 to 4096 (default 256)
   --max-length N      the longest sequence, at least 16 (default: 2048 for the gap, 16384 for the time)
   --budget-ms N       computing time for the time sweep (default 5000)
   --json FILE         write what was measured as JSON (- for standard output, in place of the tables)
@@ -46,6 +49,11 @@ const types = {
   only: (name, text) => {
     if (text !== 'gap' && text !== 'time') throw new UsageError(`--${name} must be gap or time, got "${text}"`);
     return text;
+  },
+  features: (name, text) => {
+    const value = integer(2, 4096)(name, text);
+    if (value % 2 !== 0) throw new UsageError(`--${name} must be even, got "${text}"`);
+    return value;
   },
   maps: (name, text) => {
     const maps = text.split(',');
@@ -118,7 +126,8 @@ async function runGap(attention, options) {
     causal: options.causal ?? false,
     norm: options.norm ?? 1,
     seed: options.seed ?? 1,
-    maps: options.maps ?? featureMaps,
+    maps: options.maps ?? firstMaps,
+    features: options.features ?? 256,
     maxLength: options['max-length'] ?? 2048,
   };
   const { rows } = await finish(
@@ -133,7 +142,7 @@ async function runTime(attention, options) {
     dim: options.dim ?? 64,
     heads: options.heads ?? 1,
     causal: options.causal ?? false,
-    featureMap: options.maps?.[0] ?? featureMaps[0],
+    featureMap: options.maps?.find((map) => map !== 'cosformer') ?? firstMaps[0],
     maxLength: options['max-length'] ?? 16384,
     budget: options['budget-ms'] ?? 5000,
   };

@@ -9,6 +9,7 @@ import { suite } from 'uvu';
 import { toCsv } from '../demo/measure/csv.js';
 import { parseUserAgent } from '../demo/measure/environment.js';
 import { measureWeights, scales } from '../demo/measure/gap.js';
+import { featureMaps } from '../demo/measure/maps.js';
 import { repeatedNormals, sampleInputs } from '../demo/measure/random.js';
 import { asymptoticHalf, crossover, fitPowerLaw, median, powersOfTwo } from '../demo/measure/statistics.js';
 import { sweepStream } from '../demo/measure/stream.js';
@@ -231,9 +232,9 @@ cli('prints both tables, slopes, crossover and what it ran on', async () => {
   const { code, stdout, stderr } = await sweep(...small);
   assert.equal(code, 0, stderr);
   assert.equal(stderr, '');
-  assert.match(stdout, /simd build, 1 thread, Node \d+/);
-  assert.match(stdout, / T +elu +relu +identity +mean of V\n +16 /);
-  assert.match(stdout, / norm +elu +relu +identity +mean of V\n +0\.125 /);
+  assert.match(stdout, /(simd|relaxed) build, 1 thread, Node \d+/);
+  assert.match(stdout, / T +elu +relu +taylor +favor +mean of V\n +16 /);
+  assert.match(stdout, / norm +elu +relu +taylor +favor +mean of V\n +0\.125 /);
   assert.match(stdout, / T +softmax +linear +ratio\n +16 /);
   assert.match(stdout, /slopes: softmax T\^[\d.-]+ \(3 points, T = 16 … 64\), linear T\^/);
   assert.match(stdout, /crossover: /);
@@ -268,6 +269,7 @@ cli('the gap is what attention.gap gives for the same inputs', async () => {
     norm: 1.5,
     seed: 5,
     maps: ['relu', 'elu'],
+    features: 256,
     maxLength: 32,
   });
   const alongLength = gap.rows.filter((row) => row.along === 'length');
@@ -285,6 +287,13 @@ cli('the gap is what attention.gap gives for the same inputs', async () => {
     assert.deepEqual(measures, JSON.parse(JSON.stringify(expected)));
   }
   attention.dispose();
+});
+
+cli('every map of the page can be swept', async () => {
+  const { code, stdout, stderr } = await sweep('--only', 'gap', ...small, '--features', '32', '--maps', featureMaps.join(','), '--json', '-');
+  assert.equal(code, 0, stderr);
+  const { gap } = JSON.parse(stdout);
+  for (const map of featureMaps) assert.ok(gap.rows.filter((row) => row.featureMap === map).every((row) => Number.isFinite(row.relativeError)), map);
 });
 
 cli('writes JSON with settings, rows, slopes and environment', async () => {
@@ -311,7 +320,7 @@ cli('writes CSV alone to standard output', async () => {
     header,
     'sweep,along,series,length,quantity,value,dim,heads,causal,norm,seed,version,build,threads,engine,platform,processors,date',
   );
-  assert.equal(lines.length, (3 + scales.length) * 3 * 2 + 3 * 2);
+  assert.equal(lines.length, (3 + scales.length) * 4 * 2 + 3 * 2);
   assert.match(lines[0], /^gap,length,elu,16,relativeError,0\.\d+,8,2,false,1,1,/);
   assert.ok(lines.every((line) => line.split(',').length === 18));
 });

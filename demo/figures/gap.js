@@ -120,9 +120,9 @@ function pointAt(x, value) {
 function clippedText(report) {
   const beyond = report?.rows.filter((row) => !(row.relativeError <= HIGHEST)) ?? [];
   if (beyond.length === 0) return '';
-  const maps = [...new Set(beyond.map((row) => row.featureMap))].join(' and ');
+  const maps = [...new Set(beyond.map((row) => row.featureMap))];
   const worst = beyond.reduce((most, row) => (row.relativeError > most || Number.isNaN(row.relativeError) ? row.relativeError : most), 0);
-  return `↑ Beyond the plot: ${maps}, at ${beyond.length} of ${report.rows.length} points; the error there reaches ${number(worst)}. The weights of identity may be negative, so their sum, by which the output is divided, can come close to 0.`;
+  return `↑ Beyond the plot: ${maps.join(' and ')}, at ${beyond.length} of ${report.rows.length} points; the error there reaches ${number(worst)}.${maps.some((map) => map === 'identity' || map === 'rff') ? ' The weights of identity and rff may be negative, so their sum, by which the output is divided, can come close to 0.' : ''}`;
 }
 
 function summaryOf(report, along) {

@@ -1,4 +1,4 @@
-// Figure 3: one token at a time, with softmax's growing cache or linear attention's state of fixed size.
+// Figure 4: one token at a time, with softmax's growing cache or linear attention's state of fixed size.
 import { sweepStream } from '../measure/stream.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';

@@ -1,4 +1,4 @@
-// Figure 2: the time of both against sequence length, the crossover, and the memory behind it.
+// Figure 3: the time of both against sequence length, the crossover, and the memory behind it.
 import { crossover, fitPowerLaw, powersOfTwo } from '../measure/statistics.js';
 import { kinds, matrixBytes, shortestTimed, sweepTime } from '../measure/time.js';
 import { createChart } from '../plots/chart.js';

@@ -1,9 +1,8 @@
 // How far linear attention is from softmax attention on the same inputs, and the weights behind it.
+import { withMap } from './maps.js';
 import { sampleInputs } from './random.js';
 import { powersOfTwo } from './statistics.js';
 
-/** Every feature map that the figures compare. */
-export const featureMaps = ['elu', 'relu', 'identity'];
 /** The shortest sequence of a sweep. */
 export const shortestGap = 16;
 /** Tokens in the picture of the weights: small enough to see every cell. */
@@ -15,9 +14,10 @@ export const scales = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4].map((step) => Numb
 export const scaledLength = 256;
 
 /** One point: the gap of one feature map at one length and scale. `inputs` makes q, k and v of the options. */
-export function measureGap(attention, { featureMap, length, norm, causal, ...sample }, inputs = sampleInputs) {
+export function measureGap(attention, { featureMap, features, length, norm, causal, ...sample }, inputs = sampleInputs) {
   const { q, k, v } = inputs({ ...sample, length, norm });
-  const { perHead, ...measures } = attention.gap(q, k, v, { featureMap, causal });
+  const map = { dim: q.shape.at(-1), features, seed: sample.seed, length };
+  const { perHead, ...measures } = withMap(attention, featureMap, map, (made) => attention.gap(q, k, v, { featureMap: made, causal }));
   return { featureMap, length, norm, ...measures };
 }
 
@@ -43,14 +43,15 @@ export async function* sweepGap(measure, { maps, maxLength, norm, signal, length
 }
 
 /** Softmax and linear attention weights of the first tokens of the same inputs, each [heads, length, length]. */
-export function measureWeights(attention, { featureMap, causal, ...sample }, inputs = sampleInputs) {
+export function measureWeights(attention, { featureMap, features, causal, ...sample }, inputs = sampleInputs) {
   const { q, k } = inputs({ ...sample, length: pictureLength });
+  const map = { dim: q.shape.at(-1), features, seed: sample.seed, length: pictureLength };
   return {
     length: pictureLength,
     heads: q.shape[1],
     causal,
     featureMap,
     softmax: attention.weights(q, k, { kind: 'softmax', causal }).data,
-    linear: attention.weights(q, k, { kind: 'linear', featureMap, causal }).data,
+    linear: withMap(attention, featureMap, map, (made) => attention.weights(q, k, { kind: 'linear', featureMap: made, causal }).data),
   };
 }

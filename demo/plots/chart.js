@@ -38,7 +38,8 @@ export function createChart(container, { x, y, height = 300 }) {
         cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
         scales: { x: scaleOf(x), y: scaleOf(y) },
         axes: [axis(x, { size: 50, room: 58, label: x.label }), axis(y, { size: 62, room: 34 })],
-        series: [{}, ...shown.series.map(lineOf)],
+        series: [{}, ...shown.series.map(lineOf), ...bandEdges(shown.series).map(() => ({ show: true, stroke: 'transparent', points: { show: false }, spanGaps: true }))],
+        bands: bandsOf(shown.series),
         hooks: {
           draw: [(self) => drawMarks(self, shown.marks), (self) => drawMarkers(self, shown.series)],
           setCursor: [(self) => readOut(self)],
@@ -70,7 +71,8 @@ export function createChart(container, { x, y, height = 300 }) {
     /**
      * @param {object} view
      * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], faint?: boolean,
-     *   points: Array<{ x: number, y: number, value?: number, clipped?: boolean }> }>} view.series
+     *   band?: boolean, points: Array<{ x: number, y: number, value?: number, clipped?: boolean, low?: number, high?: number }> }>} view.series
+     *   a series with a band fills it between low and high;
      *   a clipped point lies above the plot: it is drawn at its upper edge, and read out as `value`
      * @param {Array<{ x: number, label?: string, role?: string }>} [view.marks] vertical lines
      * @param {string} view.summary what the plot shows, in words
@@ -78,7 +80,7 @@ export function createChart(container, { x, y, height = 300 }) {
     update({ series, marks = [], summary }) {
       shown = { series, marks };
       stage.setAttribute('aria-label', summary);
-      const wanted = series.map(({ role, label, faint }) => `${role} ${label} ${faint}`).join('|');
+      const wanted = series.map(({ role, label, faint, band }) => `${role} ${label} ${faint} ${band}`).join('|');
       if (wanted !== structure || plot === null) {
         structure = wanted;
         legend.update(series);
@@ -123,14 +125,25 @@ function lineOf({ role, dash, faint }) {
   };
 }
 
+/** The edges of every band, as uPlot wants them: series of their own, after all others. */
+const bandEdges = (series) => series.filter(({ band }) => band).flatMap(({ points }) => ['high', 'low'].map((edge) => ({ points, edge })));
+
+const bandsOf = (series) =>
+  series
+    .filter(({ band }) => band)
+    .map(({ role, faint }, i) => ({
+      series: [1 + series.length + 2 * i, 2 + series.length + 2 * i],
+      fill: () => colour(role) + (faint ? '14' : '38'),
+    }));
+
 /** uPlot wants one x array for all series. */
 function align(series) {
   const xs = [...new Set(series.flatMap(({ points }) => points.map((point) => point.x)))].sort((a, b) => a - b);
-  const columns = series.map(({ points }) => {
-    const at = new Map(points.map((point) => [point.x, point.y]));
+  const column = (points, quantity) => {
+    const at = new Map(points.map((point) => [point.x, point[quantity]]));
     return xs.map((value) => at.get(value) ?? null);
-  });
-  return [xs, ...columns];
+  };
+  return [xs, ...series.map(({ points }) => column(points, 'y')), ...bandEdges(series).map(({ points, edge }) => column(points, edge))];
 }
 
 function drawMarkers(plot, series) {

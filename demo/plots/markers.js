@@ -30,6 +30,29 @@ const CORNERS = {
     [0, 1.3],
     [-1.2, 0],
   ],
+  inverted: [
+    [0, 1.2],
+    [1.1, -0.9],
+    [-1.1, -0.9],
+  ],
+  bar: [
+    [-1.2, -0.5],
+    [1.2, -0.5],
+    [1.2, 0.5],
+    [-1.2, 0.5],
+  ],
+  post: [
+    [-0.5, -1.2],
+    [0.5, -1.2],
+    [0.5, 1.2],
+    [-0.5, 1.2],
+  ],
+  kite: [
+    [0, -1],
+    [1.1, -0.3],
+    [0, 1.4],
+    [-1.1, -0.3],
+  ],
   arrow: [
     [0, -1],
     [1, 0.6],
@@ -42,7 +65,21 @@ const CORNERS = {
 };
 
 /** The shape of each role, the same in every plot. */
-export const shapes = { softmax: 'circle', elu: 'square', relu: 'triangle', identity: 'diamond', state: 'square' };
+export const shapes = {
+  softmax: 'circle',
+  elu: 'square',
+  relu: 'triangle',
+  identity: 'diamond',
+  taylor: 'inverted',
+  favor: 'circle',
+  rff: 'bar',
+  dpfp: 'post',
+  hedgehog: 'kite',
+  cosformer: 'arrow',
+  independent: 'triangle',
+  hyperbolic: 'diamond',
+  state: 'square',
+};
 
 /** The same shape as SVG markup of 12×12, for legends. */
 export function markerSvg(shape) {

@@ -9,13 +9,14 @@ import { build } from 'vite';
 import { createModel, digitBuild } from '../../demo/digits/model.js';
 import { createPainter } from '../../demo/digits/painter.js';
 import { scales } from '../../demo/measure/gap.js';
+import { featureCounts, firstMaps } from '../../demo/measure/maps.js';
 import { createAttention } from '../../web/index.js';
 import { browsers, isolation, launch, serve, watch } from './driver.js';
 
 const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
 const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
-const figures = ['gap', 'time', 'stream'];
-const SMALL = 'gap.length=256&gap.heads=1&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
+const figures = ['gap', 'features', 'time', 'stream'];
+const SMALL = 'gap.length=256&gap.heads=1&features.length=256&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
 
 let folder; // built once, by whichever suite comes first
 async function buildDemo() {
@@ -59,7 +60,8 @@ for (const name of browsers) {
   test('every figure measures by itself and fills', async () => {
     for (const figure of figures) await phase(figure, 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
-    assert.equal(await rows('gap'), 3 * (5 + scales.length));
+    assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
+    assert.equal(await rows('features'), 2 + 3 * featureCounts.length);
     assert.ok((await rows('time')) >= 6);
     assert.equal(await rows('stream'), 13);
     const colours = await page.$$eval('.stage canvas, .map canvas', (list) =>
@@ -67,7 +69,7 @@ for (const name of browsers) {
         (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
       ),
     );
-    assert.equal(colours.length, 8 + 3);
+    assert.equal(colours.length, 9 + 3);
     assert.ok(
       colours.every((count) => count > 8),
       `a plot is blank: ${colours} colours`,
@@ -75,18 +77,36 @@ for (const name of browsers) {
     for (const figure of figures) {
       assert.match(
         await text(inFigure(figure, '.measured')),
-        /version \S+, simd build, 1 thread, (Chrome|Firefox) \d+ on .+, \d{4}-\d\d-\d\d/,
+        /version \S+, (simd|relaxed) build, 1 thread, (Chrome|Firefox) \d+ on .+, \d{4}-\d\d-\d\d/,
       );
     }
     assert.doesNotMatch(await text('#headline'), /…|being measured/);
   });
 
   test('the slopes are those of the theory, and the crossover is shown', async () => {
-    const { softmaxSlope, linearSlope, crossover } = await data('#figure-time');
-    assert.ok(softmaxSlope >= 1.7 && softmaxSlope <= 2.3, `softmax slope ${softmaxSlope}`);
-    assert.ok(linearSlope >= 0.8 && linearSlope <= 1.2, `linear slope ${linearSlope}`);
-    assert.match(crossover, /^(\d+|always|never)$/);
+    const slopes = async () => {
+      const { softmaxSlope, linearSlope } = await data('#figure-time');
+      return { softmaxSlope: Number(softmaxSlope), linearSlope: Number(linearSlope) };
+    };
+    const hold = ({ softmaxSlope, linearSlope }) => Math.abs(softmaxSlope - 2) <= 0.3 && Math.abs(linearSlope - 1) <= 0.2;
+    let measured = await slopes();
+    // Another process may have disturbed the measurement: it is taken up to three times.
+    for (let again = 0; again < 2 && !hold(measured); again++) {
+      await click('#figure-time .again');
+      await phase('time', 'running');
+      await phase('time', 'done');
+      measured = await slopes();
+    }
+    assert.ok(hold(measured), `slopes ${JSON.stringify(measured)}`);
+    assert.match((await data('#figure-time')).crossover, /^(\d+|always|never)$/);
     assert.match(await text('#figure-time .verdict'), /crossover/i);
+  });
+
+  test('taylor is closer than many random features, and those closer than few', async () => {
+    const table = await page.$$eval('#figure-features .foot tbody tr', (list) => list.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    const error = (kind, features) => Number(table.find((row) => row[0] === kind && (features === undefined || row[1] === features))[3]);
+    assert.ok(error('taylor') < error('favor', '1,024') && error('favor', '1,024') < error('favor', '64'), JSON.stringify(table));
+    for (const [, , least, middle, most] of table) assert.ok(Number(least) <= Number(middle) && Number(middle) <= Number(most));
   });
 
   test('the cache grows with the position, the state does not', async () => {
@@ -299,7 +319,7 @@ for (const name of browsers) {
     await page.goto(`${server.url}/?${SMALL}&gap.source=a+trained+model&gap.layer=2&gap.head=3&gap.causal=1`);
     await phase('gap', 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
-    assert.equal(await rows('gap'), 3 * (5 + scales.length));
+    assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
     assert.equal(await page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
     assert.equal(await page.$$eval('#weights .head option', (list) => list.length), 1);
     assert.match(await text('#headline'), /heads of a trained model/);

@@ -5,6 +5,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { createAttention } from '../../web/index.js';
 import { sequenceCases, tileCase, tokenCases } from './cases.js';
+import { familyCases, familyTokens } from './family.js';
 import { measure, median } from './measure.js';
 
 const HELP = `Usage: npm run bench -- [options]
@@ -69,13 +70,24 @@ console.log(`linear-attention-wasm ${attention.version}, build ${attention.build
 console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, float32, resident tensors\n`);
 
 const tile = await tileCase(attention.build);
-const [peak, ...sequences] = measure([tile, ...sequenceCases(attention, options)], { rounds: options.rounds });
 const rate = ({ flops, ms }) => flops / ms / 1e6;
-const rows = [peak, ...sequences].map((row) => ({ name: row.name, ms: row.ms, gflops: rate(row), share: rate(row) / rate(peak) }));
-console.log('kernel                              ms   GFLOP/s   of the tile');
-for (const { name, ms, gflops, share } of rows) {
-  console.log(`${name.padEnd(31)}${ms.toFixed(2).padStart(7)}${gflops.toFixed(1).padStart(10)}${(share * 100).toFixed(1).padStart(12)} %`);
+
+/** Measures cases beside the tile and prints their rates as shares of it; `reference`, when named, is what others are compared with. */
+function measureRates(title, cases, reference) {
+  const [peak, ...timed] = measure([tile, ...cases], { rounds: options.rounds });
+  const compared = timed.find(({ name }) => name === reference);
+  const rows = [peak, ...timed].map((row) => ({ name: row.name, ms: row.ms, gflops: rate(row), share: rate(row) / rate(peak), ...(compared && { ofReference: rate(row) / rate(compared) }) }));
+  console.log(`${title.padEnd(31)}     ms   GFLOP/s   of the tile${compared ? '   of elu' : ''}`);
+  for (const { name, ms, gflops, share, ofReference } of rows) {
+    const last = compared ? `${(ofReference * 100).toFixed(0).padStart(7)} %` : '';
+    console.log(`${name.padEnd(31)}${ms.toFixed(2).padStart(7)}${gflops.toFixed(1).padStart(10)}${(share * 100).toFixed(1).padStart(12)} %${last}`);
+  }
+  return rows;
 }
+
+const rows = measureRates('kernel', sequenceCases(attention, options));
+console.log('\nCausal, whole sequences by the fused recurrence; the projections of favor, rff and learned count as useful work.');
+const family = measureRates('map or preset', familyCases(attention, options), `elu, ${options.dim} features`);
 
 /** The same cases on one thread and on several, interleaved. */
 async function measureThreads() {
@@ -91,9 +103,9 @@ async function measureThreads() {
 
 const threaded = options.threads > 1 ? await measureThreads() : undefined;
 
-const tokens = measure(await tokenCases(attention, options), { rounds: options.rounds, sampleMs: 10 });
-console.log('\none token                              µs');
-for (const { name, ms } of tokens) console.log(`${name.padEnd(31)}${(ms * 1000).toFixed(2).padStart(10)}`);
+const tokens = measure([...(await tokenCases(attention, options)), ...familyTokens(attention, options)], { rounds: options.rounds, sampleMs: 10, warmMs: 200 });
+console.log('\none token                                      µs');
+for (const { name, ms } of tokens) console.log(`${name.padEnd(42)}${(ms * 1000).toFixed(2).padStart(8)}`);
 const overBare = tokens[0].ms / tokens[1].ms;
 console.log(`state.step is ${overBare.toFixed(2)} × the bare C step`);
 
@@ -102,7 +114,7 @@ console.log(`\nimport to first result in Node: ${startUpMs.toFixed(1)} ms`);
 
 if (options.json) {
   const { json, help, build, threads, ...sizes } = options;
-  const figures = { version: attention.version, build: attention.build, threads: options.threads, machine, date: new Date().toISOString(), ...sizes, kernels: rows, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
+  const figures = { version: attention.version, build: attention.build, threads: options.threads, machine, date: new Date().toISOString(), ...sizes, kernels: rows, family, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
   await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 attention.dispose();

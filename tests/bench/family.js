@@ -46,7 +46,7 @@ export function familyCases(attention, sizes) {
     const map = attention.featureMap(name, { dim, ...(typeof options === 'function' ? options(sizes) : options) });
     const columns = projected === 'dim' ? dim : projected;
     const run = () => attention.linear(q, k, v, { featureMap: map, causal: true, out });
-    return { name: `${label}, ${map.features} features`, run, flops: flops(map.features) + 4 * length * dim * columns * heads, warmMs: map.features > 1000 ? 1 : undefined };
+    return { name: `${label}, ${map.features} features`, run, flops: flops(map.features) + 4 * length * dim * columns * heads };
   });
   const preset = (name, run) => ({ name, run, flops: flops(dim) });
   return [

@@ -66,7 +66,11 @@ static void run_stream(void *context, size_t slot, size_t item) {
   s->run(s->call, s->scratch + slot * s->floats, item / s->call->kv_heads, item % s->call->kv_heads);
 }
 
+/* Between the scratch of two threads: what one reads ahead of its end must not be lines that the other writes. */
+enum { APART = 4096 };
+
 int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run) {
+  if (call->across > 1) floats = round_up((size_t)floats, 16) + APART;
   streams s = {call, run, alloc_floats(call->across * floats), (size_t)floats};
   if (!s.scratch) return LA_OUT_OF_MEMORY;
   zero_floats(s.scratch, call->across * s.floats);

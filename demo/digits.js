@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { createAttention } from 'linear-attention-wasm';
+import { runCommand, UsageError } from './command.js';
 import { createModel, digitBuild } from './digits/model.js';
 import { createPainter } from './digits/painter.js';
 import { toPng } from './digits/png.js';
@@ -26,8 +27,6 @@ Paints digits pixel by pixel with one of two trained models, and times three way
   --json FILE              write the rates as JSON (- for standard output, in place of the text)
   --help                   this text
 `;
-
-class UsageError extends Error {}
 
 const number = (least, most, whole) => (name, text) => {
   const value = Number(text);
@@ -139,13 +138,4 @@ async function main() {
   attention.dispose();
 }
 
-let code = 0;
-try {
-  await main();
-} catch (error) {
-  code = error instanceof UsageError ? 2 : 1;
-  process.stderr.write(`${error.message}\n${code === 2 ? 'Try --help.\n' : ''}`);
-}
-// Node can deadlock when it waits for its compiler threads at the natural end (nodejs/node#54918).
-for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
-process.exit(code);
+await runCommand(main);

@@ -5,6 +5,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
 import { createAttention } from 'linear-attention-wasm';
+import { runCommand, UsageError } from './command.js';
 import { toCsv } from './measure/csv.js';
 import { describeEnvironment, minuteNow } from './measure/environment.js';
 import { measureGap, shortestGap, sweepGap } from './measure/gap.js';
@@ -31,8 +32,6 @@ Measures linear attention against softmax attention on this machine.
   --csv FILE          write it as CSV, one row a measurement (- likewise)
   --help              this text
 `;
-
-class UsageError extends Error {}
 
 const types = {
   dim: integer(1, 256),
@@ -263,13 +262,4 @@ async function main() {
   if (options.csv) write(options.csv, toCsv(csvRows(report), environment));
 }
 
-let code = 0;
-try {
-  await main();
-} catch (error) {
-  code = error instanceof UsageError ? 2 : 1;
-  process.stderr.write(`${error.message}\n${code === 2 ? 'Try --help.\n' : ''}`);
-}
-// Node can deadlock when it waits for its compiler threads at the natural end (nodejs/node#54918).
-for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
-process.exit(code);
+await runCommand(main);

@@ -43,12 +43,13 @@ export function outStrides(layout, { q, v }) {
   return layout === 'bhtd' ? [q.heads * q.rows * width, q.rows * width, width] : [q.rows * q.heads * width, width, q.heads * width];
 }
 
-function checkCache(core, cache, { k, v }) {
-  if (!(cache instanceof Cache)) throw wrongKind('cache', 'a Cache', cache);
-  const memory = residentMemory('cache', cache);
-  if (memory.core !== core) throw new RangeError('cache must belong to this attention instance, got one of another instance');
-  for (const [name, got, expected] of [['batch', k.batch, cache.batch], ['heads of k', k.heads, cache.heads], ['dim', k.width, cache.dim], ['valueDim', v.width, cache.valueDim]]) {
-    if (got !== expected) throw new RangeError(`${name} must be ${expected}, as the cache has, got ${got}`);
+/** The memory of what a call reads and updates, named 'cache' or 'state', when its sizes are the call's. */
+export function checkHeld(core, name, Kind, held, { k, v }) {
+  if (!(held instanceof Kind)) throw wrongKind(name, name === 'state' ? 'a State' : 'a Cache', held);
+  const memory = residentMemory(name, held);
+  if (memory.core !== core) throw new RangeError(`${name} must belong to this attention instance, got one of another instance`);
+  for (const [size, got, expected] of [['batch', k.batch, held.batch], ['heads of k', k.heads, held.heads], ['dim', k.width, held.dim], ['valueDim', v.width, held.valueDim]]) {
+    if (got !== expected) throw new RangeError(`${size} must be ${expected}, as the ${name} has, got ${got}`);
   }
   return memory;
 }
@@ -60,7 +61,7 @@ export function softmax(core, q, k, v, options) {
   const inputs = readInputs(core, layout, q, k, requireValue(v));
   const causal = checkBoolean('causal', o.causal, false);
   const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
-  const memory = o.cache === undefined ? null : checkCache(core, o.cache, inputs);
+  const memory = o.cache === undefined ? null : checkHeld(core, 'cache', Cache, o.cache, inputs);
   const before = memory ? o.cache.length : 0;
   const keys = before + inputs.k.rows;
   const keyLengths = checkKeyLengths(o.keyLengths, inputs.k.batch, keys);

@@ -1,26 +1,13 @@
 /** linear(): arguments in, argument struct out. */
-import { arrayFields, outStrides, readInputs, requireSameLength, requireValue, resultShape, sizeFields } from './attend.js';
-import { wrongKind } from './errors.js';
+import { arrayFields, checkHeld, outStrides, readInputs, requireSameLength, requireValue, resultShape, sizeFields } from './attend.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from './feature_map.js';
 import { gateFields, positiveDecay, readBeta, readDecay, sequenceAxes } from './gates.js';
 import { float, Frame, POSITIVE_DECAY } from './memory.js';
 import { commitOut, LAYOUTS, place, readOut, refuseOverlap } from './operand.js';
 import { State } from './state.js';
-import { residentMemory } from './tensor.js';
 import { checkBoolean, checkKeyLengths, checkNonNegative, checkNumber, checkOneOf, checkOptions } from './validate.js';
 
 const LINEAR_OPTIONS = ['featureMap', 'causal', 'normalize', 'scale', 'eps', 'decay', 'beta', 'allowGrowth', 'keyLengths', 'state', 'layout', 'out'];
-
-/** The state that a call reads and updates, when its sizes and settings are the call's. */
-function checkState(core, state, { k, v }) {
-  if (!(state instanceof State)) throw wrongKind('state', 'a State', state);
-  const memory = residentMemory('state', state);
-  if (memory.core !== core) throw new RangeError('state must belong to this attention instance, got one of another instance');
-  for (const [name, got, expected] of [['batch', k.batch, state.batch], ['heads of k', k.heads, state.heads], ['dim', k.width, state.dim], ['valueDim', v.width, state.valueDim]]) {
-    if (got !== expected) throw new RangeError(`${name} must be ${expected}, as the state has, got ${got}`);
-  }
-  return memory;
-}
 
 function refuseConflict(name, value, ofState) {
   if (value !== ofState) throw new RangeError(`${name} must be ${ofState}, as the state has, got ${value}`);
@@ -33,7 +20,7 @@ export function linear(core, q, k, v, options, writes) {
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   const inputs = readInputs(core, layout, q, k, requireValue(v));
   const { state } = o;
-  const memory = state === undefined ? null : checkState(core, state, inputs);
+  const memory = state === undefined ? null : checkHeld(core, 'state', State, state, inputs);
   const map = checkFeatureMap(core, o.featureMap, inputs.q.width, state?.featureMap);
   checkMapHeads(map, inputs.k.heads);
   const axes = sequenceAxes(layout, inputs.k);

@@ -126,8 +126,7 @@ export default {
   name: 'jax-js',
   package: '@jax-js/jax',
   group: 'web',
-  mostThreads: inPage ? Infinity : 1, // it takes every core of an isolated page
-  fewestThreads: inPage && globalThis.crossOriginIsolated ? 2 : 1,
+  threadsIn: (venue) => ({ most: venue.inPage ? Infinity : 1 }),
   expresses: { 'feature map': 'composed', normaliser: 'composed', causal: 'composed in chunks; softmax masks the whole square', 'state in and out': 'composed' },
 
   async open() {

@@ -16,11 +16,21 @@ function dotRows(out, stride, a, aAt, b, count, d) {
   for (let u = 0; u < count; u += 2) {
     const p0 = u * d;
     const p1 = u + 1 < count ? p0 + d : p0;
-    let [a0, a1, a2, a3, b0, b1, b2, b3] = [0, 0, 0, 0, 0, 0, 0, 0];
+    let a0 = 0,
+      a1 = 0,
+      a2 = 0,
+      a3 = 0,
+      b0 = 0,
+      b1 = 0,
+      b2 = 0,
+      b3 = 0;
     for (let i = 0; i < d; i++) {
       const x = b[p0 + i];
       const y = b[p1 + i];
-      const [q0, q1, q2, q3] = [a[aAt + i], a[aAt + d + i], a[aAt + 2 * d + i], a[aAt + 3 * d + i]];
+      const q0 = a[aAt + i];
+      const q1 = a[aAt + d + i];
+      const q2 = a[aAt + 2 * d + i];
+      const q3 = a[aAt + 3 * d + i];
       a0 += q0 * x;
       a1 += q1 * x;
       a2 += q2 * x;
@@ -45,7 +55,14 @@ function dotRows(out, stride, a, aAt, b, count, d) {
 /** out[r] += Σ_u w[r][u]·b[u] for four rows of `count` weights; d is even. */
 function addWeightedRows(out, w, wAt, stride, b, count, d) {
   for (let j = 0; j < d; j += 2) {
-    let [a0, a1, a2, a3, b0, b1, b2, b3] = [0, 0, 0, 0, 0, 0, 0, 0];
+    let a0 = 0,
+      a1 = 0,
+      a2 = 0,
+      a3 = 0,
+      b0 = 0,
+      b1 = 0,
+      b2 = 0,
+      b3 = 0;
     for (let u = 0, p = j, at = wAt; u < count; u++, p += d, at++) {
       const x = b[p];
       const y = b[p + 1];
@@ -133,7 +150,10 @@ export function softmaxToken({ heads, length, dim: d }, q, k, v, out) {
     for (let i = 0; i < d; i++) row[i] = q[h * d + i] * scale;
     for (let t = 0; t < length; t++) {
       const at = start + t * d;
-      let [a, b, c, e] = [0, 0, 0, 0];
+      let a = 0,
+        b = 0,
+        c = 0,
+        e = 0;
       for (let i = 0; i < d; i += 4) {
         a += row[i] * k[at + i];
         b += row[i + 1] * k[at + i + 1];
@@ -146,7 +166,10 @@ export function softmaxToken({ heads, length, dim: d }, q, k, v, out) {
     sums.fill(0);
     for (let t = 0; t < length; t += ROWS) {
       const at = start + t * d;
-      const [w0, w1, w2, w3] = [scores[t], scores[t + 1], scores[t + 2], scores[t + 3]];
+      const w0 = scores[t];
+      const w1 = scores[t + 1];
+      const w2 = scores[t + 2];
+      const w3 = scores[t + 3];
       for (let j = 0; j < d; j++) sums[j] += w0 * v[at + j] + w1 * v[at + d + j] + w2 * v[at + 2 * d + j] + w3 * v[at + 3 * d + j];
     }
     divideRow(out, h * d, sums, 0, total, d);

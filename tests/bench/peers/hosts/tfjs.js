@@ -118,7 +118,7 @@ export default {
   name: 'tfjs wasm',
   package: '@tensorflow/tfjs-backend-wasm',
   group: 'web',
-  mostThreads: 1, // its threads do not reach matrix products
+  threadsIn: () => ({ most: 1 }), // its threads do not reach matrix products
   expresses: { 'feature map': 'composed', normaliser: 'composed', causal: 'composed in chunks; softmax masks the whole square', 'state in and out': 'composed' },
 
   async open() {

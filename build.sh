@@ -11,7 +11,8 @@ Usage: ./build.sh <command>
   build [--quiet]      compile src/ to web/dist/ and print the sizes
   demo [vite options]  build, then serve the demo page
   test [name ...]      build, then run all tests, or the test files whose path contains a name
-  bench [options]      build, then run the benchmarks (bench digits: of the digit models)
+  bench [options]      build, then run the benchmarks (bench digits: of the digit models;
+                       bench peers: against other libraries, installed for it alone)
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
@@ -125,6 +126,15 @@ need_packages() {
   # No package needs its install script: esbuild's binary is an optional dependency of its own.
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp package-lock.json "$installed"
+}
+
+# What the race of `bench peers` runs against. Downloads of install scripts are for GPUs alone.
+need_peers() {
+  local folder=tests/bench/peers
+  cmp -s $folder/package-lock.json $folder/node_modules/.installed-lock && return
+  say "Installing the libraries to race against (500 MB) ..."
+  npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp $folder/package-lock.json $folder/node_modules/.installed-lock
 }
 
 # first_working COMMAND...: the path of the first that starts (Ubuntu's stand-ins for snaps do not).
@@ -358,13 +368,17 @@ case $command in
     emcc tests/bench/tile.c "${flags[@]}" "${emscripten_flags[@]}" -msimd128 -o "$stamps/tile-simd.wasm"
     relaxed_module "$stamps/tile-relaxed.wasm" tests/bench/tile.c
     script=bench
-    if [[ ${1:-} == digits ]]; then
-      script=$1
-      shift
-    fi
+    case ${1:-} in
+      digits) script=$1 ;;
+      peers)
+        need_peers
+        script=peers/race
+        ;;
+    esac
+    if [[ $script != bench ]]; then shift; fi
     exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
-  clean) rm -rf "$dist" demo/dist node_modules "$stamps" ;;
+  clean) rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps" ;;
   '' | -h | --help) usage ;;
   *)
     say "build.sh: unknown command '$command'"

@@ -20,11 +20,10 @@ export function asymptoticHalf(points) {
 }
 
 /**
- * Least squares on log–log: ms ≈ factor · length^exponent over the asymptotic half.
+ * Least squares on log–log: ms ≈ factor · length^exponent, over the asymptotic half unless `fitted` says which points.
  * @returns {{ exponent: number, factor: number, from: number, to: number, points: number } | null} null below 3 points
  */
-export function fitPowerLaw(points) {
-  const fitted = asymptoticHalf(points);
+export function fitPowerLaw(points, fitted = asymptoticHalf(points)) {
   if (fitted.length < 3) return null;
   const xs = fitted.map((point) => Math.log(point.length));
   const ys = fitted.map((point) => Math.log(point.ms));

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { createAttention } from '../../web/index.js';
 import { sequenceCases, tileCase, tokenCases } from './cases.js';
 import { familyCases, familyTokens } from './family.js';
+import { growthText, measureGrowth } from './growth.js';
 import { measure, median } from './measure.js';
 
 const HELP = `Usage: npm run bench -- [options]
@@ -17,6 +18,8 @@ const HELP = `Usage: npm run bench -- [options]
   --build NAME simd or relaxed (the best that the engine has)
   --threads N  also measure N threads, and print how many times faster they are than one
   --rounds N   interleaved rounds, of which the median counts (9)
+  --growth     instead: the exponents of time against T, and the crossover of linear and softmax
+  --longest N  longest sequence of --growth (65536); softmax stops before a call of 3 s
   --json FILE  write the figures to a file as well
 `;
 
@@ -29,13 +32,15 @@ function readOptions() {
     rounds: { type: 'string', default: '9' },
     build: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
+    growth: { type: 'boolean', default: false },
+    longest: { type: 'string', default: '65536' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   };
   let values;
   try {
     ({ values } = parseArgs({ options }));
-    for (const name of ['heads', 'length', 'dim', 'cached', 'rounds', 'threads']) {
+    for (const name of ['heads', 'length', 'dim', 'cached', 'rounds', 'threads', 'longest']) {
       const number = Number(values[name]);
       if (!Number.isInteger(number) || number < 1) throw new RangeError(`--${name} must be an integer of at least 1, got '${values[name]}'`);
       values[name] = number;
@@ -67,13 +72,10 @@ const options = readOptions();
 const attention = await createAttention({ build: options.build });
 const machine = `${os.cpus()[0].model.trim()}, ${os.platform()} ${os.arch()}, Node ${process.versions.node} (V8 ${process.versions.v8})`;
 console.log(`linear-attention-wasm ${attention.version}, build ${attention.build}, ${attention.threads} thread\n${machine}`);
-console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, float32, resident tensors\n`);
-
-const tile = await tileCase(attention.build);
 const rate = ({ flops, ms }) => flops / ms / 1e6;
 
 /** Measures cases beside the tile and prints their rates as shares of it; `reference`, when named, is what others are compared with. */
-function measureRates(title, cases, reference) {
+function measureRates(tile, title, cases, reference) {
   const [peak, ...timed] = measure([tile, ...cases], { rounds: options.rounds });
   const compared = timed.find(({ name }) => name === reference);
   const rows = [peak, ...timed].map((row) => ({ name: row.name, ms: row.ms, gflops: rate(row), share: rate(row) / rate(peak), ...(compared && { ofReference: rate(row) / rate(compared) }) }));
@@ -84,10 +86,6 @@ function measureRates(title, cases, reference) {
   }
   return rows;
 }
-
-const rows = measureRates('kernel', sequenceCases(attention, options));
-console.log('\nCausal, whole sequences by the fused recurrence; the projections of favor, rff and learned count as useful work.');
-const family = measureRates('map or preset', familyCases(attention, options), `elu, ${options.dim} features`);
 
 /** The same cases on one thread and on several, interleaved. */
 async function measureThreads() {
@@ -101,20 +99,40 @@ async function measureThreads() {
   return times;
 }
 
-const threaded = options.threads > 1 ? await measureThreads() : undefined;
+async function benchKernels() {
+  console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, float32, resident tensors\n`);
 
-const tokens = measure([...(await tokenCases(attention, options)), ...familyTokens(attention, options)], { rounds: options.rounds, sampleMs: 10, warmMs: 200 });
-console.log('\none token                                      µs');
-for (const { name, ms } of tokens) console.log(`${name.padEnd(42)}${(ms * 1000).toFixed(2).padStart(8)}`);
-const overBare = tokens[0].ms / tokens[1].ms;
-console.log(`state.step is ${overBare.toFixed(2)} × the bare C step`);
+  const tile = await tileCase(attention.build);
+  const kernels = measureRates(tile, 'kernel', sequenceCases(attention, options));
+  console.log('\nCausal, whole sequences by the fused recurrence; the projections of favor, rff and learned count as useful work.');
+  const family = measureRates(tile, 'map or preset', familyCases(attention, options), `elu, ${options.dim} features`);
 
-const startUpMs = startUpTime(7);
-console.log(`\nimport to first result in Node: ${startUpMs.toFixed(1)} ms`);
+  const threaded = options.threads > 1 ? await measureThreads() : undefined;
 
+  const tokens = measure([...(await tokenCases(attention, options)), ...familyTokens(attention, options)], { rounds: options.rounds, sampleMs: 10, warmMs: 200 });
+  console.log('\none token                                      µs');
+  for (const { name, ms } of tokens) console.log(`${name.padEnd(42)}${(ms * 1000).toFixed(2).padStart(8)}`);
+  const overBare = tokens[0].ms / tokens[1].ms;
+  console.log(`state.step is ${overBare.toFixed(2)} × the bare C step`);
+
+  const startUpMs = startUpTime(7);
+  console.log(`\nimport to first result in Node: ${startUpMs.toFixed(1)} ms`);
+
+  const { heads, length, dim, cached, rounds } = options;
+  return { bench: 'kernels', heads, length, dim, cached, rounds, kernels, family, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
+}
+
+const LONGEST_MS = 3000;
+
+function benchGrowth() {
+  const figures = measureGrowth(attention, { heads: options.heads, longest: options.longest, longestMs: LONGEST_MS });
+  console.log(growthText(figures));
+  return { bench: 'growth', heads: options.heads, ...figures };
+}
+
+const figures = options.growth ? benchGrowth() : await benchKernels();
 if (options.json) {
-  const { json, help, build, threads, ...sizes } = options;
-  const figures = { version: attention.version, build: attention.build, threads: options.threads, machine, date: new Date().toISOString(), ...sizes, kernels: rows, family, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
-  await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);
+  const { version, build } = attention;
+  await writeFile(options.json, `${JSON.stringify({ version, build, threads: options.threads, machine, date: new Date().toISOString(), ...figures }, null, 2)}\n`);
 }
 attention.dispose();

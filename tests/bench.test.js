@@ -1,0 +1,104 @@
+// The arithmetic of the benches on made-up timings: goals, tables, fits and the README's markers.
+import assert from 'node:assert';
+import { readFile } from 'node:fs/promises';
+import { suite } from 'uvu';
+import { judge } from './bench/growth.js';
+import { caseOf, checkedRows, expectedOf, inputsOf, kinds, verify } from './bench/peers/cases.js';
+import { standings } from './bench/peers/goals.js';
+import { linearCausal, linearFull, softmax } from './bench/peers/hosts/plain_kernels.js';
+import { alignColumns, duration, markdown, ratioCells, timeCells } from './bench/peers/table.js';
+import { fill, writeFigures } from './bench/readme.js';
+
+const test = suite('bench');
+const sizes = { heads: 2, dim: 8 };
+
+const entry = (name, group, ms, more) => ({ name, group, ms, ...more });
+const row = (id, entries) => ({ id, title: id, length: 1024, entries });
+const mine = (build, ms) => entry(`ours, ${build}`, 'ours', ms, { build, keeping: 'arrays' });
+
+test('goals are judged against the fastest rival, by build', () => {
+  const rivals = [entry('a', 'web', 40), entry('b', 'web', 35), entry('c', 'web', undefined), entry('n', 'native', 9)];
+  const [simd, relaxed] = standings(row('linear-causal', [mine('simd', 10), mine('relaxed', 9), ...rivals]), 'Node');
+  assert.equal(simd.web, 3.5);
+  assert.deepEqual(simd.goals.map(({ against, least, met }) => [against, least, met]), [['web', 3, true], ['native', 1, false]]);
+  assert.deepEqual(relaxed.goals.map(({ least, met }) => [least, met]), [[4, false], [1.3, false]]);
+});
+
+test('a rival that did not run leaves a goal open', () => {
+  const [one] = standings(row('softmax-full', [mine('simd', 10)]), 'Node');
+  assert.deepEqual([one.web, one.native, one.goals[0].met], [null, null, null]);
+});
+
+test('the start-up goal is about Chromium and onnxruntime-web', () => {
+  const start = row('start-up', [mine('simd', 10), entry('onnxruntime-web', 'web', 60), entry('b', 'web', 11)]);
+  assert.deepEqual(standings(start, 'Node 22')[0].goals, []);
+  assert.deepEqual(standings(start, 'HeadlessChrome/156')[0].goals.map(({ ratio, met }) => [ratio, met]), [[6, true]]);
+});
+
+test('times and tables', () => {
+  assert.deepEqual([duration(0.0061), duration(0.25), duration(12.34), duration(151.4), duration(undefined)], ['6.10 µs', '0.250 ms', '12.3 ms', '151 ms', '–']);
+  assert.equal(alignColumns([['a', 'bb'], ['ccc', 'd']]), 'a    bb\nccc   d');
+  assert.equal(markdown([['', 'x'], ['y', '1']]), '|  | x |\n| --- | --: |\n| y | 1 |');
+  const race = { engine: 'Node', contestants: [{ name: 'ours, simd' }, { name: 'a' }], rows: [row('softmax-full', [mine('simd', 10), entry('a', 'web', 11)])] };
+  assert.deepEqual(timeCells(race)[1], ['softmax-full', '10.0 ms', '11.0 ms']);
+  assert.deepEqual(ratioCells(race)[1], ['softmax-full', 'ours, simd', '1.10×', '–', 'MISSED: 1.2× best web peer']);
+});
+
+test('an exponent is judged over every point', () => {
+  const points = (exponent) => [1024, 2048, 4096, 8192].map((length) => ({ length, ms: 1e-3 * length ** exponent }));
+  assert.equal(judge('softmax', points(2.05)).met, true);
+  assert.equal(judge('linear', points(1.06)).met, false);
+  assert.equal(judge('linear', points(1).slice(0, 2)).met, false);
+});
+
+test('the compared rows hold both ends', () => {
+  assert.deepEqual(checkedRows(1), [0]);
+  assert.deepEqual(checkedRows(4), [0, 1, 2, 3]);
+  const rows = checkedRows(8192);
+  assert.deepEqual([rows.length, rows[0], rows.at(-1), new Set(rows).size], [64, 0, 8191, 64]);
+});
+
+test('plain JavaScript passes the float64 check, and a wrong result does not', () => {
+  const kernels = { 'linear-causal': [linearCausal(1), linearCausal(32)], 'linear-full': [linearFull], 'softmax-causal': [softmax], 'softmax-full': [softmax] };
+  for (const [id, list] of Object.entries(kernels)) {
+    const one = caseOf(id, 96, sizes);
+    const inputs = inputsOf(one);
+    const expected = expectedOf(one, inputs);
+    for (const kernel of list) {
+      const out = new Float32Array(inputs.q.data.length);
+      kernel(one, inputs.q.data, inputs.k.data, inputs.v.data, out);
+      verify(out, one, expected);
+      out[out.length - 1] += 0.1;
+      assert.throws(() => verify(out, one, expected), /element/);
+    }
+  }
+});
+
+test('every case has inputs and an expectation of the right size', () => {
+  for (const id of Object.keys(kinds)) {
+    const one = caseOf(id, 8, sizes);
+    assert.equal(expectedOf(one, inputsOf(one)).length, 2 * (one.token ? 1 : 8) * 8, id);
+  }
+});
+
+test('README markers: only what lies between them changes', () => {
+  const text = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb';
+  assert.equal(fill(text, 'x', 'new'), 'a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb');
+  assert.equal(fill(fill(text, 'x', 'new'), 'x', 'old'), text);
+  assert.throws(() => fill(text, 'y', ''), /bench:y/);
+});
+
+test("the README has every bench's markers", async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const about = { machine: 'a machine', version: '1', build: 'simd', threads: 1, date: '2026-01-31T00:00:00Z', heads: 8, dim: 64 };
+  const figures = [
+    { bench: 'kernels', ...about, length: 4096, kernels: [{ name: 'kernel', ms: 1, gflops: 2, share: 0.5 }], tokens: [{ name: ' step', microseconds: 6 }] },
+    { bench: 'growth', ...about, growth: [], crossovers: [{ dim: 64, causal: { kind: 'crossed', length: 99.6 }, full: { kind: 'always', length: 8 } }] },
+    { bench: 'peers', races: [{ ...about, engine: 'Node', contestants: [], rows: [] }] },
+  ];
+  const written = figures.reduce(writeFigures, readme);
+  for (const line of ['| kernel | 1.00 | 2.0 | 50 % |', '| 64 | 100 | below 8 |', 'a machine, Node, 2026-01-31, 1 thread;']) assert.ok(written.includes(line), line);
+  assert.throws(() => writeFigures(readme, { bench: 'other' }), /other/);
+});
+
+test.run();

@@ -23,8 +23,9 @@ const ran = ({ machine, version, build, threads, date }) => `${machine}; version
 function kernels(figures) {
   const { heads, length, dim } = figures;
   const rows = figures.kernels.map(({ name, ms, gflops, share }) => [name, ms.toFixed(2), gflops.toFixed(1), `${(100 * share).toFixed(0)} %`]);
+  const family = figures.family?.map(({ name, ms, share, ofReference }) => [name, ms.toFixed(2), `${(100 * share).toFixed(0)} %`, `${(100 * ofReference).toFixed(0)} %`]);
   const tokens = figures.tokens.map(({ name, microseconds }) => [name.trim(), microseconds.toFixed(1)]);
-  return `${ran(figures)} Batch 1, ${heads} heads of ${dim}, T = ${length}.\n\n${markdown([['', 'ms', 'GFLOP/s', 'of the tile'], ...rows])}\n\n${markdown([['one token', 'µs'], ...tokens])}`;
+  return `${ran(figures)} Batch 1, ${heads} heads of ${dim}, T = ${length}.\n\n${markdown([['', 'ms', 'GFLOP/s', 'of the tile'], ...rows])}\n\n${family ? `${markdown([['causal, map or preset', 'ms', 'of the tile', 'of elu'], ...family])}\n\n` : ''}${markdown([['one token', 'µs'], ...tokens])}`;
 }
 
 function growth(figures) {

@@ -87,9 +87,9 @@ int32_t la_feature_map_features(const la_feature_map *map) {
   return entry ? entry->features(map) : 0;
 }
 
-/* x·exp(exponent), in four steps so that no factor overflows where the product does not. */
+/* x·exp(exponent), in four steps so that no factor overflows where the product does not; NaN where the exponent is. */
 static void scale_by_exp(float *x, size_t n, float exponent) {
-  float factor = v4_lane0(v4_exp(v4_splat(-smaller_float(fabsf(exponent) / 4.0f, 87.0f))));
+  float factor = v4_lane0(v4_exp(v4_splat(-smaller_float(87.0f, fabsf(exponent) / 4.0f))));
   for (int part = 0; part < 4; part++)
     for (size_t i = 0; i < n; i++) x[i] = exponent > 0.0f ? x[i] / factor : x[i] * factor;
 }

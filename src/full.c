@@ -5,7 +5,7 @@
 #include "linear.h"
 #include "outer.h"
 
-enum { BLOCK = 64, BLOCK_FLOATS = 65536 };
+enum { BLOCK = 64, BLOCK_FLOATS = LA_MAX_FEATURES + 16 }; /* room for at least one row of features, however many */
 
 typedef struct {
   size_t block; /* tokens mapped at once, a multiple of 4 */

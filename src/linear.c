@@ -26,7 +26,7 @@ static float largest_decay(const float *row, size_t n) {
   return v4_max_lane(most);
 }
 
-static int has_positive_decay(const linear_call *call) {
+static int has_decay_above(const linear_call *call, float limit) {
   la_gate g = call->args->decay;
   if (!g.data) return 0;
   size_t width = g.channel ? call->d_f : 1, rows = g.row ? call->n_k : 1;
@@ -34,11 +34,11 @@ static int has_positive_decay(const linear_call *call) {
     for (size_t h = 0; h < call->kv_heads; h++) {
       const float *head = g.data + b * g.batch + h * g.head;
       if (rows > 1 && g.row == width) {
-        if (largest_decay(head, rows * width) > 0.0f) return 1;
+        if (largest_decay(head, rows * width) > limit) return 1;
         continue;
       }
       for (size_t t = 0; t < rows; t++)
-        if (largest_decay(head + t * g.row, width) > 0.0f) return 1;
+        if (largest_decay(head + t * g.row, width) > limit) return 1;
     }
   return 0;
 }
@@ -100,7 +100,7 @@ int32_t la_linear(const la_linear_args *args) {
       .gated = args->decay.data != NULL,
       .delta = args->beta.data != NULL,
   };
-  if (!args->allow_growth && has_positive_decay(&call)) return LA_POSITIVE_DECAY;
+  if (has_decay_above(&call, args->allow_growth ? LA_MAX_GROWTH : 0.0f)) return LA_POSITIVE_DECAY;
   if (args->n_q == 1 && args->n_k == 1 && args->state && !args->key_lengths) return linear_step(&call);
   spread(&call);
   return args->causal ? linear_causal(&call) : linear_full(&call);

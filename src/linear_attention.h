@@ -15,6 +15,7 @@
 
 #define LA_MAX_DIM 256
 #define LA_MAX_FEATURES 65536
+#define LA_MAX_GROWTH 88.0f
 
 #ifdef __wasm__
 #define LA_API(name) __attribute__((export_name(#name))) name
@@ -26,8 +27,8 @@ typedef enum {
   LA_OK = 0,
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
-  LA_POSITIVE_DECAY = 3,
-  LA_THREAD_FAILED = 4, /* a worker trapped: nothing in this memory can be relied on any more */
+  LA_POSITIVE_DECAY = 3, /* or, where growth is allowed, above LA_MAX_GROWTH */
+  LA_THREAD_FAILED = 4,  /* a worker trapped: nothing in this memory can be relied on any more */
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -132,7 +133,7 @@ typedef struct {
   la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm; needs causal */
   la_gate beta;               /* [batch, kv_heads, n_k]: the delta rule; needs causal */
   la_gate strength;           /* [batch, kv_heads, n_k]: what multiplies φ(k); needs causal */
-  int32_t allow_growth;       /* take a decay above 0, up to 88, instead of refusing it */
+  int32_t allow_growth;       /* take a decay above 0, up to LA_MAX_GROWTH, instead of refusing it */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
   float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;

@@ -15,7 +15,7 @@ void apply_dpfp(const la_feature_map *map, map_rows m) {
     for (size_t j = 1; j <= (size_t)map->size; j++, out += width) {
       size_t i = 0;
       for (; i + 4 <= width; i += 4) v4_store(out + i, v4_mul(v4_load(y + i), v4_load(y + i - j)));
-      for (; i < width; i++) out[i] = y[i] * y[i - j];
+      for (; i < width; i++) out[i] = y[i] * *(y + i - j);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { softmax } from './attend.js';
 import { Cache } from './cache.js';
+import { wrongKind } from './errors.js';
 import { FeatureMap } from './feature_map.js';
 import { gap, weights } from './gap.js';
 import { linear } from './linear.js';
@@ -105,3 +106,11 @@ export class Attention {
 }
 
 if (Symbol.dispose) Attention.prototype[Symbol.dispose] = Attention.prototype.dispose;
+
+/** What the package's other entries run on. */
+export function coreOf(attention) {
+  if (!(attention instanceof Attention)) throw wrongKind('attention', 'what createAttention() resolves to', attention);
+  const { core } = attention[internal];
+  core.check();
+  return core;
+}

@@ -1,7 +1,7 @@
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { Frame } from './memory.js';
 import { commitOut, place, readOperand, readOut, refuseOverlap } from './operand.js';
-import { internal, residentMemory, Tensor } from './tensor.js';
+import { internal, ownArray, residentMemory, Tensor } from './tensor.js';
 import { checkOneOf, checkOptions, elements } from './validate.js';
 import { leadingAxes, readMatrix, readVector } from './weight.js';
 
@@ -16,7 +16,8 @@ export class Dense {
     core.check();
     const o = checkOptions('dense', options, ['weight', 'bias', 'activation']);
     const { data, outputs, inputs } = readMatrix('weight', o.weight);
-    const bias = o.bias === undefined ? null : readVector('bias', o.bias, outputs);
+    const weight = ownArray(core, data);
+    const bias = o.bias === undefined ? null : ownArray(core, readVector('bias', o.bias, outputs));
     this.inputs = inputs;
     this.outputs = outputs;
     this.activation = checkOneOf('activation', o.activation, Object.keys(ACTIVATIONS), 'none');
@@ -25,7 +26,7 @@ export class Dense {
     let pointer = 0;
     try {
       pointer = core.alloc(length * 4);
-      core.exports.la_dense_pack(outputs, inputs, frame.copyIn(data), bias ? frame.copyIn(bias) : 0, pointer);
+      core.exports.la_dense_pack(outputs, inputs, frame.copyIn(weight), bias ? frame.copyIn(bias) : 0, pointer);
     } catch (error) {
       if (pointer) core.free(pointer);
       throw error;
@@ -80,7 +81,7 @@ export class Dense {
     const frame = new Frame(core);
     try {
       const from = place(frame, input);
-      for (const part of parts) this.#pass(rows, part.width, from, pointer + part.first * (1 + this.inputs) * 4, 0, part.pointer);
+      for (const part of parts) if (part.width > 0) this.#pass(rows, part.width, from, pointer + part.first * (1 + this.inputs) * 4, 0, part.pointer);
       return tensors;
     } finally {
       frame.release();
@@ -91,7 +92,7 @@ export class Dense {
   #readPart(name, tensor, rows, first) {
     if (!(tensor instanceof Tensor)) throw wrongKind(name, 'a Tensor: several outs are resident', tensor);
     const { pointer, length } = readOut(this[internal].core, tensor, tensor.shape);
-    const width = rows === 0 ? 0 : length / rows;
+    const width = length === 0 ? 0 : length / rows;
     if (!Number.isInteger(width) || first % PANEL !== 0) throw wrongShape(name, `of ${rows} rows, each a multiple of ${PANEL} wide but the last`, tensor.shape);
     return { name, pointer, length, first, width };
   }

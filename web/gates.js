@@ -19,8 +19,8 @@ const isHeads = ([name]) => name === 'heads';
 
 /** Natural logarithm of what is kept: a number, one a head, one a head and token, or one a head, token and feature. */
 export function readDecay(core, value, axes, features) {
-  const perHead = axes.length > 1 ? axes.filter(isHeads) : [];
-  return readGate(core, 'decay', value, [axes, [...axes, ['features', features]], ...(perHead.length ? [perHead] : [])]);
+  const perHead = axes.some(isHeads) ? axes.filter(isHeads) : [['heads', 1]];
+  return readGate(core, 'decay', value, [axes, [...axes, ['features', features]], perHead]);
 }
 
 /** Strength of the delta rule's writes: a number, one a head and token, or one a token for all heads. */
@@ -61,9 +61,13 @@ export function gateFields(frame, gate) {
   return [place(frame, gate), batch, heads, length, features];
 }
 
-/** What to throw when the core found a decay above 0. */
-export function positiveDecay(core, gate) {
+/** LA_MAX_GROWTH. */
+const MAX_GROWTH = 88;
+
+/** What to throw when the core found a decay above 0 or, where growth is allowed, above what float32 bears. */
+export function positiveDecay(core, gate, allowGrowth = false) {
   const data = gate.data ?? core.floatsAt(gate.pointer, gate.length);
-  const at = data.findIndex((x) => x > 0);
-  return new RangeError(`decay must be at most 0 (it is the natural logarithm of what is kept), got ${data[at]} at element ${at}`);
+  const most = allowGrowth ? MAX_GROWTH : 0;
+  const at = data.findIndex((x) => x > most);
+  return new RangeError(`decay must be at most ${most} (it is the natural logarithm of what is kept), got ${data[at]} at element ${at}`);
 }

@@ -1,7 +1,7 @@
 import { wrongShape } from './errors.js';
 import { float, Frame } from './memory.js';
 import { commitOut, place, readOperand, readOut, refuseOverlap } from './operand.js';
-import { internal, residentMemory } from './tensor.js';
+import { internal, ownArray, residentMemory } from './tensor.js';
 import { checkNonNegative, checkOptions } from './validate.js';
 import { readVector } from './weight.js';
 
@@ -10,8 +10,8 @@ export class LayerNorm {
   constructor(core, options) {
     core.check();
     const o = checkOptions('layerNorm', options, ['weight', 'bias', 'eps']);
-    const weight = readVector('weight', o.weight);
-    const bias = readVector('bias', o.bias, weight.length);
+    const weight = ownArray(core, readVector('weight', o.weight));
+    const bias = ownArray(core, readVector('bias', o.bias, weight.length));
     this.width = weight.length;
     this.eps = checkNonNegative('eps', o.eps, 1e-5);
     const length = 2 * this.width;

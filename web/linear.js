@@ -60,7 +60,7 @@ export function linear(core, q, k, v, options, writes) {
       ...arrayFields(pointer, outStrides(layout, inputs)),
       ...gateFields(frame, decay), ...gateFields(frame, beta), ...gateFields(frame, strength), allowGrowth ? 1 : 0,
       memory ? memory.pointer : 0, memory ? memory.keySum : 0, memory ? memory.exponents : 0,
-    ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay) });
+    ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay, allowGrowth) });
     memory?.advance(inputs.k.rows);
     return commitOut(core, out, pointer);
   } finally {

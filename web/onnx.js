@@ -2,7 +2,9 @@
  * The ONNX operator LinearAttention (opset 27) on an attention instance:
  * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
  */
-import { wrongKind, wrongShape } from './errors.js';
+import { coreOf } from './attention.js';
+import { wrongShape } from './errors.js';
+import { readOperand } from './operand.js';
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from './validate.js';
 
 const INPUTS = ['query', 'key', 'value', 'past_state', 'decay', 'beta'];
@@ -13,33 +15,37 @@ const MAX_INT32 = 2 ** 31 - 1;
 const given = (value) => value !== undefined && value !== null;
 
 /** [B, T, H·D] as [B, T, H, D]. */
-function unpack(name, value, heads) {
-  const shape = packedShape(name, value);
+function unpack(core, name, value, heads) {
+  const { operand, shape } = readPacked(core, name, value);
   const width = shape[2] / heads;
   if (!Number.isInteger(width)) throw wrongShape(name, `[B, T, heads·dim] with the last axis a multiple of ${heads}`, shape);
-  return { data: value.data, shape: [shape[0], shape[1], heads, width] };
+  return tensorOf(core, operand, [shape[0], shape[1], heads, width]);
 }
 
-function packedShape(name, value) {
-  if (value === null || typeof value !== 'object') throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', value);
-  const shape = Array.from(value.shape ?? value.dims ?? [], Number);
-  if (shape.length !== 3) throw wrongShape(name, 'of rank 3, [B, T, heads·dim]', shape);
-  return shape;
+function readPacked(core, name, value) {
+  const operand = readOperand(core, name, value);
+  if (operand.shape.length !== 3) throw wrongShape(name, 'of rank 3, [B, T, heads·dim]', operand.shape);
+  return { operand, shape: operand.shape };
+}
+
+/** An operand as a tensor of another shape. What is resident is read when asked for: making the state may grow the memory. */
+function tensorOf(core, { data, pointer, length }, shape) {
+  return { get data() { return data ?? core.floatsAt(pointer, length); }, shape };
 }
 
 /** decay [B, T, kvHeads] or [B, T, kvHeads·dim], as linear() takes it under 'bthd'. */
-function unpackDecay(value, [batch, length, heads, dim]) {
-  const shape = packedShape('decay', value);
+function unpackDecay(core, value, [batch, length, heads, dim]) {
+  const { operand, shape } = readPacked(core, 'decay', value);
   const fits = shape[0] === batch && shape[1] === length && (shape[2] === heads || shape[2] === heads * dim);
   if (!fits) throw wrongShape('decay', `[${batch}, ${length}, ${heads}] or [${batch}, ${length}, ${heads * dim}]`, shape);
-  return { data: value.data, shape: shape[2] === heads ? shape : [batch, length, heads, dim] };
+  return tensorOf(core, operand, shape[2] === heads ? shape : [batch, length, heads, dim]);
 }
 
 /** beta [B, T, kvHeads], or [B, T, 1] for all heads. */
-function unpackBeta(value, [batch, length, heads]) {
-  const shape = packedShape('beta', value);
+function unpackBeta(core, value, [batch, length, heads]) {
+  const { operand, shape } = readPacked(core, 'beta', value);
   if (shape[0] !== batch || shape[1] !== length || (shape[2] !== heads && shape[2] !== 1)) throw wrongShape('beta', `[${batch}, ${length}, ${heads}] or [${batch}, ${length}, 1]`, shape);
-  return { data: value.data, shape };
+  return tensorOf(core, operand, shape);
 }
 
 function checkGates(rule, inputs) {
@@ -54,6 +60,7 @@ function checkGates(rule, inputs) {
  * [B, kv_num_heads, dim, valueDim], decay?, beta?. Returns output [B, T, q_num_heads·valueDim] and present_state.
  */
 export function LinearAttention(attention, inputs, attributes) {
+  const core = coreOf(attention);
   const provided = checkOptions('LinearAttention inputs', inputs, INPUTS);
   const a = checkOptions('LinearAttention attributes', attributes, ATTRIBUTES);
   const rule = checkOneOf('update_rule', a.update_rule, Object.keys(RULES), 'gated_delta');
@@ -62,19 +69,20 @@ export function LinearAttention(attention, inputs, attributes) {
   if (heads % kvHeads !== 0) throw new RangeError(`q_num_heads must be a multiple of kv_num_heads (${kvHeads}), got ${heads}`);
   checkInteger('chunk_size', a.chunk_size, 0, MAX_INT32, 0);
   checkGates(rule, provided);
-  const q = unpack('query', provided.query, heads);
-  const k = unpack('key', provided.key, kvHeads);
-  const v = unpack('value', provided.value, kvHeads);
+  const q = unpack(core, 'query', provided.query, heads);
+  const k = unpack(core, 'key', provided.key, kvHeads);
+  const v = unpack(core, 'value', provided.value, kvHeads);
   const [batch, , , dim] = k.shape;
   const valueDim = v.shape[3];
   const scale = checkNumber('scale', a.scale, 0) || 1 / Math.sqrt(dim);
+  const gates = {
+    ...(given(provided.decay) && { decay: unpackDecay(core, provided.decay, k.shape) }),
+    ...(given(provided.beta) && { beta: unpackBeta(core, provided.beta, k.shape) }),
+  };
+  const past = given(provided.past_state) ? readOperand(core, 'past_state', provided.past_state) : null;
   const state = attention.state({ batch, heads: kvHeads, dim, valueDim, featureMap: 'identity', normalize: false, scale });
   try {
-    if (given(provided.past_state)) state.set(provided.past_state);
-    const gates = {
-      ...(given(provided.decay) && { decay: unpackDecay(provided.decay, k.shape) }),
-      ...(given(provided.beta) && { beta: unpackBeta(provided.beta, k.shape) }),
-    };
+    if (past) state.set(tensorOf(core, past, past.shape));
     const { data, shape } = attention.linear(q, k, v, { ...gates, state, causal: true, layout: 'bthd', allowGrowth: true });
     const output = { data, shape: [shape[0], shape[1], heads * valueDim] };
     return { output, present_state: { data: state.data.slice(), shape: [batch, kvHeads, dim, valueDim] } };

@@ -2,7 +2,7 @@
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { resultFloats } from './memory.js';
 import { residentMemory, Tensor } from './tensor.js';
-import { checkShape, elements, sameShape } from './validate.js';
+import { checkShape, elements, isList, sameShape } from './validate.js';
 
 /** Axes of a rank-4 array under each layout; the leading ones may be left out. */
 const AXES = { bhtd: '[batch, heads, length, dim]', bthd: '[batch, length, heads, dim]' };
@@ -23,7 +23,19 @@ export function readOperand(core, name, value, expected = 'a tensor ({ data, sha
   const { data } = value;
   if (!(data instanceof Float32Array)) throw wrongKind(`${name}.data`, 'a Float32Array', data);
   const shape = checkShape(`${name}.shape`, value.shape ?? value.dims);
+  if (value.stride !== undefined || value.offset !== undefined) refuseStrides(name, value, shape);
   return readFloats(core, name, data, shape);
+}
+
+/** Refuses a view of an ndarray whose elements do not lie as its shape says. */
+function refuseStrides(name, { stride, offset }, shape) {
+  let expected = 1;
+  let fits = offset === undefined || offset === 0;
+  for (let axis = shape.length - 1; isList(stride) && axis >= 0; axis--) {
+    if (shape[axis] !== 1 && stride[axis] !== expected) fits = false;
+    expected *= shape[axis];
+  }
+  if (!fits && elements(shape) > 0) throw new RangeError(`${name} must be row-major from its first element on, got a view with stride [${isList(stride) ? Array.from(stride).join(', ') : ''}] and offset ${offset ?? 0}: copy it first`);
 }
 
 /** A Float32Array taken to have this shape. */

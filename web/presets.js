@@ -11,7 +11,10 @@ const GATE = ['g', 'alpha', 'decay'];
 
 const numbersOf = (core, name, value) => {
   if (typeof value === 'number') return [value];
-  if (isList(value)) return value;
+  if (isList(value)) {
+    if (!Array.from(value).every((x) => typeof x === 'number')) throw wrongKind(name, 'a number, an array of numbers or a tensor', value);
+    return value;
+  }
   const operand = readOperand(core, name, value);
   return operand.data ?? core.floatsAt(operand.pointer, operand.length);
 };
@@ -46,8 +49,8 @@ function readBeta(core, where, o) {
 }
 
 function run(core, q, k, v, o, gates, writes) {
-  const dim = Array.from((q?.shape ?? q?.dims) ?? []).at(-1);
-  const { scale = o.state?.scale ?? 1 / Math.sqrt(dim || 1), keyLengths, state, layout, out } = o;
+  const { shape } = readOperand(core, 'q', q);
+  const { scale = o.state?.scale ?? 1 / Math.sqrt(shape.at(-1) || 1), keyLengths, state, layout, out } = o;
   return linear(core, q, k, v, { featureMap: 'identity', causal: true, normalize: false, scale, keyLengths, state, layout, out, ...gates }, writes);
 }
 
@@ -105,6 +108,8 @@ export function mamba2(core, x, dt, A, B, C, options) {
   const decay = { data: delta.data.map((step, i) => step * rates[delta.headOf(i)]), shape: delta.shape };
   const groups = [['B', B], ['C', C]].map(([name, value]) => expandGroups(core, name, value, layout, heads));
   const skip = o.D === undefined ? null : readSkip(core, o.D, heads, input.width);
+  // The result may be written over x, which the skip still reads.
+  if (skip && input.data && input.data.buffer === o.out?.buffer) input.data = input.data.slice();
   const result = run(core, groups[1], groups[0], x, { ...o, scale: o.scale ?? o.state?.scale ?? 1 }, { decay }, delta);
   if (skip) addSkip(core, result, input, skip);
   return result;

@@ -123,6 +123,7 @@ export class State {
       throw new TypeError(this.normalize ? 'z must be given: this state is normalised' : 'z must not be given: this state is not normalised');
     }
     const sum = this.normalize ? this.#readPart('z', z, [batch, heads, features]) : null;
+    if (sum) refuseOverlap('z', sum, [{ name: 'S of the state', pointer: memory.pointer, length: memory.stateFloats }]);
     const { f32 } = memory.core;
     const write = (part, at) => {
       if (part.data) f32.set(part.data, at >>> 2);

@@ -11,11 +11,13 @@ export class Tensor {
     const checked = checkShape('shape', shape);
     const length = elements(checked);
     if (data !== undefined) checkData(data, length);
+    const source = data === undefined ? undefined : ownArray(core, data);
     const pointer = core.alloc(length * 4);
     this.shape = Object.freeze(checked);
     this[internal] = { core, pointer, length };
-    if (data === undefined) this.data.fill(0);
-    else this.data.set(data);
+    Object.freeze(this);
+    if (source === undefined) this.data.fill(0);
+    else this.data.set(source);
   }
 
   get data() {
@@ -43,6 +45,9 @@ function checkData(data, length) {
   if (!isNumbers) throw wrongKind('data', 'an array of numbers', data);
   if (data.length !== length) throw wrongValue('data', `${length} numbers, as shape says`, data);
 }
+
+/** An array to be read after an allocation: growth detaches views of linear memory, so of those a copy. */
+export const ownArray = (core, data) => (data.buffer === core.exports.memory.buffer ? data.slice() : data);
 
 /** The memory behind a resident object, when it is still there. */
 export function residentMemory(name, object) {

@@ -136,5 +136,22 @@ export function callArguments(name, make) {
     assert.equal(state.length, T);
   });
 
+  test('ndarrays pass as they are, and views of one whose elements lie elsewhere are refused', (attention) => {
+    const { q, k, v } = inputs(shape);
+    const [B, H, T, d] = q.shape;
+    const strided = (stride, offset = 0) => ({ data: q.data, shape: q.shape, stride, offset });
+    assertSame(attention.softmax(strided([H * T * d, T * d, d, 1]), k, v), attention.softmax(q, k, v));
+    const one = { data: new Float32Array(4), shape: [1, 4], stride: [0, 1], offset: 0 };
+    assert.equal(attention.softmax(one, one, one).data.length, 4);
+    wrong.refuse(
+      attention,
+      [
+        range('a transposed view', 'q', () => attention.softmax(strided([H * T * d, T * d, 1, T]), k, v)),
+        range('a flipped view', 'q', () => attention.softmax(strided([-H * T * d, T * d, d, 1], (B - 1) * H * T * d), k, v)),
+      ],
+      () => ({}),
+    );
+  });
+
   test.run();
 }

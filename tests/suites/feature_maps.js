@@ -194,5 +194,12 @@ export function featureMaps(name, make) {
     assert.deepEqual([data[4], data[6] < 1e-30], [Infinity, true]);
   });
 
+  test('rff of a vector whose norm overflows is not finite', (attention, keep) => {
+    const map = keep(attention.featureMap('rff', { dim: 2, features: 6 }));
+    const { data } = map.apply({ data: Float32Array.of(1e20, 1e20, 1, 1), shape: [2, 2] });
+    assert.ok(data.subarray(0, 6).every((x) => !Number.isFinite(x)), `${data}`);
+    assert.ok(data.subarray(6).every(Number.isFinite));
+  });
+
   test.run();
 }

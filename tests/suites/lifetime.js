@@ -311,5 +311,34 @@ export function lifetime(name, make) {
     assert.equal(attention.memory, before);
   });
 
+  test('a tensor filled from a view of another survives the growth that it causes', async () => {
+    const attention = await make();
+    const source = attention.tensor([large / 8], gaussian([large / 8], 1).data);
+    const size = source.data.buffer.byteLength;
+    const held = [];
+    while (source.data.buffer.byteLength === size) held.push(attention.tensor(source.shape, source.data));
+    for (const copy of held) assertSame(copy.data, source.data);
+    attention.dispose();
+  });
+
+  test("a tensor's shape cannot be replaced: its memory would not follow", (attention, keep) => {
+    const tensor = keep(attention.tensor([2, 2]));
+    assert.throws(() => { tensor.shape = [200, 2]; }, TypeError);
+    assert.deepEqual([...tensor.shape], [2, 2]);
+  });
+
+  test("set: a z that lies in S is read before S is written", (attention, keep) => {
+    const state = keep(attention.state({ heads: 1, dim: 2 }));
+    state.set(Float32Array.of(1, 2, 3, 4), Float32Array.of(5, 6));
+    try {
+      state.set(Float32Array.of(7, 8, 9, 10), state.data.subarray(0, 2));
+    } catch (error) {
+      assert.ok(error instanceof RangeError, error.message);
+      assert.deepEqual([[...state.data], [...state.keySum]], [[1, 2, 3, 4], [5, 6]]);
+      return;
+    }
+    assert.deepEqual([...state.keySum], [1, 2]);
+  });
+
   test.run();
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
 import { gaussian, guarded, inputs, loadGolden, poison, reshape, sizeOf, swapLayout, tensorOf } from '../util.js';
-import { attentionSuite, dims, lengths } from './harness.js';
+import { attentionSuite, dims, lengths, throwsKind } from './harness.js';
 
 /** Every form that is well conditioned on its inputs: a signed map is normalised on positive inputs only. */
 const forms = [
@@ -263,6 +263,22 @@ export function linear(name, make) {
         });
     });
   }
+
+  test('a decay above 88 is refused with allowGrowth, and 88 is not', (attention) => {
+    const { q, k, v } = inputs({ T: 3, dim: 2 });
+    v.data.forEach((x, i) => (v.data[i] = x / 1000));
+    const call = (decay) => attention.linear(q, k, v, { decay, allowGrowth: true });
+    const growing = tensorOf([1, 1, 3], (t) => (t === 1 ? 88 : -88));
+    assertClose(call(growing), oracle.linear(q, k, v, { causal: true, decay: growing }).o, { rule: 'exponents' });
+    throwsKind(() => call(88.5), RangeError, /decay must be at most 88 .*, got 88.5 at element 0/);
+    throwsKind(() => call(tensorOf([1, 1, 3, 2], (i) => (i === 4 ? Infinity : 0))), RangeError, /decay must be at most 88 .*, got Infinity at element 4/);
+  });
+
+  test('inputs of rank 2 are one head: a decay a head is a list of one', (attention) => {
+    const [q, k, v] = Object.values(inputs({ T: 6, dim: 4 })).map((x) => reshape(x, [6, 4]));
+    assertSame(attention.linear(q, k, v, { decay: [-0.5] }), attention.linear(q, k, v, { decay: -0.5 }));
+    assertSame(attention.retention(q, k, v), attention.retention(q, k, v, { gamma: 1 - 2 ** -5 }));
+  });
 
   test.run();
 }

@@ -253,5 +253,35 @@ export function nn(name, make) {
     }
   });
 
+  test('dense: several outs of no rows, and one of no outputs', (attention, keep) => {
+    const weight = gaussian([32, 4], 1);
+    const layer = keep(dense(attention, { weight }));
+    const outs = (...shapes) => shapes.map((shape) => keep(attention.tensor(shape)));
+    const none = outs([0, 16], [0, 16]);
+    assert.equal(layer.apply(gaussian([0, 4], 2), { out: none }), none);
+    const x = gaussian([2, 4], 2);
+    const [all] = layer.apply(x, { out: outs([2, 32], [2, 0]) });
+    assertSame(all.data, layer.apply(x).data);
+    wrong.refuse(attention, [range('outs of rows for no rows', 'out', () => layer.apply(gaussian([0, 4], 2), { out: [all] }))], () => ({}));
+  });
+
+  test('weights that lie in the module survive the growth that packing them causes', async () => {
+    const attention = await make();
+    const { data } = gaussian([1000], 1);
+    const large = attention.tensor([2000, 1000], tensorOf([2000, 1000], (i) => data[i % 1000]).data);
+    const x = gaussian([1, 1000], 2);
+    const size = () => large.data.buffer.byteLength;
+    const before = size();
+    const layer = dense(attention, { weight: large });
+    assert.ok(size() > before, 'this test needs growth');
+    assertClose(layer.apply(x), oracle.dense(x, { data: large.data, shape: [2000, 1000] }, null), { rule: 'linear', T: 1000 });
+    const vector = attention.tensor([60000], tensorOf([60000], (i) => i % 7).data);
+    const norms = [];
+    for (const grown = size(); size() === grown; ) norms.push(layerNorm(attention, { weight: vector, bias: vector }));
+    const row = gaussian([60000], 3);
+    assertSame(norms.at(-1).apply(row), norms[0].apply(row));
+    attention.dispose();
+  });
+
   test.run();
 }

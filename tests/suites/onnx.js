@@ -70,5 +70,25 @@ export function onnx(name, make) {
     ]) throwsKind(() => LinearAttention(attention, given, attrs), kind, pattern, JSON.stringify(attrs));
   });
 
+  test('resident inputs survive the growth that the state causes', async () => {
+    const attention = await make();
+    const shape = [200, 1, 256];
+    const inputs = Object.fromEntries(['query', 'key', 'value'].map((key, i) => [key, gaussian(shape, i)]));
+    const attributes = { update_rule: 'linear', q_num_heads: 1, kv_num_heads: 1 };
+    const fresh = await make();
+    const expected = LinearAttention(fresh, inputs, attributes).output;
+    fresh.dispose();
+    const [query, key, value] = Object.values(inputs).map((x) => attention.tensor(shape, x.data));
+    const size = query.data.buffer.byteLength;
+    const { output } = LinearAttention(attention, { query, key: { data: key.data, shape }, value }, attributes);
+    assert.ok(query.data.buffer.byteLength > size, 'this test needs growth');
+    assertSame(output, expected);
+    attention.dispose();
+  });
+
+  test('what is no attention instance is refused', (attention) => {
+    for (const wrong of [undefined, null, 5, {}, attention.linear]) throwsKind(() => LinearAttention(wrong, inputs, attributes), TypeError, /attention must be/);
+  });
+
   test.run();
 }

@@ -119,5 +119,31 @@ export function presets(name, make) {
     assert.equal(held.length, 20);
   });
 
+  test('mamba2: out that is the array of x', (attention) => {
+    const x = gaussian([1, 2, 7, 4], 1);
+    const [B, C] = [2, 3].map((seed) => gaussian([1, 1, 7, 4], seed));
+    const dt = tensorOf([1, 2, 7], (i) => (i % 3) / 4);
+    const call = (options) => attention.mamba2(x, dt, [-1, -0.5], B, C, { D: [2, 3], ...options });
+    const expected = call();
+    assertSame(call({ out: x.data }), expected);
+  });
+
+  test('sizes may be big integers', (attention) => {
+    const [big, ...rest] = [q, k, v].map(({ data, shape }) => ({ data, dims: shape.map(BigInt) }));
+    assertSame(attention.gla(big, ...rest, { g }), attention.gla(q, k, v, { g }));
+  });
+
+  test('lists of anything but numbers are refused', (attention) => {
+    const dt = tensorOf([2, 3, 20], () => 1);
+    const ones = [-1, -1, -1];
+    for (const wrong of [['1', 1, 1], [null, 1, 1], [, 1, 1], [1n, 1n, 1n]]) {
+      throwsKind(() => attention.retention(q, k, v, { gamma: wrong }), TypeError, /gamma must be/);
+      throwsKind(() => attention.gla(q, k, v, { alpha: wrong }), TypeError, /alpha must be/);
+      throwsKind(() => attention.mamba2(v, dt, wrong, k, q), TypeError, /A must be/);
+      throwsKind(() => attention.mamba2(v, dt, ones, k, q, { D: wrong }), TypeError, /D must be/);
+      throwsKind(() => attention.mamba2(v, dt, ones, k, q, { dtBias: wrong }), TypeError, /dtBias must be/);
+    }
+  });
+
   test.run();
 }

@@ -99,5 +99,13 @@ export function scaled(name, make) {
     assertClose(attention.linear(q, k, v, { causal: true, state: held }), out.oCausal, { rule: 'golden', name: 'causal' });
   });
 
+  test('as many features as there may be, not causal', (attention, keep) => {
+    const { q, k, v } = inputs({ T: 5, dim: 2, make: gaussian });
+    const omega = gaussian([65536, 2], 1);
+    const rows = Array.from({ length: 65536 }, (_, i) => omega.data.subarray(2 * i, 2 * i + 2));
+    const map = keep(attention.featureMap('favor', { dim: 2, projection: omega }));
+    assertClose(attention.linear(q, k, v, { featureMap: map }), oracle.linear(q, k, v, { featureMap: oracle.favor({ omega: rows }) }).o, { rule: 'stream' });
+  });
+
   test.run();
 }

@@ -14,6 +14,7 @@ import { imageTime } from '../demo/measure/digits.js';
 import { measureGap } from '../demo/measure/gap.js';
 import { headInputs } from '../demo/measure/heads.js';
 import { createAttention } from '../web/index.js';
+import { createThreaded } from './threaded.js';
 import { assertSame } from './tolerance.js';
 
 const at = (name) => new URL(`../demo/models/${name}`, import.meta.url);
@@ -24,6 +25,9 @@ const length = 784;
 const builds = {
   simd: () => createAttention(digitBuild),
   scalar: async () => createAttention({ wasm: await readFile(new URL('../web/dist/scalar.wasm', import.meta.url)) }),
+  relaxed: () => createAttention({ build: 'relaxed' }),
+  'simd, 2 threads': () => createThreaded('simd', 2),
+  'relaxed, 2 threads': () => createThreaded('relaxed', 2),
 };
 
 /** log softmax(logits)[token] in float64. */

@@ -205,6 +205,8 @@ for (const name of browsers) {
   test('the matrices are linked under the pointer and the arrow keys', async () => {
     await page.goto(`${server.url}/?${SMALL}`);
     await until(() => document.getElementById('weights').dataset.state === 'done');
+    // The figure above grows while it measures, and moves the matrices.
+    for (const figure of figures) await phase(figure, 'done');
     const canvas = await page.$('[data-kind="linear"] canvas');
     await canvas.scrollIntoView();
     const box = await canvas.boundingBox();

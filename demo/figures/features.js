@@ -9,7 +9,7 @@ import { createFrame } from './frame.js';
 import { createRun } from './run.js';
 
 const HIGHEST = 4; // the plot ends here: an error of four times the answer is no longer worth comparing
-const roles = { 'favor': 'favor', 'favor, independent rows': 'independent', 'favor, hyperbolic': 'hyperbolic', 'rff': 'rff' };
+const roles = { 'favor': 'favor', 'favor with independent rows': 'independent', 'hyperbolic favor': 'hyperbolic', 'rff': 'rff' };
 
 /** @returns {(changed: Set<string>) => void} update */
 export function featuresFigure(figure, { state, lab }) {

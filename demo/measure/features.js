@@ -6,8 +6,8 @@ import { median } from './statistics.js';
 /** Kinds of random features, by the options that make them. */
 export const kinds = {
   'favor': { name: 'favor' },
-  'favor, independent rows': { name: 'favor', options: { orthogonal: false } },
-  'favor, hyperbolic': { name: 'favor', options: { hyperbolic: true } },
+  'favor with independent rows': { name: 'favor', options: { orthogonal: false } },
+  'hyperbolic favor': { name: 'favor', options: { hyperbolic: true } },
   'rff': { name: 'rff' },
 };
 export const kindNames = Object.keys(kinds);

@@ -83,11 +83,11 @@ export class Contestant {
 }
 
 /** Milliseconds from importing a library to its first result. Nothing of it is loaded before. */
-export async function startUp({ peer, index, threads }, one) {
+export async function startUp({ peer, index, threads, bundled }, one) {
   const inputs = inputsOf(one);
   const start = now();
   const host = (await loadHosts(peer))[index];
-  const library = await host.open({ threads });
+  const library = await host.open({ threads, bundled });
   const [prepare] = Object.values(host.ways(library, one));
   const way = await prepare(inputs);
   await way.run();

@@ -60,10 +60,8 @@ async function versionOf(name) {
 /** Why a host cannot be in this race, or null. */
 function obstacle(host, { threads }, { inPage }) {
   if (inPage && host.nodeOnly) return 'runs in Node only';
-  const { most = Infinity, fewest = 1 } = host.threadsIn?.({ inPage }) ?? {};
-  if (threads > most) return `runs on ${most} thread${most === 1 ? '' : 's'} here`;
-  if (threads < fewest) return 'takes every core here';
-  return null;
+  const counts = host.threadsIn?.({ inPage, processors: os.availableParallelism() }) ?? [threads];
+  return counts.includes(threads) ? null : `runs on ${counts.join(' or ')} threads here`;
 }
 
 /** { contestants, absent }: those that could be opened, each in its place of the venue. */
@@ -126,7 +124,7 @@ async function raceStartUp(venue, contestants, { heads, dim }) {
   for (let round = 0; round < START_UPS; round++) {
     for (const [i, { spec }] of racing.entries()) {
       const place = await venue.enter();
-      entries[i].times.push(await place.call('startUp', spec, one));
+      entries[i].times.push(await place.call('startUp', { ...spec, bundled: venue.inPage }, one));
       await place.leave();
     }
   }
@@ -164,7 +162,7 @@ async function main() {
   if (options.help) return process.stdout.write(HELP);
   const races = [];
   for (const browser of options.browser.length > 0 ? options.browser : [null]) {
-    const venue = browser ? await browserVenue(browser) : nodeVenue();
+    const venue = browser ? await browserVenue(browser, options) : nodeVenue();
     try {
       races.push(await race(venue, options));
     } finally {

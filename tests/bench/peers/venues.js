@@ -1,6 +1,8 @@
 /** Where contestants run: { engine, enter() → { call(method, ...args), leave() }, close() }, one process or page each. */
 import { fork } from 'node:child_process';
+import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { isolation, launch, serve } from '../../browser/driver.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -32,8 +34,17 @@ export function nodeVenue() {
   return { engine: `Node ${process.versions.node} (V8 ${process.versions.v8})`, inPage: false, enter, async close() {} };
 }
 
-export async function browserVenue(name) {
-  const [browser, server] = [await launch(name), await serve(root, { headers: isolation })];
+/** One file for start-up times, as a site's bundler makes it and as the other libraries come; pages find it beside them. */
+async function bundleOurs() {
+  const folder = `${root}tests/bench/peers/node_modules/linear-attention-wasm`;
+  await build({ entryPoints: [`${root}web/index.js`], outfile: `${folder}/index.js`, bundle: true, minify: true, format: 'esm', logLevel: 'error' });
+  await cp(`${root}web/dist`, `${folder}/dist`, { recursive: true });
+}
+
+/** Pages are isolated only for threads: shared memory would give some libraries all cores. */
+export async function browserVenue(name, { threads }) {
+  await bundleOurs();
+  const [browser, server] = [await launch(name), await serve(root, { headers: threads > 1 ? isolation : {} })];
   const enter = async () => {
     const context = await browser.browser.createBrowserContext(); // a process and caches of its own
     const page = await context.newPage();

@@ -1,4 +1,7 @@
-/** Who races. A host has name, package, group ('ours' | 'web' | 'native'), expresses, open({ threads }) and ways(library, case). */
+/**
+ * Who races. A host has name, package, group ('ours' | 'web' | 'native'), expresses, open({ threads, bundled })
+ * and ways(library, case); threadsIn({ inPage, processors }) lists the counts that it can run on, nodeOnly keeps it from pages.
+ */
 const modules = { ours: './ours.js', 'onnxruntime-web': './onnxruntime_web.js', tfjs: './tfjs.js', 'jax-js': './jax.js', plain: './plain.js', 'onnxruntime-node': './onnxruntime_node.js' };
 
 export const peers = Object.keys(modules);

@@ -126,7 +126,7 @@ export default {
   name: 'jax-js',
   package: '@jax-js/jax',
   group: 'web',
-  threadsIn: (venue) => ({ most: venue.inPage ? Infinity : 1 }),
+  threadsIn: ({ inPage, processors }) => (inPage ? [1, processors] : [1]), // every core of an isolated page
   expresses: { 'feature map': 'composed', normaliser: 'composed', causal: 'composed in chunks; softmax masks the whole square', 'state in and out': 'composed' },
 
   async open() {

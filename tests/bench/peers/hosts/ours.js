@@ -1,5 +1,6 @@
 /** This library, one contestant a build: from arrays to an array as a caller has them, and on resident tensors. */
-import { createAttention } from '../../../../web/index.js';
+const sources = new URL('../../../../web/index.js', import.meta.url).href;
+const bundle = new URL('../node_modules/linear-attention-wasm/index.js', import.meta.url).href;
 
 const ROOM = 256; // tokens that the cache takes before it is filled anew, outside the timing: 3 % of 8192
 
@@ -66,7 +67,8 @@ const contestant = (build, keeping) => ({
   expresses: { 'feature map': 'yes', normaliser: 'yes', causal: 'yes', 'state in and out': 'yes' },
 
   /** Throws where this version or engine lacks the build or the threads. */
-  async open({ threads }) {
+  async open({ threads, bundled }) {
+    const { createAttention } = await import(bundled ? bundle : sources);
     const attention = await createAttention({ build, threads });
     if (attention.build === build && attention.threads === threads) return attention;
     const got = `${attention.build} on ${attention.threads} thread(s)`;

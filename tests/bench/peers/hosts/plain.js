@@ -5,7 +5,7 @@ export default {
   name: 'plain JavaScript',
   package: null,
   group: 'web',
-  threadsIn: () => ({ most: 1 }),
+  threadsIn: () => [1],
   expresses: { 'feature map': 'yes', normaliser: 'yes', causal: 'yes', 'state in and out': 'yes' },
 
   async open() {},

@@ -87,7 +87,7 @@ function prepare(tf, one, { perHead, make }, resident, inputs) {
     sources.map(({ data, shape: [, , T] }) =>
       perHead ? Array.from({ length: heads }, (_, h) => tf.tensor2d(data.subarray(h * T * dim, (h + 1) * T * dim), [T, dim])) : [tf.tensor3d(data, [heads, T, dim])],
     );
-  const compute = ([q, k, v]) => q.map((_, h) => attend(q[h], k[h], v[h]));
+  const compute = ([q, k, v]) => q.map((_, h) => tf.tidy(() => attend(q[h], k[h], v[h]))); // a head's intermediates end with it
   const download = (results) => {
     const data = new Float32Array(results.reduce((sum, { size }) => sum + size, 0));
     results.forEach((x, h) => data.set(x.dataSync(), h * x.size));
@@ -118,7 +118,7 @@ export default {
   name: 'tfjs wasm',
   package: '@tensorflow/tfjs-backend-wasm',
   group: 'web',
-  threadsIn: () => ({ most: 1 }), // its threads do not reach matrix products
+  threadsIn: () => [1], // its threads do not reach matrix products
   expresses: { 'feature map': 'composed', normaliser: 'composed', causal: 'composed in chunks; softmax masks the whole square', 'state in and out': 'composed' },
 
   async open() {

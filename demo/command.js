@@ -1,7 +1,23 @@
-// How the command lines end: an error as one line, its code, and everything printed.
+// What the command lines share: options in, and an end with one line for an error, its code, and everything printed.
+import { parseArgs } from 'node:util';
 
 /** What the user typed cannot be carried out. */
 export class UsageError extends Error {}
+
+/** Options by name. `types`: for each that takes a value, (name, text) → value, or a UsageError; `flags` take none. */
+export function readOptions(args, types, flags) {
+  const options = Object.fromEntries([...flags.map((name) => [name, { type: 'boolean' }]), ...Object.keys(types).map((name) => [name, { type: 'string' }])]);
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options, strict: true, allowPositionals: false }));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  for (const [name, read] of Object.entries(types)) {
+    if (values[name] !== undefined) values[name] = read(name, values[name]);
+  }
+  return values;
+}
 
 /** Runs `main` and ends the process: 0, 2 after a UsageError, 1 after any other. */
 export async function runCommand(main) {

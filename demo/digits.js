@@ -2,9 +2,8 @@
 // Digits in a terminal: paints them into a PNG file, and prints how fast each way to remember would paint.
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { parseArgs } from 'node:util';
 import { createAttention } from 'linear-attention-wasm';
-import { runCommand, UsageError } from './command.js';
+import { readOptions, runCommand, UsageError } from './command.js';
 import { createModel, digitBuild } from './digits/model.js';
 import { createPainter } from './digits/painter.js';
 import { toPng } from './digits/png.js';
@@ -48,21 +47,6 @@ const types = {
   out: (_, text) => text,
   json: (_, text) => text,
 };
-
-function readOptions(args) {
-  const flags = { 'no-rates': { type: 'boolean' }, help: { type: 'boolean' } };
-  for (const name of Object.keys(types)) flags[name] = { type: 'string' };
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options: flags, strict: true, allowPositionals: false }));
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-  for (const [name, read] of Object.entries(types)) {
-    if (values[name] !== undefined) values[name] = read(name, values[name]);
-  }
-  return values;
-}
 
 const loadModel = (attention, kind) => createModel(attention, readFileSync(new URL(`./models/${kind}.safetensors`, import.meta.url)));
 
@@ -108,7 +92,7 @@ ${table.join('\n')}
 }
 
 async function main() {
-  const options = readOptions(process.argv.slice(2));
+  const options = readOptions(process.argv.slice(2), types, ['no-rates', 'help']);
   if (options.help) return void process.stdout.write(usage);
   const attention = await createAttention(digitBuild);
   const environment = {

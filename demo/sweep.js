@@ -2,10 +2,9 @@
 // The page's two sweeps in a terminal: the gap to softmax attention, and the time of both, against length.
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
 import { createAttention } from 'linear-attention-wasm';
-import { runCommand, UsageError } from './command.js';
+import { readOptions, runCommand, UsageError } from './command.js';
 import { toCsv } from './measure/csv.js';
 import { describeEnvironment, minuteNow } from './measure/environment.js';
 import { measureGap, shortestGap, sweepGap } from './measure/gap.js';
@@ -74,18 +73,8 @@ function integer(least, most) {
   };
 }
 
-function readOptions(args) {
-  const flags = { causal: { type: 'boolean' }, help: { type: 'boolean' } };
-  for (const name of Object.keys(types)) flags[name] = { type: 'string' };
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options: flags, strict: true, allowPositionals: false }));
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-  for (const [name, read] of Object.entries(types)) {
-    if (values[name] !== undefined) values[name] = read(name, values[name]);
-  }
+function readSweep(args) {
+  const values = readOptions(args, types, ['causal', 'help']);
   if (values.json === '-' && values.csv === '-') throw new UsageError('--json - and --csv - both ask for standard output');
   return values;
 }
@@ -232,7 +221,7 @@ function csvRows({ gap, time }) {
 }
 
 async function main() {
-  const options = readOptions(process.argv.slice(2));
+  const options = readSweep(process.argv.slice(2));
   if (options.help) return void process.stdout.write(usage);
   const attention = await createAttention();
   const environment = {

@@ -50,6 +50,11 @@ void map_queries(const linear_call *call, feature_rows f, size_t batch, size_t q
   map_rows_of(call, f, call->args->q, batch, q_head, weights, t, count, 0);
 }
 
+static void map_key_rows(const linear_call *call, feature_rows f, size_t batch, size_t kv_head, size_t t, size_t count) {
+  size_t weights = kv_head * (size_t)call->args->map.key_heads / call->kv_heads;
+  map_rows_of(call, f, call->args->k, batch, kv_head, weights, t, count, 1);
+}
+
 static void take_exponent(const linear_call *call, panel_state *p, float exponent) {
   if (p->exponent != -INFINITY) {
     float factor = exp_of(p->exponent - exponent);
@@ -65,8 +70,7 @@ static int is_beyond(const panel_state *p, float exponent) {
 }
 
 size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
-  size_t weights = kv_head * (size_t)call->args->map.key_heads / call->kv_heads;
-  map_rows_of(call, f, call->args->k, batch, kv_head, weights, t, count, 1);
+  map_key_rows(call, f, batch, kv_head, t, count);
   if (!call->map->scaled) return count;
   v4 floor = v4_splat(map_key_floor(&call->args->map));
   for (size_t r = 0; r < count; r++) {
@@ -86,11 +90,11 @@ size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t 
 
 void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t batch, size_t kv_head) {
   if (!call->map->scaled || call->args->map.epsilon == 0.0f) return;
-  size_t weights = kv_head * (size_t)call->args->map.key_heads / call->kv_heads, keys = keys_in(call->args->key_lengths, batch, call->n_k);
+  size_t keys = keys_in(call->args->key_lengths, batch, call->n_k);
   float most = p->exponent;
   for (size_t t = 0; t < keys; t += block) {
     size_t count = smaller(block, keys - t);
-    map_rows_of(call, f, call->args->k, batch, kv_head, weights, t, count, 1);
+    map_key_rows(call, f, batch, kv_head, t, count);
     for (size_t r = 0; r < count; r++)
       if (f.exponents[r] > most) most = f.exponents[r];
   }

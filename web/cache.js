@@ -1,5 +1,5 @@
 import { AttentionError } from './errors.js';
-import { internal, residentMemory } from './tensor.js';
+import { internal, releaseMemory, residentMemory } from './tensor.js';
 import { checkInteger, checkOptions, MAX_DIM } from './validate.js';
 
 const MAX_COUNT = 2 ** 31 - 1;
@@ -78,10 +78,7 @@ export class Cache {
   }
 
   dispose() {
-    const memory = this[internal];
-    if (memory.pointer === 0) return;
-    memory.core.free(memory.pointer);
-    memory.pointer = 0;
+    releaseMemory(this);
   }
 }
 

@@ -1,7 +1,7 @@
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { Frame } from './memory.js';
 import { commitOut, place, readOperand, readOut, refuseOverlap } from './operand.js';
-import { internal, ownArray, residentMemory, Tensor } from './tensor.js';
+import { internal, ownArray, releaseMemory, residentMemory, Tensor } from './tensor.js';
 import { checkOneOf, checkOptions, elements } from './validate.js';
 import { leadingAxes, readMatrix, readVector } from './weight.js';
 
@@ -102,10 +102,7 @@ export class Dense {
   }
 
   dispose() {
-    const memory = this[internal];
-    if (memory.pointer === 0) return;
-    memory.core.free(memory.pointer);
-    memory.pointer = 0;
+    releaseMemory(this);
   }
 }
 

@@ -1,6 +1,6 @@
 /** decay and beta: the shapes that they may have, and where the core finds them. */
 import { wrongKind } from './errors.js';
-import { place, readOperand } from './operand.js';
+import { floatsOf, place, readOperand } from './operand.js';
 import { isList, sameShape } from './validate.js';
 
 /**
@@ -29,13 +29,17 @@ export function readBeta(core, value, axes) {
   return readGate(core, 'beta', value, [axes, shared, axes.filter((axis) => !isHeads(axis))]);
 }
 
+/** Refuses a list with anything but numbers in it. */
+export function checkNumbers(name, list) {
+  if (!Array.from(list).every((x) => typeof x === 'number')) throw wrongKind(name, 'a number, an array of numbers or a tensor', list);
+}
+
 /** A plain list of numbers as a tensor of rank 1, a number as one of rank 0. */
 function asTensor(name, value) {
   if (typeof value === 'number') return { data: Float32Array.of(value), shape: [] };
   if (!isList(value)) return value;
-  const data = Array.from(value);
-  if (!data.every((x) => typeof x === 'number')) throw wrongKind(name, 'a number, an array of numbers or a tensor', value);
-  return { data: Float32Array.from(data), shape: [data.length] };
+  checkNumbers(name, value);
+  return { data: Float32Array.from(value), shape: [value.length] };
 }
 
 function readGate(core, name, value, choices) {
@@ -66,7 +70,7 @@ const MAX_GROWTH = 88;
 
 /** What to throw when the core found a decay above 0 or, where growth is allowed, above what float32 bears. */
 export function positiveDecay(core, gate, allowGrowth = false) {
-  const data = gate.data ?? core.floatsAt(gate.pointer, gate.length);
+  const data = floatsOf(core, gate);
   const most = allowGrowth ? MAX_GROWTH : 0;
   const at = data.findIndex((x) => x > most);
   return new RangeError(`decay must be at most ${most} (it is the natural logarithm of what is kept), got ${data[at]} at element ${at}`);

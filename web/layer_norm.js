@@ -1,7 +1,7 @@
 import { wrongShape } from './errors.js';
 import { float, Frame } from './memory.js';
 import { commitOut, place, readOperand, readOut, refuseOverlap } from './operand.js';
-import { internal, ownArray, residentMemory } from './tensor.js';
+import { internal, ownArray, releaseMemory, residentMemory } from './tensor.js';
 import { checkNonNegative, checkOptions } from './validate.js';
 import { readVector } from './weight.js';
 
@@ -45,10 +45,7 @@ export class LayerNorm {
   }
 
   dispose() {
-    const memory = this[internal];
-    if (memory.pointer === 0) return;
-    memory.core.free(memory.pointer);
-    memory.pointer = 0;
+    releaseMemory(this);
   }
 }
 

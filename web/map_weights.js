@@ -2,7 +2,7 @@
 import { wrongShape, wrongValue } from './errors.js';
 import { MAX_FEATURES } from './map_kinds.js';
 import { checkStatus } from './memory.js';
-import { readOperand } from './operand.js';
+import { floatsOf, readOperand } from './operand.js';
 import { checkInteger } from './validate.js';
 
 const MAX_HEADS = 65536;
@@ -15,7 +15,7 @@ function readMapArray(core, name, value, axes, sizes) {
   const fits = shape.length === named.length && named.every((axis, i) => shape[i] >= 1 && (sizes[axis] ?? shape[i]) === shape[i]);
   if (!fits) throw wrongShape(name, `[${axes.map((axis) => sizes[axis] ?? axis).join(', ')}], or that after heads${sizes.heads ? ` = ${sizes.heads}` : ''}`, shape);
   named.forEach((axis, i) => (sizes[axis] = checkInteger(`${axis} of ${name}`, shape[i], 1, axis === 'heads' ? MAX_HEADS : MAX_FEATURES)));
-  return { data: operand.data ? operand.data.slice() : core.floatsAt(operand.pointer, operand.length).slice(), shape };
+  return { data: floatsOf(core, operand).slice(), shape };
 }
 
 /** { arrays, sizes }: what of the row's arrays is given, and heads, rows and columns as far as they follow from it. */

@@ -4,7 +4,7 @@
  */
 import { coreOf } from './attention.js';
 import { wrongShape } from './errors.js';
-import { readOperand } from './operand.js';
+import { floatsOf, readOperand } from './operand.js';
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from './validate.js';
 
 const INPUTS = ['query', 'key', 'value', 'past_state', 'decay', 'beta'];
@@ -29,8 +29,8 @@ function readPacked(core, name, value) {
 }
 
 /** An operand as a tensor of another shape. What is resident is read when asked for: making the state may grow the memory. */
-function tensorOf(core, { data, pointer, length }, shape) {
-  return { get data() { return data ?? core.floatsAt(pointer, length); }, shape };
+function tensorOf(core, operand, shape) {
+  return { get data() { return floatsOf(core, operand); }, shape };
 }
 
 /** decay [B, T, kvHeads] or [B, T, kvHeads·dim], as linear() takes it under 'bthd'. */

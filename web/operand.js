@@ -49,6 +49,9 @@ export function readFloats(core, name, data, shape) {
   return { name, shape, pointer: resident ? data.byteOffset : 0, data: resident ? null : data, length };
 }
 
+/** The elements of an operand, as a live view where it is resident. */
+export const floatsOf = (core, { data, pointer, length }) => data ?? core.floatsAt(pointer, length);
+
 /** Where an operand lies in linear memory, copied there for the time of the call when it is not resident. */
 export function place(frame, operand) {
   return operand.data === null ? operand.pointer : frame.copyIn(operand.data);

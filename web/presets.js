@@ -1,7 +1,8 @@
 /** linear() under the names and defaults of published models. All are causal, with the identity as feature map, not normalised. */
 import { wrongKind, wrongValue } from './errors.js';
+import { checkNumbers } from './gates.js';
 import { linear } from './linear.js';
-import { LAYOUTS, readArray, readOperand } from './operand.js';
+import { floatsOf, LAYOUTS, readArray, readOperand } from './operand.js';
 import { checkBoolean, checkInteger, checkOneOf, checkOptions, isList } from './validate.js';
 
 const COMMON = ['scale', 'keyLengths', 'state', 'layout', 'out'];
@@ -12,11 +13,10 @@ const GATE = ['g', 'alpha', 'decay'];
 const numbersOf = (core, name, value) => {
   if (typeof value === 'number') return [value];
   if (isList(value)) {
-    if (!Array.from(value).every((x) => typeof x === 'number')) throw wrongKind(name, 'a number, an array of numbers or a tensor', value);
+    checkNumbers(name, value);
     return value;
   }
-  const operand = readOperand(core, name, value);
-  return operand.data ?? core.floatsAt(operand.pointer, operand.length);
+  return floatsOf(core, readOperand(core, name, value));
 };
 
 /** The same numbers, shape and kind, each passed through f: (number, index) → number. */
@@ -124,7 +124,7 @@ function stepSizes(core, dt, input, layout, o) {
   const headOf = layout === 'bhtd' ? (i) => Math.floor(i / rows) % heads : (i) => i % heads;
   const bias = o.dtBias === undefined ? null : perHead(core, 'dtBias', o.dtBias, heads);
   const positive = checkBoolean('dtSoftplus', o.dtSoftplus, false);
-  const raw = operand.data ?? core.floatsAt(operand.pointer, operand.length);
+  const raw = floatsOf(core, operand);
   const data = new Float32Array(raw.length);
   for (let i = 0; i < data.length; i++) {
     const step = bias ? raw[i] + bias[headOf(i)] : raw[i];
@@ -144,7 +144,7 @@ function expandGroups(core, name, value, layout, heads) {
   const group = readArray(core, name, value, layout);
   checkInteger(`heads of x over groups of ${name}`, heads / group.heads, 1, heads);
   if (group.heads === heads) return value;
-  const source = group.data ?? core.floatsAt(group.pointer, group.length);
+  const source = floatsOf(core, group);
   const { batch, rows, width, strides: [batchStride, headStride, rowStride] } = group;
   const axes = layout === 'bhtd' ? [batch, heads, rows] : [batch, rows, heads];
   const data = new Float32Array(batch * heads * rows * width);
@@ -166,7 +166,7 @@ function readSkip(core, D, heads, width) {
 
 function addSkip(core, result, input, skip) {
   const out = result.data;
-  const x = input.data ?? core.floatsAt(input.pointer, input.length);
+  const x = floatsOf(core, input);
   const { batch, heads, rows, width, strides: [batchStride, headStride, rowStride] } = input;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {

@@ -1,7 +1,7 @@
 import { wrongShape } from './errors.js';
 import { float, Frame } from './memory.js';
 import { place, readOperand } from './operand.js';
-import { internal, residentMemory } from './tensor.js';
+import { internal, releaseMemory, residentMemory } from './tensor.js';
 import { checkInteger, checkNonNegative, checkOptions } from './validate.js';
 import { MAX_WIDTH } from './weight.js';
 
@@ -51,10 +51,7 @@ export class Sampler {
   }
 
   dispose() {
-    const memory = this[internal];
-    if (memory.pointer === 0) return;
-    memory.core.free(memory.pointer);
-    memory.pointer = 0;
+    releaseMemory(this);
   }
 }
 

@@ -4,7 +4,7 @@ import { gateFields, positiveDecay, readBeta, readDecay } from './gates.js';
 import { float, Frame, POSITIVE_DECAY } from './memory.js';
 import { commitOut, place, readFloats, readOperand, readOut, refuseOverlap } from './operand.js';
 import { corrupt, packState, unpackState } from './saved_state.js';
-import { internal, residentMemory } from './tensor.js';
+import { internal, releaseMemory, residentMemory } from './tensor.js';
 import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions, MAX_DIM, sameShape } from './validate.js';
 
 const MAX_COUNT = 2 ** 31 - 1;
@@ -171,10 +171,7 @@ export class State {
   }
 
   dispose() {
-    const memory = this[internal];
-    if (memory.pointer === 0) return;
-    memory.core.free(memory.pointer);
-    memory.pointer = 0;
+    releaseMemory(this);
   }
 }
 

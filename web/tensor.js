@@ -30,10 +30,7 @@ export class Tensor {
   }
 
   dispose() {
-    const memory = this[internal];
-    if (memory.pointer === 0) return;
-    memory.core.free(memory.pointer);
-    memory.pointer = 0;
+    releaseMemory(this);
   }
 }
 
@@ -48,6 +45,14 @@ function checkData(data, length) {
 
 /** An array to be read after an allocation: growth detaches views of linear memory, so of those a copy. */
 export const ownArray = (core, data) => (data.buffer === core.exports.memory.buffer ? data.slice() : data);
+
+/** Gives the memory behind a resident object back, once. */
+export function releaseMemory(object) {
+  const memory = object[internal];
+  if (memory.pointer === 0) return;
+  memory.core.free(memory.pointer);
+  memory.pointer = 0;
+}
 
 /** The memory behind a resident object, when it is still there. */
 export function residentMemory(name, object) {

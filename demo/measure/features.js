@@ -1,5 +1,5 @@
 // How the error of random feature maps falls with the number of features, over several draws.
-import { featureCounts } from './maps.js';
+import { featureCounts, withMade } from './maps.js';
 import { sampleInputs } from './random.js';
 import { median } from './statistics.js';
 
@@ -27,14 +27,7 @@ export function measureFeatures(attention, { kind, features, length, norm, causa
     return { kind, features, least: relativeError, middle: relativeError, most: relativeError, meanValueError };
   }
   const { name, options } = kinds[kind];
-  const gaps = Array.from({ length: draws }, (_, draw) => {
-    const map = attention.featureMap(name, { dim: sample.dim, features, seed: seed + draw, ...options });
-    try {
-      return gapOf(map);
-    } finally {
-      map.dispose();
-    }
-  });
+  const gaps = Array.from({ length: draws }, (_, draw) => withMade(attention, name, { dim: sample.dim, features, seed: seed + draw, ...options }, gapOf));
   const errors = gaps.map(({ relativeError }) => relativeError);
   return { kind, features, least: Math.min(...errors), middle: median(errors), most: Math.max(...errors), meanValueError: gaps[0].meanValueError };
 }

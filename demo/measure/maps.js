@@ -21,8 +21,12 @@ const optionsOf = {
 /** Calls `use` with the map for vectors of `dim`, which is then given back. */
 export function withMap(attention, featureMap, { dim, features, seed = 0, length }, use) {
   const options = optionsOf[featureMap]?.({ features, seed, length });
-  if (!options) return use(featureMap);
-  const map = attention.featureMap(featureMap, { dim, ...options });
+  return options ? withMade(attention, featureMap, { dim, ...options }, use) : use(featureMap);
+}
+
+/** Calls `use` with a map of these options, which is then given back. */
+export function withMade(attention, featureMap, options, use) {
+  const map = attention.featureMap(featureMap, options);
   try {
     return use(map);
   } finally {

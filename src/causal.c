@@ -3,41 +3,47 @@
  * Blocks of 32 to 256 tokens measure alike. Values are read and results written in place: 12 % faster than through
  * copies. Query heads of one group each run the recurrence on their own copy of S.
  *
- * Several threads share one stream by columns of S, which never meet: the same bits, for every rule, and nothing is
- * computed twice, where a scan over parts of the sequence runs half of the matrix work again. Before that they map the
- * tokens of a block, a larger one for fewer meetings, by chunks; only the key sum runs on one thread. */
+ * Several threads share one stream by features where each feature comes from one element: nothing is computed twice,
+ * and the parts of the results are added up (partials.h). Else, and for the delta rule, whose writes need all features,
+ * by columns of S, which never meet: each thread maps the tokens for itself. A scan over parts of the sequence would run
+ * half of the matrix work again; tokens mapped by another core cost as much to fetch as to map. */
+#include "partials.h"
 #include "recurrence.h"
 #include "tokens.h"
 
 enum {
   MAX_BLOCK = 64,
   BLOCK_FLOATS = 32768,
-  SHARED_BLOCKS = 8, /* a shared stream's block is this many times as large */
-  CHUNK = 32,        /* tokens that a thread maps at a time */
-  LINE = 16 / PANEL, /* panels that a thread runs at a time: a cache line of results, so that no two threads write one */
+  LINE = 16 / PANEL, /* panels of a cache line of results: no two threads write one */
 };
 
 typedef struct {
   size_t block;  /* tokens prepared at once */
   size_t d_vp;   /* value_dim rounded up to whole panels */
-  int in_place;  /* values and results are whole panels: no copies */
+  int in_place;  /* values are whole panels: no copies */
+  int partial;   /* results are parts of sums, and go to `kept` */
   panel_state state;
   token_block tokens;
   float *v, *out; /* [block][d_vp] when copies are needed */
+  float *kept;    /* of partials.h */
+  float *ones;    /* [block], what parts are multiplied by */
 } scratch;
 
-static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base) {
+static uint64_t scratch_layout(const linear_call *call, int partial, scratch *w, float *base) {
   size_t fitting = BLOCK_FLOATS / (2 * call->d_fp);
-  w->block = smaller(fitting < 2 ? 2 : smaller(fitting, MAX_BLOCK), round_up(call->n_q, 4));
-  if (call->within > 1) w->block = smaller(w->block * SHARED_BLOCKS, round_up(call->n_q, 4));
+  w->partial = partial;
+  w->block = partial ? PARTIAL_BLOCK : smaller(fitting < 2 ? 2 : smaller(fitting, MAX_BLOCK), round_up(call->n_q, 4));
   w->d_vp = round_up(call->d_v, PANEL);
   w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;
   w->state.width = PANEL;
   w->state.panels = w->d_vp / PANEL;
-  uint64_t d_fp = call->d_fp, rows = (w->block + 1) * (uint64_t)token_floats(call), copies = w->in_place ? 0 : w->block * w->d_vp;
-  uint64_t sizes[] = {d_fp * w->d_vp, d_fp, rows, w->block, w->block, w->block, w->block, copies, copies};
-  float **parts[] = {&w->state.s, &w->state.z, &w->tokens.rows, &w->tokens.exponents, &w->tokens.sums, &w->tokens.k_dot_q, &w->tokens.beta, &w->v, &w->out};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  uint64_t d_fp = call->d_fp, copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = partial ? 1 : 0;
+  uint64_t sizes[] = {d_fp * w->d_vp, d_fp, token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
+                      of_parts * PARTIAL_DEPTH * partial_floats(w->d_vp), of_parts * w->block};
+  float *own, **places[] = {&w->state.s, &w->state.z, &own, &w->v, &w->out, &w->kept, &w->ones};
+  uint64_t floats = carve(base, places, sizes, sizeof sizes / sizeof *sizes);
+  if (base) token_block_layout(call, w->block, &w->tokens, own);
+  return floats;
 }
 
 /* A block of tokens on one panel of S: what the loops below run on. */
@@ -91,30 +97,10 @@ typedef struct {
   const linear_call *call;
   scratch *w;
   size_t b, kv_head, q_head, t, tokens;
-  const float *v;
+  const float *v, *factors;
   float *out;
   size_t v_stride, out_stride;
 } block;
-
-static void map_chunk(void *context, size_t slot, size_t item) {
-  const block *k = context;
-  const token_block *all = &k->w->tokens;
-  size_t first = item * CHUNK;
-  token_block chunk = {all->rows + first * token_floats(k->call), all->exponents + first, all->sums + first, all->k_dot_q + first, all->beta + first};
-  (void)slot;
-  map_tokens(k->call, &chunk, &k->w->state, k->b, k->kv_head, k->q_head, k->t + first, smaller(CHUNK, k->tokens - first));
-}
-
-/* Prepares the block's tokens, which may turn out fewer. */
-static void prepare(block *k) {
-  const linear_call *call = k->call;
-  if (call->within > 1) {
-    in_parallel(call->within, (k->tokens + CHUNK - 1) / CHUNK, map_chunk, k);
-    normalize_tokens(call, &k->w->tokens, &k->w->state, k->tokens);
-  } else {
-    k->tokens = prepare_tokens(call, &k->w->tokens, &k->w->state, k->b, k->kv_head, k->q_head, k->t, k->tokens);
-  }
-}
 
 static void copy_values(block *k) {
   const linear_call *call = k->call;
@@ -122,55 +108,143 @@ static void copy_values(block *k) {
   copy_rows(k->w->v, d_vp, k->v, k->v_stride, seen, call->d_v);
   zero_floats(k->w->v + seen * d_vp, (k->tokens - seen) * d_vp);
   k->v = k->w->v;
-  k->out = k->w->out;
-  k->v_stride = k->out_stride = d_vp;
+  k->v_stride = d_vp;
 }
 
-static void run_panels(void *context, size_t slot, size_t item) {
-  const block *k = context;
+static void run_panels(const block *k, size_t first, size_t end) {
   const linear_call *call = k->call;
   block_run run = {call, k->w, k->tokens};
-  (void)slot;
-  for (size_t column = item * LINE * PANEL; column < smaller((item + 1) * LINE * PANEL, k->w->d_vp); column += PANEL) {
+  for (size_t column = first * PANEL; column < end * PANEL; column += PANEL) {
     recurrence r = {.s = k->w->state.s + column * call->d_fp,
                     .s_stride = PANEL,
                     .features = call->d_f,
                     .rows = token_rows(call, &k->w->tokens, 0),
                     .v = k->v + column,
                     .v_stride = k->v_stride,
-                    .factors = k->w->tokens.sums,
+                    .factors = k->factors,
                     .out = k->out + column,
                     .out_stride = k->out_stride};
     panel_loops[call->delta][call->gated](&run, r);
   }
 }
 
-static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head) {
+/* One query head on panels first … end − 1. */
+static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head, size_t first, size_t end) {
   const la_linear_args *a = call->args;
-  size_t tokens;
+  size_t column = first * PANEL, columns = smaller(end * PANEL, call->d_v) - column;
   settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, b, kv_head);
-  for (size_t t = 0; t < call->n_q; t += tokens) {
+  for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
     float *out = array_at(a->out, b, q_head, t);
-    block k = {call, w, b, kv_head, q_head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, kv_head, t), out, a->v.row, a->out.row};
-    prepare(&k);
-    tokens = k.tokens;
-    if (!w->in_place) copy_values(&k);
-    in_parallel(call->within, (w->state.panels + LINE - 1) / LINE, run_panels, &k);
-    for (size_t u = 0; !w->in_place && u < tokens; u++) memcpy(out + u * a->out.row, w->out + u * w->d_vp, call->d_v * sizeof(float));
+    tokens = prepare_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, smaller(w->block, call->n_q - t));
+    block k = {call, w, b, kv_head, q_head, t, tokens, array_at(a->v, b, kv_head, t), w->tokens.sums, out, a->v.row, a->out.row};
+    if (!w->in_place) {
+      copy_values(&k);
+      k.out = w->out;
+      k.out_stride = w->d_vp;
+    }
+    run_panels(&k, first, end);
+    for (size_t u = 0; !w->in_place && u < tokens; u++)
+      memcpy(out + u * a->out.row + column, w->out + u * w->d_vp + column, columns * sizeof(float));
   }
 }
 
-static void run_stream(const linear_call *call, float *base, size_t b, size_t kv_head) {
+/* Reads a float of each cache line of the rows: parts of rows are no stream that processors fetch ahead. */
+static void touch_rows(const float *x, size_t stride, size_t rows, size_t width) {
+  for (; rows > 0; rows--, x += stride)
+    for (size_t i = 0; i < width; i += 16) (void)*(const volatile float *)(x + i);
+}
+
+/* One query head on the features of one part; 0 when a thread failed. */
+static int partial_sequence(const linear_call *call, scratch *w, partials *p, size_t q_head) {
+  const la_linear_args *a = call->args;
+  size_t b = p->b, kv_head = p->kv_head;
+  for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
+    tokens = smaller(w->block, call->n_q - t);
+    float *out = partials_room(p);
+    if (!out) return 0;
+    size_t later = smaller(w->block, call->n_q - t - tokens);
+    touch_rows(array_at(a->q, b, q_head, t + tokens), a->q.row, later, call->d_f);
+    touch_rows(array_at(a->k, b, kv_head, t + tokens), a->k.row, later, call->d_f);
+    map_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, tokens);
+    w->tokens.sums = out + PARTIAL_BLOCK * w->d_vp;
+    normalizers(call, &w->tokens, &w->state, tokens);
+    block k = {call, w, b, kv_head, q_head, t, tokens, array_at(a->v, b, kv_head, t), w->ones, out, a->v.row, w->d_vp};
+    if (!w->in_place) copy_values(&k);
+    run_panels(&k, 0, w->state.panels);
+    if (!partials_ready(p)) return 0;
+  }
+  return 1;
+}
+
+/* What the threads that share a stream have to say to one another. */
+static partial_place *places_of(const linear_work *work, size_t b, size_t kv_head) {
+  return work->places + (b * work->call->kv_heads + kv_head) * work->parts;
+}
+
+static void run_columns(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
+  const linear_call *call = work->call;
   scratch w;
-  scratch_layout(call, &w, base);
+  scratch_layout(call, 0, &w, work->scratch + slot * work->floats);
+  size_t lines = (w.state.panels + LINE - 1) / LINE;
+  size_t first = part * lines / work->parts * LINE, end = smaller((part + 1) * lines / work->parts * LINE, w.state.panels);
   for (size_t g = 0; g < call->group; g++) {
     state_load(call, &w.state, b, kv_head);
-    sequence(call, &w, b, kv_head, kv_head * call->group + g);
+    if (work->parts > 1 && g + 1 == call->group) set_count(&places_of(work, b, kv_head)[part].ready, 1);
+    sequence(call, &w, b, kv_head, kv_head * call->group + g, first, end);
   }
-  state_store(call, &w.state, b, kv_head);
+  state_store_panels(call, &w.state, b, kv_head, first, end);
+  if (part > 0) return;
+  for (size_t other = 1; other < work->parts; other++)
+    if (!await_count(&places_of(work, b, kv_head)[other].ready, 1, slot)) return;
+  state_store_sum(call, &w.state, b, kv_head);
 }
+
+/* The call as the thread sees it that has one part of the features. */
+static linear_call call_of_part(const linear_call *whole, la_linear_args *args, size_t part, size_t parts) {
+  linear_call call = *whole;
+  size_t share = round_up((whole->d_f + parts - 1) / parts, 4);
+  call.first = part * share;
+  call.d_f = smaller(share, whole->d_f - call.first);
+  call.d_fp = round_up(call.d_f, 4);
+  *args = *whole->args;
+  args->map.dim = (int32_t)call.d_f;
+  args->q.data += call.first;
+  args->k.data += call.first;
+  if (args->decay.channel) args->decay.data += call.first;
+  call.args = args;
+  return call;
+}
+
+static void run_features(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
+  la_linear_args args;
+  linear_call call = call_of_part(work->call, &args, part, work->parts);
+  scratch w;
+  scratch_layout(&call, 1, &w, work->scratch + slot * work->floats);
+  for (size_t u = 0; u < w.block; u++) w.ones[u] = 1.0f;
+  partials p = {work->call, b, kv_head, slot, part, work->parts, places_of(work, b, kv_head), w.d_vp, 0};
+  p.places[part].kept = w.kept;
+  for (size_t g = 0; g < call.group; g++) {
+    state_load(&call, &w.state, b, kv_head);
+    if (!partial_sequence(&call, &w, &p, kv_head * call.group + g)) return;
+  }
+  if (partials_end(&p)) state_store(&call, &w.state, b, kv_head);
+}
+
+enum { FEWEST = 16 }; /* features that are worth a thread of their own */
 
 int32_t linear_causal(const linear_call *call) {
   scratch w;
-  return linear_each_stream(call, scratch_layout(call, &w, NULL), run_stream);
+  int by_features = call->map->elementwise && !call->delta;
+  size_t most = by_features ? call->d_f / FEWEST : round_up(call->d_v, LINE * PANEL) / (LINE * PANEL), parts = 1;
+  while (parts < most && !fills_slots((uint64_t)call->batch * call->kv_heads * parts, call->slots)) parts++;
+  int partial = by_features && parts > 1;
+  linear_work work = {.call = call, .run = partial ? run_features : run_columns, .across = call->slots, .parts = parts};
+  work.floats = scratch_layout(call, partial, &w, NULL);
+  if (parts > 1) {
+    work.places = partial_places((uint64_t)call->batch * call->kv_heads * parts);
+    if (!work.places) return LA_OUT_OF_MEMORY;
+  }
+  int32_t status = linear_each_stream(&work);
+  la_free(work.places);
+  return status;
 }

@@ -40,9 +40,9 @@ static int32_t cosformer_features(const la_feature_map *map) {
 }
 
 static const map_entry table[] = {
-    [LA_MAP_ELU] = {.features = dim_features, .apply = apply_elu},
-    [LA_MAP_RELU] = {.features = dim_features, .apply = apply_relu},
-    [LA_MAP_IDENTITY] = {.features = dim_features, .apply = apply_identity},
+    [LA_MAP_ELU] = {.features = dim_features, .apply = apply_elu, .elementwise = 1},
+    [LA_MAP_RELU] = {.features = dim_features, .apply = apply_relu, .elementwise = 1},
+    [LA_MAP_IDENTITY] = {.features = dim_features, .apply = apply_identity, .elementwise = 1},
     [LA_MAP_FAVOR] = {.features = favor_features, .apply = apply_favor, .scaled = 1, .columns = favor_columns, .needs_weights = 1, .random = 1},
     [LA_MAP_RFF] = {.features = rff_features, .apply = apply_rff, .scaled = 1, .columns = rff_columns, .needs_weights = 1, .random = 1},
     [LA_MAP_DPFP] = {.features = dpfp_features, .apply = apply_dpfp},

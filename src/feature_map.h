@@ -20,6 +20,7 @@ typedef void map_function(const la_feature_map *map, map_rows rows);
 typedef struct {
   int32_t (*features)(const la_feature_map *map); /* 0 when its fields make no valid map */
   map_function *apply;
+  int elementwise;                               /* feature i comes from element i alone, and there are dim of them */
   int scaled;                                    /* φ may overflow: it comes with exponents, and for keys without epsilon */
   int32_t (*columns)(const la_feature_map *map); /* of W in xW; NULL: the map has no weights */
   int needs_weights;                             /* else W is the identity where none are given */

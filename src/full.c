@@ -43,6 +43,9 @@ static inline void add_block(const linear_call *call, scratch *w, const float *v
   }
 }
 
+/* Threads that share each stream. Not those of scaled maps, where a key's exponent depends on the keys before it. */
+static size_t within(const linear_call *call) { return call->whole || call->map->scaled ? 1 : call->slots; }
+
 /* One stream, with scratch for each thread. */
 typedef struct {
   const linear_call *call;
@@ -79,7 +82,7 @@ static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
 static void sum_segment(void *context, size_t slot, size_t item) {
   const stream *s = context;
   const linear_call *call = s->call;
-  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + call->within - 1) / call->within, BLOCK);
+  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + within(call) - 1) / within(call), BLOCK);
   (void)slot;
   if (item == 0) {
     sum_keys(s, s->own, 0, smaller(n, length));
@@ -117,22 +120,27 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   else answer_block(call, &w, a->out, s->b, q_head, t, rows, call->stride);
 }
 
-static void run_stream(const linear_call *call, float *base, size_t b, size_t kv_head) {
+static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
+  const linear_call *call = work->call;
+  float *base = work->scratch + slot * work->floats;
+  (void)part;
   scratch w;
   stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), b, kv_head};
   state_load(call, &w.state, b, kv_head);
   settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
-  in_parallel(call->within, call->within, sum_segment, &s);
-  for (size_t segment = 1; segment < call->within; segment++) {
+  in_parallel(within(call), within(call), sum_segment, &s);
+  for (size_t segment = 1; segment < within(call); segment++) {
     panel_state part = scratch_of(&s, segment).state;
     add_to(w.state.s, part.s, call->d_fp * w.d_vp);
     add_to(w.state.z, part.z, call->d_fp);
   }
-  in_parallel(call->within, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
+  in_parallel(within(call), call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
   state_store(call, &w.state, b, kv_head);
 }
 
 int32_t linear_full(const linear_call *call) {
   scratch w;
-  return linear_each_stream(call, call->within * scratch_layout(call, &w, NULL), run_stream);
+  size_t sharing = within(call);
+  linear_work work = {.call = call, .run = run_stream, .floats = sharing * scratch_layout(call, &w, NULL), .across = sharing > 1 ? 1 : call->slots, .parts = 1};
+  return linear_each_stream(&work);
 }

@@ -43,39 +43,30 @@ static int has_decay_above(const linear_call *call, float limit) {
   return 0;
 }
 
-/* Streams are shared out whole where they keep nine tenths of the threads busy: then none waits for another. So are those
- * of scaled maps, where each key's exponent depends on the keys before it. */
+/* Threads take whole streams where that keeps nine tenths of them busy: then none waits for another. */
 static void spread(linear_call *call) {
   uint64_t streams = (uint64_t)call->batch * call->kv_heads;
-  size_t slots = parallel_slots((uint64_t)call->batch * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
-  uint64_t turns = (streams + slots - 1) / slots;
-  int whole = 10 * streams >= 9 * turns * slots || call->map->scaled;
-  call->across = whole ? slots : 1;
-  call->within = whole ? 1 : slots;
+  call->slots = parallel_slots((uint64_t)call->batch * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
+  call->whole = fills_slots(streams, call->slots);
 }
 
-typedef struct {
-  const linear_call *call;
-  linear_stream run;
-  float *scratch; /* [across][floats] */
-  size_t floats;
-} streams;
-
-static void run_stream(void *context, size_t slot, size_t item) {
-  const streams *s = context;
-  s->run(s->call, s->scratch + slot * s->floats, item / s->call->kv_heads, item % s->call->kv_heads);
+static void run_item(void *context, size_t slot, size_t item) {
+  const linear_work *work = context;
+  size_t stream = item / work->parts, heads = work->call->kv_heads;
+  work->run(work, slot, stream / heads, stream % heads, item % work->parts);
 }
 
 /* Between the scratch of two threads: what one reads ahead of its end must not be lines that the other writes. */
 enum { APART = 4096 };
 
-int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run) {
-  if (call->across > 1) floats = round_up((size_t)floats, 16) + APART;
-  streams s = {call, run, alloc_floats(call->across * floats), (size_t)floats};
-  if (!s.scratch) return LA_OUT_OF_MEMORY;
-  zero_floats(s.scratch, call->across * s.floats);
-  int32_t status = in_slices(call->across, call->batch * call->kv_heads, run_stream, &s);
-  la_free(s.scratch);
+int32_t linear_each_stream(const linear_work *given) {
+  linear_work work = *given;
+  if (work.across > 1) work.floats = round_up((size_t)work.floats, 16) + APART;
+  work.scratch = alloc_floats(work.across * work.floats);
+  if (!work.scratch) return LA_OUT_OF_MEMORY;
+  zero_floats(work.scratch, (size_t)(work.across * work.floats));
+  int32_t status = in_slices(work.across, work.call->batch * work.call->kv_heads, work.parts, run_item, &work);
+  la_free(work.scratch);
   return status;
 }
 
@@ -95,6 +86,7 @@ int32_t la_linear(const la_linear_args *args) {
       .d = (size_t)args->dim,
       .d_v = (size_t)args->value_dim,
       .d_f = d_f,
+      .features = d_f,
       .d_fp = d_fp,
       .stride = d_fp <= LA_MAX_DIM ? SHORT_STRIDE : d_fp + 16,
       .gated = args->decay.data != NULL,

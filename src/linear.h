@@ -18,9 +18,11 @@ typedef struct {
   size_t batch, heads, kv_heads, group; /* group: query heads per key head */
   size_t n_q, n_k, d, d_v;
   size_t d_f, d_fp;  /* features, and rounded up to whole vectors */
+  size_t features, first; /* of the map, and where these d_f begin: 0 but for threads that share a stream by features */
   size_t stride;     /* floats from one row of features to the next: SHORT_STRIDE where they fit */
   int gated, delta;
-  size_t across, within; /* threads that share the streams, and those that share each stream; one of them is 1 */
+  size_t slots;      /* threads that share the call */
+  int whole;         /* they take whole streams, a key head of one batch with its query heads: that keeps them busy */
 } linear_call;
 
 /* The three forms of the same numbers. LA_OK or LA_OUT_OF_MEMORY, and then nothing is written. */
@@ -28,9 +30,19 @@ int32_t linear_full(const linear_call *call);
 int32_t linear_causal(const linear_call *call);
 int32_t linear_step(const linear_call *call);
 
-/* Runs every stream, a key head of one batch with its query heads, on `across` threads; scratch of `floats` zeros each. */
-typedef void (*linear_stream)(const linear_call *call, float *scratch, size_t batch, size_t kv_head);
-int32_t linear_each_stream(const linear_call *call, uint64_t floats, linear_stream run);
+/* What every stream is put through: `run`, once for each of its parts, on `across` threads with scratch of `floats` each, at first zeros. */
+typedef struct partial_place partial_place;
+typedef struct linear_work linear_work;
+struct linear_work {
+  const linear_call *call;
+  void (*run)(const linear_work *work, size_t slot, size_t batch, size_t kv_head, size_t part);
+  uint64_t floats;
+  float *scratch; /* [across][floats] */
+  size_t across, parts;
+  partial_place *places; /* [batch·kv_heads][parts], of causal.c alone */
+};
+
+int32_t linear_each_stream(const linear_work *work);
 
 /* One head's state: S in panels [panels][d_fp][width], z [d_fp], padding 0, both to be multiplied by exp(exponent),
  * which is −∞ while nothing was seen; 0 for maps that are not scaled. S is a copy, or the caller's own (one panel). */
@@ -42,13 +54,16 @@ typedef struct {
 
 void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head);
 void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
+/* The two parts of it: panels first … end − 1 of S, and z with the exponent. */
+void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head, size_t first, size_t end);
+void state_store_sum(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
 
 static inline float *state_of(const linear_call *call, size_t batch, size_t kv_head) {
-  return call->args->state ? call->args->state + (batch * call->kv_heads + kv_head) * call->d_f * call->d_v : NULL;
+  return call->args->state ? call->args->state + (batch * call->kv_heads + kv_head) * call->features * call->d_v + call->first * call->d_v : NULL;
 }
 
 static inline float *key_sum_of(const linear_call *call, size_t batch, size_t kv_head) {
-  return call->args->key_sum ? call->args->key_sum + (batch * call->kv_heads + kv_head) * call->d_f : NULL;
+  return call->args->key_sum ? call->args->key_sum + (batch * call->kv_heads + kv_head) * call->features + call->first : NULL;
 }
 
 static inline float *exponent_of(const linear_call *call, size_t batch, size_t kv_head) {

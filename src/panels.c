@@ -22,14 +22,23 @@ void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv
     copy_rows(p->s + c * call->d_fp, p->width, s + c, call->d_v, call->d_f, smaller(p->width, call->d_v - c));
 }
 
-void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
-  float *s = state_of(call, batch, kv_head), *z = key_sum_of(call, batch, kv_head), *exponent = exponent_of(call, batch, kv_head);
-  if (call->map->scaled && exponent) *exponent = p->exponent;
-  if (z && call->args->normalize) memcpy(z, p->z, call->d_f * sizeof *z);
+void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head, size_t first, size_t end) {
+  float *s = state_of(call, batch, kv_head);
   if (p->s == s) return;
-  for (size_t c = 0; s && c < call->d_v; c += p->width)
+  for (size_t c = first * p->width; s && c < smaller(end * p->width, call->d_v); c += p->width)
     for (size_t i = 0; i < call->d_f; i++)
       memcpy(s + i * call->d_v + c, p->s + c * call->d_fp + i * p->width, smaller(p->width, call->d_v - c) * sizeof *s);
+}
+
+void state_store_sum(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
+  float *z = key_sum_of(call, batch, kv_head), *exponent = exponent_of(call, batch, kv_head);
+  if (call->map->scaled && exponent) *exponent = p->exponent;
+  if (z && call->args->normalize) memcpy(z, p->z, call->d_f * sizeof *z);
+}
+
+void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
+  state_store_sum(call, p, batch, kv_head);
+  state_store_panels(call, p, batch, kv_head, 0, p->panels);
 }
 
 static void map_rows_of(const linear_call *call, feature_rows f, la_array x, size_t batch, size_t head, size_t weights, size_t t, size_t count, int as_key) {

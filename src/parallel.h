@@ -21,6 +21,13 @@ size_t parallel_slots(uint64_t multiply_adds);
 /* LA_OK when every item is done; LA_THREAD_FAILED when a worker trapped. */
 int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call);
 
+/* For bodies that depend on one another and know that their threads run at once: items are taken in order. All that a
+ * thread wrote before set_count is there for who has seen the count. */
+void set_count(int32_t *counter, int32_t count);
+
+/* Waits, in a body on `slot`, until the counter is `least` or more; 0 when a worker trapped instead. */
+int await_count(const int32_t *counter, int32_t least, size_t slot);
+
 #else
 
 static inline size_t parallel_slots(uint64_t multiply_adds) {
@@ -34,9 +41,18 @@ static inline int32_t in_parallel(size_t slots, size_t items, parallel_body body
   return LA_OK;
 }
 
+static inline void set_count(int32_t *counter, int32_t count) { *counter = count; }
+static inline int await_count(const int32_t *counter, int32_t least, size_t slot) {
+  (void)slot;
+  return *counter >= least;
+}
+
 #endif
 
-/* For a call's outermost loop: in_parallel over those of the items that la_slice asks for. */
-int32_t in_slices(size_t slots, size_t items, parallel_body body, void *call);
+/* Whether so many equal items keep nine tenths of the slots busy. */
+static inline int fills_slots(uint64_t items, size_t slots) { return 10 * items >= 9 * ((items + slots - 1) / slots * slots); }
+
+/* For a call's outermost loop: in_parallel over `parts` items of each of those units that la_slice asks for. */
+int32_t in_slices(size_t slots, size_t units, size_t parts, parallel_body body, void *call);
 
 #endif

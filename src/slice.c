@@ -2,30 +2,31 @@
 #include "parallel.h"
 
 static struct {
-  uint32_t first, count, items;
+  uint32_t first, count, units;
 } slice = {.count = UINT32_MAX};
 
 typedef struct {
   parallel_body body;
   void *call;
-} part;
+  size_t first;
+} window;
 
 static void run_item(void *context, size_t slot, size_t item) {
-  const part *p = context;
-  p->body(p->call, slot, slice.first + item);
+  const window *w = context;
+  w->body(w->call, slot, w->first + item);
 }
 
-int32_t in_slices(size_t slots, size_t items, parallel_body body, void *call) {
-  slice.items = (uint32_t)items;
-  size_t left = items > slice.first ? items - slice.first : 0;
-  part p = {body, call};
-  return in_parallel(slots, left < slice.count ? left : slice.count, run_item, &p);
+int32_t in_slices(size_t slots, size_t units, size_t parts, parallel_body body, void *call) {
+  slice.units = (uint32_t)units;
+  size_t left = units > slice.first ? units - slice.first : 0;
+  window w = {body, call, slice.first * parts};
+  return in_parallel(slots, (left < slice.count ? left : slice.count) * parts, run_item, &w);
 }
 
 void LA_API(la_slice)(uint32_t first, uint32_t count) {
   slice.first = first;
   slice.count = count;
-  slice.items = 0;
+  slice.units = 0;
 }
 
-uint32_t LA_API(la_slice_items)(void) { return slice.items; }
+uint32_t LA_API(la_slice_items)(void) { return slice.units; }

@@ -191,7 +191,7 @@ int32_t la_softmax(const la_softmax_args *args) {
   uint64_t floats = scratch_layout(&call, &w, NULL);
   split s = {&call, alloc_floats(slots * floats), (size_t)floats, round_up(call.n_q, QUERIES) / QUERIES};
   if (!s.scratch) return LA_OUT_OF_MEMORY;
-  int32_t status = in_slices(slots, streams * s.blocks, run_block, &s);
+  int32_t status = in_slices(slots, streams * s.blocks, 1, run_block, &s);
   la_free(s.scratch);
   return status;
 }

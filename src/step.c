@@ -16,9 +16,12 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   w->state.panels = 1;
   w->copied = w->state.width != call->d_v;
   uint64_t copies = w->copied ? w->state.width : 0;
-  uint64_t sizes[] = {2 * token_floats(call), 1, 1, 1, 1, call->d_fp, call->d_fp * copies, copies, copies};
-  float **parts[] = {&w->token.rows, &w->token.exponents, &w->token.sums, &w->token.k_dot_q, &w->token.beta, &w->state.z, &w->s, &w->v, &w->out};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float *own;
+  uint64_t sizes[] = {token_block_layout(call, 1, NULL, NULL), call->d_fp, call->d_fp * copies, copies, copies};
+  float **parts[] = {&own, &w->state.z, &w->s, &w->v, &w->out};
+  uint64_t floats = carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  if (base) token_block_layout(call, 1, &w->token, own);
+  return floats;
 }
 
 /* One token on 4·vectors columns. */

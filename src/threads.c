@@ -7,7 +7,11 @@
 
 #ifdef __wasm_atomics__
 
-enum { SPINS = 4000 }; /* about 10 µs awake after a job: calls of several steps need no second wake-up */
+enum {
+  SPINS = 4000, /* about 10 µs awake after a job: calls of several steps need no second wake-up */
+  PATIENCE = 50000, /* looks at how far another thread is before a nap: it is behind by microseconds, unless it lost its core */
+  NAP = 50000,  /* ns; to be woken would cost the other more than this loses */
+};
 
 static struct {
   int32_t threads;  /* the caller's included */
@@ -30,6 +34,17 @@ static void await_change(int32_t *p, int32_t value, int32_t may_wait) {
   for (int spins = 0; spins < SPINS; spins++)
     if (load(p) != value) return;
   if (may_wait) __builtin_wasm_memory_atomic_wait32(p, value, -1);
+}
+
+void set_count(int32_t *counter, int32_t count) { store(counter, count); }
+
+int await_count(const int32_t *counter, int32_t least, size_t slot) {
+  int32_t count;
+  for (int spins = 0; (count = load(counter)) < least; spins++) {
+    if (load(&pool.failed)) return 0;
+    if (spins > PATIENCE && (slot > 0 || pool.may_wait)) __builtin_wasm_memory_atomic_wait32((int32_t *)counter, count, NAP);
+  }
+  return 1;
 }
 
 static void take_items(size_t slot) {

@@ -3,6 +3,12 @@
 
 #include "exp.h"
 
+uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
+  uint64_t sizes[] = {(block + 1) * (uint64_t)token_floats(call), block, block, block, block};
+  float **parts[] = {&w->rows, &w->exponents, &w->sums, &w->k_dot_q, &w->beta};
+  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+}
+
 /* a = exp(decay) for every feature of a token, from one number or one a feature. */
 static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_head, size_t t) {
   la_gate gate = call->args->decay;
@@ -50,12 +56,11 @@ static inline void run_key_sums(const linear_call *call, const token_block *w, f
   for (; u < tokens; u++) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 1, gated);
 }
 
-/* φ(q)·z of the tokens, z run along. */
-static void normalizers(const linear_call *call, const token_block *w, float *z, size_t tokens) {
+void normalizers(const linear_call *call, const token_block *w, panel_state *p, size_t tokens) {
   if (!call->args->normalize) zero_floats(w->sums, tokens);
-  else if (call->gated) run_key_sums(call, w, z, tokens, call->stride, 1);
-  else if (call->stride == SHORT_STRIDE) run_key_sums(call, w, z, tokens, SHORT_STRIDE, 0);
-  else run_key_sums(call, w, z, tokens, call->stride, 0);
+  else if (call->gated) run_key_sums(call, w, p->z, tokens, call->stride, 1);
+  else if (call->stride == SHORT_STRIDE) run_key_sums(call, w, p->z, tokens, SHORT_STRIDE, 0);
+  else run_key_sums(call, w, p->z, tokens, call->stride, 0);
 }
 
 size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
@@ -77,7 +82,7 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
 }
 
 void normalize_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t tokens) {
-  normalizers(call, w, p->z, tokens);
+  normalizers(call, w, p, tokens);
   for (size_t u = 0; u < tokens; u++)
     w->sums[u] = output_factor(call, w->sums[u], p, w->exponents[u]);
 }

@@ -1,0 +1,43 @@
+/* Sums of parts: threads that share a causal stream by features each have a part of every result. A block of tokens
+ * later they add the parts up, each for its share of the tokens, so that nobody waits while all keep pace. */
+#ifndef LA_PARTIALS_H
+#define LA_PARTIALS_H
+
+#include "linear.h"
+
+enum {
+  PARTIAL_BLOCK = 64, /* tokens: some 10 µs of work, a hundred times what telling another core takes */
+  PARTIAL_DEPTH = 4,  /* blocks that each part keeps until all have added them up */
+};
+
+/* How far a part is, in blocks: a cache line each, all 0 at first. */
+struct partial_place {
+  int32_t ready, added;
+  const float *kept; /* [PARTIAL_DEPTH][partial_floats] */
+  char rest[64 - 2 * sizeof(int32_t) - sizeof(void *)];
+};
+
+/* Places of `count` parts, or NULL; free with la_free. */
+partial_place *partial_places(uint64_t count);
+
+typedef struct {
+  const linear_call *call;
+  size_t b, kv_head; /* the stream; its query heads follow one another */
+  size_t slot, part, parts;
+  partial_place *places; /* [parts] */
+  size_t d_vp, at;       /* at: the block that this part is on */
+} partials;
+
+/* Floats of a block: rows of results, d_vp apart, and then φ(q)·z of the tokens. */
+static inline size_t partial_floats(size_t d_vp) { return PARTIAL_BLOCK * (d_vp + 1); }
+
+/* Where this part's next block goes; NULL when a thread failed. */
+float *partials_room(const partials *p);
+
+/* It is there. Adds up this part's share of the block before; 0 when a thread failed. */
+int partials_ready(partials *p);
+
+/* Adds up the last block and waits until all have: what is kept may go. 0 when a thread failed. */
+int partials_end(partials *p);
+
+#endif

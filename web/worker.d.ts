@@ -10,11 +10,15 @@ export { AttentionError, version, type AttentionErrorCode } from './index.js';
 /** What every call takes besides its own options. */
 export interface AsyncOptions {
   /**
-   * Rejects the call with the signal's reason and leaves its state and out as they were. A call under way stops within
-   * about 20 ms on a cross-origin isolated page and in Node; elsewhere only calls that have not started are cancelled.
+   * Rejects the call with the signal's reason and leaves its state and out as they were. A call under way stops on a
+   * cross-origin isolated page and in Node, within about 20 ms (linear attention between two heads); elsewhere only
+   * calls that have not started are cancelled.
    */
   signal?: AbortSignal;
-  /** Told how much of a long softmax or linear call is done, more than 0 and less than 1, about every 20 ms. */
+  /**
+   * Told how much of a long softmax or linear call is done, more than 0 and less than 1, about every 20 ms (linear
+   * attention between two heads).
+   */
   onProgress?: (fraction: number) => void;
   /** Hands the buffers of the tensors passed over to the Worker: nothing is copied, and the caller's arrays become empty. Default false. */
   transfer?: boolean;

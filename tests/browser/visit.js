@@ -27,7 +27,8 @@ export function inEachBrowser(title, define) {
  * @param {string} folder
  * @param {string} path
  * @param {Parameters<typeof serve>[1]} options
- * @param {(visited: { page: import('puppeteer-core').Page, watched: ReturnType<typeof watch>, paths: string[] }) => any} body
+ * @param {(visited: { page: import('puppeteer-core').Page, watched: ReturnType<typeof watch>, paths: string[] }) =>
+ *   Promise<any>} body
  */
 export async function visit(browser, folder, path, options, body) {
   const server = await serve(folder, options);
@@ -74,6 +75,7 @@ export async function callIn(page, file, name, options = {}, { inWorker = false 
 export async function workersCome(page, count) {
   for (const end = performance.now() + 10_000; page.workers().length !== count; await sleep(20)) {
     if (performance.now() < end) continue;
-    throw new Error(`the page has ${page.workers().length} Workers, expected ${count}: ${page.workers().map((one) => one.url())}`);
+    const urls = page.workers().map((worker) => worker.url());
+    throw new Error(`the page has ${urls.length} Workers, expected ${count}: ${urls}`);
   }
 }

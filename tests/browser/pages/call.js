@@ -4,7 +4,8 @@ import { describeError } from './scenario.js';
 /** Gives the library's entries and `options` to a function of this folder; an error comes back described. */
 export async function call({ file, name, options }) {
   try {
-    const [scenario, main, worker] = await Promise.all([import(`./${file}`), import('/web/index.js'), import('/web/worker.js')]);
+    const modules = [`./${file}`, '/web/index.js', '/web/worker.js'];
+    const [scenario, main, worker] = await Promise.all(modules.map((module) => import(module)));
     return await scenario[name]({ main, worker }, options);
   } catch (error) {
     return describeError(error);

@@ -30,7 +30,10 @@ function exact(kind, [q, k, v], causal) {
   return kind === 'softmax' ? oracle.softmax(q, k, v, { causal }) : oracle.linear(q, k, v, { causal }).o;
 }
 
-const about = ({ build, threads, threadsReason, threadsStartMs }) => ({ build, threads, threadsReason, threadsStartMs });
+/** What an instance says of itself. */
+function about({ build, threads, threadsReason, threadsStartMs }) {
+  return { build, threads, threadsReason, threadsStartMs };
+}
 
 /** Throws unless every call is exact, the same from run to run, and as on one thread; returns what it ran on. */
 export async function compareThreads({ main: { createAttention } }, { build, threads }) {

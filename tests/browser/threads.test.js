@@ -44,7 +44,7 @@ inEachBrowser('threads', (test, browser) => {
       let byWorker = false;
       // Which thread takes the broken half is a race, which the caller seldom wins.
       for (let i = 0; i < 10 && !byWorker; i++) {
-        const [first, second] = await callIn(page, scenario, 'trap');
+        const [first, second] = await callIn(page, 'trap.js', 'trap');
         assert.deepEqual([first?.code, second?.code], ['thread-failed', 'thread-failed']);
         assert.match(first.message, /la_softmax/);
         ({ byWorker } = first);
@@ -62,6 +62,20 @@ inEachBrowser('threads', (test, browser) => {
         assert.match(told.threadsReason, reason);
         assert.deepEqual(paths.filter((path) => /-threads\.wasm$|\/thread\.js$/.test(path)), []);
         watched.assertClean();
+      }));
+  }
+
+  for (const [obstacle, options] of [
+    ['is not there', { ...isolated, missing: /\/web\/thread\.js$/ }],
+    ['the policy forbids', { headers: { ...isolation, 'Content-Security-Policy': "worker-src 'none'" } }],
+  ]) {
+    test(`workers whose script ${obstacle}: one thread computes, and the console says why`, () =>
+      open(options, async ({ page, watched }) => {
+        const told = await callIn(page, scenario, 'compareThreads', { build: 'simd', threads: 2 });
+        assert.equal(told.threads, 1);
+        assert.match(told.threadsReason, /^the workers could not be started: \w+/);
+        assert.equal(watched.warnings.length, 1, watched.warnings.join('\n'));
+        assert.ok(watched.warnings[0].includes(told.threadsReason));
       }));
   }
 

@@ -74,6 +74,17 @@ inEachBrowser('worker entry', (test, browser) => {
       }));
   }
 
+  for (const [obstacle, options] of [
+    ['is not there', { headers: policy, missing: /\/web\/worker-thread\.js$/ }],
+    ['the policy forbids', { headers: { 'Content-Security-Policy': "worker-src 'none'" } }],
+  ]) {
+    test(`a Worker whose script ${obstacle} is told of`, async () =>
+      visit(await browser(), root, blank, options, async ({ page }) => {
+        const failed = /"name":"AttentionError","code":"thread-failed","message":"The Worker of this .* failed: \w+/;
+        await assert.rejects(callIn(page, scenario, 'keep', {}), failed);
+      }));
+  }
+
   test('errors keep their kind on their way from the Worker', async () =>
     visit(await browser(), root, blank, { headers: policy }, async ({ page, watched }) => {
       const told = await callIn(page, scenario, 'provoke', {});

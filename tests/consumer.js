@@ -68,8 +68,9 @@ window.outcome = run(2).catch(describeError);
 `,
 };
 
-const page =
-  '<!doctype html><html lang="en"><meta charset="utf-8"><title>app</title><script type="module" src="/main.js"></script></html>\n';
+const page = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>app</title><script type="module" src="/main.js"></script></html>
+`;
 const built = new Map();
 
 /** One of these programs in a page, built by Vite once per process into its dist/. */

@@ -55,7 +55,8 @@ inEachBrowser('worker entry', (test, browser) => {
         assert.equal((await callIn(page, scenario, 'keep', { threads })).threads, running);
         await workersCome(page, running); // the instance's own, and its threads but one
         const errors = await callIn(page, scenario, 'disposeKept');
-        assert.deepEqual(errors.map((error) => [error?.name, error?.code]), Array(2).fill(['AttentionError', 'disposed']));
+        for (const error of errors) assert.deepEqual([error?.name, error?.code], ['AttentionError', 'disposed']);
+        assert.equal(errors.length, 2);
         await workersCome(page, 0);
         watched.assertClean();
       }));
@@ -68,7 +69,7 @@ inEachBrowser('worker entry', (test, browser) => {
         assert.equal(errors.softmax?.name, 'AbortError');
         assert.equal(errors.linear?.name, 'AbortError');
         assert.equal(errors.timeout?.name, 'TimeoutError');
-        for (const [kind, told] of Object.entries(fractions)) assert.ok(told.at(-1) < 0.5, `${kind} went on to ${told}`);
+        for (const [kind, told] of Object.entries(fractions)) assert.ok(told.at(-1) < 0.7, `${kind} went on to ${told}`);
         assert.equal(length, 64);
         watched.assertClean();
       }));

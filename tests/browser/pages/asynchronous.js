@@ -34,7 +34,8 @@ export const compareEntries = (library, options) =>
     const qkv = makeInputs();
     for (const causal of [false, true]) {
       for (const kind of ['linear', 'softmax']) {
-        assertSame(await remote[kind](...qkv, { causal }), local[kind](...qkv, { causal }), `${kind}, causal ${causal}`);
+        const [result, expected] = [await remote[kind](...qkv, { causal }), local[kind](...qkv, { causal })];
+        assertSame(result, expected, `${kind}, causal ${causal}`);
       }
     }
     const shape = { heads: 3, dim: 32 };
@@ -61,22 +62,24 @@ export const countTicks = (library, options) =>
     let [ticks, frames, longest, running] = [0, 0, 0, true];
     const started = performance.now();
     let last = started;
-    const live = () => {
+    const tick = () => {
+      ticks++;
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     };
-    const timer = setInterval(() => live(ticks++), 5);
+    const timer = setInterval(tick, 5);
     const frame = () => {
       frames++;
       if (running) requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
     const fractions = [];
-    const { data } = await remote.softmax(...long, { onProgress: (fraction) => fractions.push(fraction), transfer: true });
-    live();
+    const onProgress = (fraction) => fractions.push(fraction);
+    const { data } = await remote.softmax(...long, { onProgress, transfer: true });
+    tick();
     running = false;
     clearInterval(timer);
-    return { ticks, frames, longest, took: performance.now() - started, fractions, finite: data.every(Number.isFinite) };
+    return { ticks, frames, longest, took: last - started, fractions, finite: data.every(Number.isFinite) };
   });
 
 /** Aborts a long call at its first sign of progress, and another by a timeout; its state must not change. */
@@ -96,9 +99,9 @@ export const abortUnderWay = (library, options) =>
       return rejection(remote[kind](...long, { ...callOptions, signal: stop.signal, onProgress }));
     };
     const errors = {
-      softmax: await abort('softmax', makeLong(LONG), {}),
-      linear: await abort('linear', makeLong(LONG / 4, heads), { causal: true, state }),
-      timeout: await rejection(remote.softmax(...makeLong(LONG), { signal: AbortSignal.timeout(100) })),
+      softmax: await abort('softmax', makeLong(2 * LONG), {}),
+      linear: await abort('linear', makeLong(LONG / 2, heads), { causal: true, state }),
+      timeout: await rejection(remote.softmax(...makeLong(2 * LONG), { signal: AbortSignal.timeout(100) })),
     };
     assertSame(await state.data, before, 'the state of a cancelled call');
     const qkv = makeInputs();
@@ -138,12 +141,12 @@ export async function disposeKept() {
 export const provoke = (library, options) =>
   withRemote(library, options, async (remote) => {
     const qkv = makeInputs();
-    const told = (promise) => promise.then(() => null, (error) => ({ kind: error.constructor.name, ...describe(error) }));
+    const kindOf = (error) => ({ kind: error.constructor.name, ...describe(error) });
     const calls = [
       remote.linear(...qkv, { scale: NaN }),
       remote.linear(...qkv, { wrong: 1 }),
       remote.softmax(...qkv, { signal: 5 }),
       remote.tensor([2 ** 31]),
     ];
-    return Promise.all(calls.map(told));
+    return Promise.all(calls.map((promise) => promise.then(() => null, kindOf)));
   });

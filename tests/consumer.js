@@ -45,27 +45,62 @@ export async function writeApp(name, files) {
   return folder;
 }
 
-let vite;
+/** A module of the browser tests' pages, as source text. */
+const pageModule = (name) => JSON.stringify(join(root, 'tests/browser/pages', name));
 
-/** A page that leaves `outcome`, a promise, on its window; built by Vite once per process into its dist/. */
-export function viteApp() {
-  vite ??= buildWithVite();
-  return vite;
-}
-
-async function buildWithVite() {
-  const folder = await writeApp('vite', {
-    'index.html':
-      '<!doctype html><html lang="en"><meta charset="utf-8"><title>app</title><script type="module" src="/main.js"></script></html>\n',
-    'main.js': `import { createAttention } from 'linear-attention-wasm';
-import { runScenario } from ${JSON.stringify(join(root, 'tests/browser/pages/scenario.js'))};
+/** Programs of pages that leave `outcome`, a promise, on their window. */
+const apps = {
+  vite: `import { createAttention } from 'linear-attention-wasm';
+import { runScenario } from ${pageModule('scenario.js')};
 window.outcome = createAttention({ build: 'simd' }).then(runScenario);
 `,
-  });
+  'vite-threads': `import * as main from 'linear-attention-wasm';
+import * as worker from 'linear-attention-wasm/worker';
+import { compareEntries } from ${pageModule('asynchronous.js')};
+import { describeError } from ${pageModule('scenario.js')};
+import { compareThreads } from ${pageModule('threads.js')};
+const library = { main, worker };
+async function run(threads) {
+  const inPage = await compareThreads(library, { build: 'auto', threads });
+  return { inPage, inWorker: await compareEntries(library, { threads }) };
+}
+window.outcome = run(2).catch(describeError);
+`,
+};
+
+const page = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>app</title><script type="module" src="/main.js"></script></html>
+`;
+const built = new Map();
+
+/** One of these programs in a page, built by Vite once per process into its dist/. */
+export function viteApp(name = 'vite') {
+  if (!built.has(name)) built.set(name, buildWithVite(name));
+  return built.get(name);
+}
+
+const writeViteApp = (name) => writeApp(name, { 'index.html': page, 'main.js': apps[name] });
+
+async function buildWithVite(name) {
+  const folder = await writeViteApp(name);
   const { build, createLogger } = await import('vite');
   const warnings = [];
   const logger = createLogger('silent');
   logger.warn = logger.warnOnce = (text) => warnings.push(text);
   await build({ root: folder, configFile: false, logLevel: 'warn', customLogger: logger });
   return { dist: join(folder, 'dist'), warnings };
+}
+
+/** The same program on Vite's development server, as `npm run dev` has it; `headers` are sent with every answer. */
+export async function viteDev(name, headers) {
+  const folder = await writeViteApp(name);
+  const { createServer } = await import('vite');
+  const server = await createServer({
+    root: folder,
+    configFile: false,
+    logLevel: 'warn',
+    server: { host: '127.0.0.1', port: 0, headers, hmr: false, watch: null, fs: { allow: [await consumer(), root] } },
+  });
+  await server.listen();
+  return { url: `http://127.0.0.1:${server.httpServer.address().port}/`, close: () => server.close() };
 }

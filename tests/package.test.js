@@ -167,14 +167,17 @@ test('builds with esbuild into one file with embedded wasm', async () => {
   assertAttention(await nodeJson(outfile, out));
 });
 
-for (const [name, options] of [
+const resolutions = [
   ['nodenext', ['--module', 'nodenext']],
   ['bundler', ['--module', 'esnext', '--moduleResolution', 'bundler']],
-]) {
-  test(`type-checks strictly in another project, resolved by ${name}`, async () => {
+];
+const typed = await readdir(join(root, 'tests/types'));
+
+for (const [file, name, options] of typed.flatMap((file) => resolutions.map((resolution) => [file, ...resolution]))) {
+  test(`${file} type-checks strictly in another project, resolved by ${name}`, async () => {
     const folder = join(await consumer(), 'types');
     await mkdir(folder, { recursive: true });
-    await copyFile(join(root, 'tests/types/consumer.ts'), join(folder, 'consumer.ts'));
+    await copyFile(join(root, 'tests/types', file), join(folder, file));
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     const common = [
       '--noEmit',
@@ -186,7 +189,7 @@ for (const [name, options] of [
       '--types',
       '',
     ];
-    const { code, stdout } = await run(process.execPath, [compiler, ...common, ...options, 'consumer.ts'], {
+    const { code, stdout } = await run(process.execPath, [compiler, ...common, ...options, file], {
       cwd: folder,
     }).then(
       ({ stdout }) => ({ code: 0, stdout }),

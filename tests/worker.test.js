@@ -101,6 +101,20 @@ test('a long call tells how far it is, and slices change no bit', () =>
     assert.ok(told.length > 2 && told.every((fraction, i) => fraction > (told[i - 1] ?? 0) && fraction < 1), String(told));
   }));
 
+test('a slice has a share for every thread', async () => {
+  const many = Object.values(inputs({ heads: 8, T: 256, dim: 64 }));
+  const [one, four] = await Promise.all([1, 4].map((threads) => createAttention({ build: 'simd', threads })));
+  try {
+    for (const [remote, first] of [[one, 1 / 8], [four, 1 / 2]]) {
+      const told = [];
+      await remote.linear(...many, { causal: true, onProgress: (fraction) => told.push(fraction) });
+      assert.equal(told[0], first);
+    }
+  } finally {
+    await Promise.all([one.dispose(), four.dispose()]);
+  }
+});
+
 test('a call under way is cancelled, and its state stays as it was', () =>
   withBoth(async (remote) => {
     const many = Object.values(inputs({ heads: 16, T: 2048, dim: 32 }));

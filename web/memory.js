@@ -91,7 +91,8 @@ export class Core {
       if (typeof field === 'number') i32[at + i] = field;
       else f32[at + i] = field.float;
     }
-    const status = this.interrupt ? runInSlices(this.exports, () => this.#run(call), this.interrupt) : this.#run(call);
+    const run = () => this.#run(call);
+    const status = this.interrupt ? runInSlices(this.exports, run, this.interrupt, this.pool?.threads ?? 1) : run();
     checkStatus(call, status, causes);
   }
 

@@ -6,10 +6,13 @@ import { internal } from './tensor.js';
 const SLICE_MS = 20;
 const ALL = 0xffffffff;
 
-/** `run()` calls the core once; `interrupt` has isAborted() and progress(fraction). Returns the core's status. */
-export function runInSlices(exports, run, { isAborted, progress }) {
+/**
+ * `run()` calls the core once; `interrupt` has isAborted() and progress(fraction). A slice has an item for each of the
+ * `threads`, or they would wait for one. Returns the core's status.
+ */
+export function runInSlices(exports, run, { isAborted, progress }, threads) {
   let first = 0;
-  let count = 1;
+  let count = threads;
   try {
     for (;;) {
       if (isAborted()) throw new AttentionError('internal', 'The call was cancelled');
@@ -20,7 +23,8 @@ export function runInSlices(exports, run, { isAborted, progress }) {
       first += count;
       if (status !== 0 || first >= items) return status;
       progress?.(first / items);
-      count = Math.max(1, Math.min(items - first, Math.round((count * SLICE_MS) / Math.max(performance.now() - started, 0.1))));
+      const fitting = Math.round((count * SLICE_MS) / Math.max(performance.now() - started, 0.1));
+      count = Math.min(items - first, Math.max(threads, fitting));
     }
   } finally {
     exports.la_slice(0, ALL);

@@ -10,40 +10,72 @@ export { AttentionError, version, type AttentionErrorCode } from './index.js';
 /** What every call takes besides its own options. */
 export interface AsyncOptions {
   /**
-   * Rejects the call with the signal's reason and leaves its state and out as they were. A call under way stops within
-   * about 20 ms on a cross-origin isolated page and in Node; elsewhere only calls that have not started are cancelled.
+   * Rejects the call with the signal's reason and leaves its state and out as they were. A call under way stops on a
+   * cross-origin isolated page and in Node, within about 20 ms (linear attention between two heads); elsewhere only
+   * calls that have not started are cancelled.
    */
   signal?: AbortSignal;
-  /** Told how much of a long softmax or linear call is done, more than 0 and less than 1, about every 20 ms. */
+  /**
+   * Told how much of a long softmax or linear call is done, more than 0 and less than 1, about every 20 ms (linear
+   * attention between two heads).
+   */
   onProgress?: (fraction: number) => void;
-  /** Hands the buffers of the tensors passed over to the Worker: nothing is copied, and the caller's arrays become empty. Default false. */
+  /**
+   * Hands the buffers of the tensors passed over to the Worker: nothing is copied, and the caller's arrays become
+   * empty. Default false.
+   */
   transfer?: boolean;
 }
 
-type Method = (...args: never[]) => unknown;
+/** What stands for an object of the Worker, here and as an argument. */
+type Remote<T> =
+  T extends sync.Tensor ? AsyncTensor
+  : T extends sync.State ? AsyncState
+  : T extends sync.Cache ? AsyncCache
+  : T extends sync.FeatureMap ? AsyncFeatureMap
+  : T;
 
-/** An argument: objects of the Worker where the main entry takes its own. */
-type Sent<A> = A extends sync.Tensor ? AsyncTensor : A extends sync.State ? AsyncState : A extends sync.Cache ? AsyncCache : A extends sync.FeatureMap ? AsyncFeatureMap : A;
-type SentOptions<O> = { [K in keyof O]: Sent<O[K]> } & AsyncOptions;
-type IsOptions<A> = NonNullable<A> extends { data: unknown } | ArrayBufferView | string | number | readonly unknown[] ? false : NonNullable<A> extends object ? true : false;
-type SentArguments<A extends unknown[]> = { [K in keyof A]: IsOptions<A[K]> extends true ? SentOptions<NonNullable<A[K]>> : Sent<A[K]> };
+/** Options are the arguments that are neither tensors, nor lists or names, nor numbers. */
+type IsOptions<A> =
+  NonNullable<A> extends { data: unknown } | { length: number } | number ? false
+  : NonNullable<A> extends object ? true
+  : false;
+type RemoteOptions<Options, O> = { [K in keyof Options]: K extends 'out' ? O : Remote<Options[K]> } & AsyncOptions;
+type RemoteArguments<A extends unknown[], O> = {
+  [K in keyof A]: IsOptions<A[K]> extends true ? RemoteOptions<NonNullable<A[K]>, O> : Remote<A[K]>;
+};
 
-type Received<R> = R extends sync.Tensor ? AsyncTensor : R extends sync.State ? AsyncState : R extends sync.Cache ? AsyncCache : R extends sync.FeatureMap ? AsyncFeatureMap : R;
+type AsyncOut = AsyncTensor | Float32Array;
+type AsyncResult<O> = O extends AsyncTensor ? AsyncTensor : sync.Result;
+
+/** Methods that may give a resident tensor give that of their option `out`. */
+type AsyncMethod<A extends unknown[], R> = sync.Tensor | sync.Result extends R
+  ? <O extends AsyncOut | undefined = undefined>(...args: RemoteArguments<A, O>) => Promise<AsyncResult<O>>
+  : (...args: RemoteArguments<A, never>) => Promise<Remote<R>>;
 
 /** T with every method giving a promise, and the getters named by `Getters` as well. */
 type Async<T, Getters extends keyof T> = {
   readonly [K in keyof T as K extends symbol ? never : K]: T[K] extends (...args: infer A) => infer R
-    ? (...args: SentArguments<A>) => Promise<Received<R>>
+    ? AsyncMethod<A, R>
     : K extends Getters
       ? Promise<T[K]>
-      : Received<T[K]>;
+      : Remote<T[K]>;
 };
 
-export type AsyncTensor = Async<sync.Tensor, 'data' | 'bytes'>;
-export type AsyncState = Async<sync.State, 'data' | 'keySum' | 'length' | 'bytes'>;
-export type AsyncCache = Async<sync.Cache, 'length' | 'bytes'>;
-export type AsyncFeatureMap = Async<sync.FeatureMap, never>;
-export type AsyncAttention = Async<sync.Attention, 'memory' | 'threads' | 'threadsReason'>;
+export interface AsyncTensor extends Async<sync.Tensor, 'data' | 'bytes'> {}
+export interface AsyncState extends Async<sync.State, 'data' | 'keySum' | 'length' | 'bytes'> {}
+export interface AsyncCache extends Async<sync.Cache, 'length' | 'bytes'> {}
+export interface AsyncFeatureMap extends Async<sync.FeatureMap, 'bytes'> {}
+
+type WithoutFeatureMap = Omit<sync.Attention, 'featureMap'>;
+
+export interface AsyncAttention extends Async<WithoutFeatureMap, 'memory' | 'threads' | 'threadsReason'> {
+  featureMap<N extends sync.FeatureMapName>(
+    name: N,
+    options: RemoteOptions<sync.FeatureMapOptionsByName[N], never>,
+  ): Promise<AsyncFeatureMap>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
 
 /** Starts a Worker and an instance in it; `dispose` ends both. */
 export function createAttention(options?: sync.CreateOptions): Promise<AsyncAttention>;

@@ -124,15 +124,17 @@ export const isolation = {
 /**
  * Records what a page does from now on: call it before `page.goto`.
  * @param {import('puppeteer-core').Page} page
- * @returns {{ errors: string[], requests: string[], foreign(): string[], assertClean(): void }}
+ * @returns {{ errors: string[], warnings: string[], requests: string[], foreign(): string[], assertClean(): void }}
  *   errors: console errors, uncaught exceptions, failed requests and responses from 400 up;
- *   requests: every URL asked for; foreign(): those that left this machine
+ *   warnings: those of the console; requests: every URL asked for; foreign(): those that left this machine
  */
 export function watch(page) {
   const errors = [];
+  const warnings = [];
   const requests = [];
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(`console: ${message.text()}`);
+    if (message.type() === 'warn') warnings.push(message.text());
   });
   page.on('pageerror', (error) => errors.push(`uncaught: ${error.stack ?? error}`));
   page.on('request', (request) => requests.push(request.url()));
@@ -143,6 +145,7 @@ export function watch(page) {
   const foreign = () => requests.filter((url) => !isLocal(url));
   return {
     errors,
+    warnings,
     requests,
     foreign,
     assertClean() {

@@ -1,14 +1,12 @@
 // The library in real browsers: the same bits as in Node, under a strict policy, with nothing fetched from elsewhere.
 import assert from 'node:assert';
-import { suite } from 'uvu';
 import { createAttention } from '../../web/index.js';
 import { root, viteApp } from '../consumer.js';
 import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
-import { browsers, launch, serve, watch } from './driver.js';
 import { batch, heads, length, makeInputs, runScenario, valueDim } from './pages/scenario.js';
+import { inEachBrowser, outcomeOf, policy, visit } from './visit.js';
 
-const policy = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 const wasmPath = '/web/dist/simd.wasm';
 
 const inNode = runScenario(await createAttention({ build: 'simd' }));
@@ -48,29 +46,11 @@ function assertResults(results) {
   }
 }
 
-/** Opens a page of a served folder and returns what its `outcome` came to, with what the page did. */
-async function open(browser, folder, path, options) {
-  const server = await serve(folder, options);
-  try {
-    const page = await browser.newPage();
-    const watched = watch(page);
-    await page.goto(server.url + path);
-    const started = await page.evaluate(() => window.outcome !== undefined);
-    if (!started) throw new Error(`${path} did not start:\n${watched.errors.join('\n')}`);
-    const results = await page.evaluate(() => window.outcome);
-    await page.close();
-    return { results, watched, paths: server.requests };
-  } finally {
-    await server.close();
-  }
-}
+/** What a page's `outcome` came to, with what the page did. */
+const open = (browser, folder, path, options) =>
+  visit(browser, folder, path, options, async (visited) => ({ results: await outcomeOf(visited), ...visited }));
 
-function libraryIn(name) {
-  const test = suite(`library in ${name}`);
-  let launched;
-  const browser = () => (launched ??= launch(name)); // in the tests: uvu drops errors of a set-up hook
-  test.after(async () => (await launched?.catch(() => undefined))?.close());
-
+inEachBrowser('library', (test, browser) => {
   test('runs in a page under a strict Content-Security-Policy', async () => {
     const { results, watched, paths } = await open(await browser(), root, '/tests/browser/pages/library.html', { headers: policy });
     assertResults(results);
@@ -118,8 +98,4 @@ function libraryIn(name) {
     assert.ok(paths.some((path) => path.endsWith('.wasm')), 'the wasm file is fetched');
     watched.assertClean();
   });
-
-  test.run();
-}
-
-browsers.forEach(libraryIn);
+});

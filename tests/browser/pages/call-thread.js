@@ -1,0 +1,3 @@
+import { call } from './call.js';
+
+onmessage = async ({ data }) => postMessage(await call(data));

@@ -1,0 +1,30 @@
+// A thread that traps, from inside the library.
+import { compile, instantiate } from '/web/load.js';
+import { Core, float } from '/web/memory.js';
+import { sharedMemory, startPool } from '/web/threads.js';
+
+/** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
+function passBroken(core) {
+  const keys = 20000;
+  const array = (rows, stride) => [core.alloc(rows * 16 * 4), stride, 0, 16];
+  const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
+  core.pass('la_softmax', [2, 1, 1, 64, keys, 16, 16, 0, 0, float(1), 0, ...q, ...k, ...v, ...out]);
+}
+
+/** Traps in a call of two threads; `byWorker` says whether it was the worker that took the broken half. */
+export async function trap() {
+  const module = await compile('/web/dist/simd-threads.wasm');
+  const exports = await instantiate(module, sharedMemory());
+  const core = new Core(exports, await startPool(module, exports, 2));
+  const told = [];
+  for (const attempt of [() => passBroken(core), () => core.check()]) {
+    try {
+      attempt();
+      told.push(null);
+    } catch ({ code, message, cause }) {
+      told.push({ code, message, byWorker: cause === undefined });
+    }
+  }
+  core.dispose();
+  return told;
+}

@@ -179,7 +179,7 @@ function seriesOf(report) {
     rateColumns.map((column) => ({
       role: roles[column],
       label: batch === 1 ? names[column] : `${shortNames[column]}, ${batch} at once`,
-      shape: batch === 1 ? { linear: shapes.state, cached: shapes.softmax, recomputed: shapes.relu }[column] : undefined,
+      shape: batch === 1 ? { linear: shapes.state, cached: shapes.softmax, recomputed: shapes.recomputed }[column] : undefined,
       dash: batch === 1 ? undefined : [6, 4],
       points: rowsOf(report, column, batch).map((row) => ({ x: row.position, y: row.ms / batch })),
     })),

@@ -403,6 +403,7 @@ for (const name of browsers) {
       for (const figure of figures) await phase(figure, 'error');
       assert.equal(await page.$eval('#failure', (element) => element.hidden), false);
       assert.match(await text('#failure'), /npm run build/);
+      assert.equal(await page.$eval('#headline', (element) => element.checkVisibility()), false);
     } finally {
       await broken.close();
     }

@@ -234,7 +234,9 @@ function featuresText({ settings, rows }) {
     const { features, relativeError } = rows.find((row) => row.kind === kind);
     return `${kind} ${number(relativeError)}${features ? ` with ${features} features` : ''}`;
   });
-  return `Relative error against softmax attention, median (least … largest) of ${draws} draws (dim ${dim}, heads ${heads}, T ${length}, ${causal ? 'causal' : 'not causal'}, norm ${norm}, seed ${seed})
+  const sizes = `dim ${dim}, heads ${heads}, T ${length}, ${causal ? 'causal' : 'not causal'}`;
+  return `Relative error against softmax attention, median (least … largest) of ${draws} draws
+(${sizes}, norm ${norm}, seed ${seed})
 ${table(['features', ...kindNames], lines)}
   beside them: ${levels.join(', ')}`;
 }
@@ -252,19 +254,22 @@ function csvRows({ gap, time, features }) {
   const rows = [];
   for (const { along, featureMap, length, norm, relativeError, meanValueError } of gap?.rows ?? []) {
     const { dim, heads, causal, seed } = gap.settings;
-    const common = { dim, heads, causal, norm, seed, features: isRandom(featureMap) ? gap.settings.features : '', draw: '' };
+    const count = isRandom(featureMap) ? gap.settings.features : '';
+    const common = { dim, heads, causal, norm, seed, features: count, draw: '' };
     rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'relativeError', value: relativeError, ...common });
     rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'meanValueError', value: meanValueError, ...common });
   }
   for (const { kind, length, ms } of time?.rows ?? []) {
     const { dim, heads, causal, featureMap } = time.settings;
     const series = kind === 'linear' ? featureMap : kind;
-    const random = isRandom(series) ? { seed: time.settings.seed, features: time.settings.features } : { seed: '', features: '' };
-    rows.push({ sweep: 'time', along: 'length', series, length, quantity: 'ms', value: ms, dim, heads, causal, norm: '', ...random, draw: '' });
+    const [seed, count] = isRandom(series) ? [time.settings.seed, time.settings.features] : ['', ''];
+    const common = { dim, heads, causal, norm: '', seed, features: count, draw: '' };
+    rows.push({ sweep: 'time', along: 'length', series, length, quantity: 'ms', value: ms, ...common });
   }
   for (const { kind, features: count, draw, relativeError } of features?.rows ?? []) {
-    const { length, ...common } = features.settings;
-    rows.push({ sweep: 'features', along: 'features', series: kind, length, quantity: 'relativeError', value: relativeError, ...common, features: count, draw });
+    const { length, ...settings } = features.settings;
+    const measured = { length, quantity: 'relativeError', value: relativeError };
+    rows.push({ sweep: 'features', along: 'features', series: kind, ...measured, ...settings, features: count, draw });
   }
   return rows;
 }

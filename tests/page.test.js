@@ -12,13 +12,18 @@ function fakeFrame() {
   const phases = [];
   const button = () => {
     const listeners = [];
-    return { addEventListener: (_, listener) => listeners.push(listener), click: () => listeners.forEach((listener) => listener()) };
+    return {
+      addEventListener: (_, listener) => listeners.push(listener),
+      click: () => listeners.forEach((listener) => listener()),
+    };
   };
-  return { phases, again: button(), cancel: button(), setPhase: (phase) => phases.push(phase), setProgress() {}, setMeasured() {} };
+  const setPhase = (phase) => phases.push(phase);
+  return { phases, again: button(), cancel: button(), setPhase, setProgress() {}, setMeasured() {} };
 }
+const runOf = (frame, sweep, draw) => createRun({ frame, ready: Promise.resolve({}), settings: () => ({}), sweep, draw });
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-page('cancel does not wait for the task under way, keeps what was measured, and closes the sweep when the task ends', async () => {
+page('cancel waits for no task, keeps what was measured, and closes the sweep when its task ends', async () => {
   const frame = fakeFrame();
   const drawn = [];
   let closed = false;
@@ -32,7 +37,7 @@ page('cancel does not wait for the task under way, keeps what was measured, and 
       closed = true;
     }
   }
-  const run = createRun({ frame, ready: Promise.resolve({}), settings: () => ({}), sweep, draw: (shown) => drawn.push(shown) });
+  const run = runOf(frame, sweep, (shown) => drawn.push(shown));
   run.start();
   await settled();
   assert.equal(frame.phases.at(-1), 'running');
@@ -63,7 +68,7 @@ page('a run that is replaced closes its sweep and draws nothing more', async () 
       closed.push(mine);
     }
   }
-  const run = createRun({ frame, ready: Promise.resolve({}), settings: () => ({}), sweep, draw: ({ report }) => report && drawn.push(report.rows[0]) });
+  const run = runOf(frame, sweep, ({ report }) => report && drawn.push(report.rows[0]));
   run.start();
   await settled();
   frame.again.click();

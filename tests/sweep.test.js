@@ -213,7 +213,10 @@ planning('random features: every draw has a seed of its own, and neighbouring se
       tensor: (shape) => ({ shape, data: new Float32Array(4), dispose() {} }),
       softmax() {},
       linear() {},
-      featureMap: (name, options) => (name === 'favor' && drawn.push(options.seed), { features: options.features, dispose() {} }),
+      featureMap(name, { seed: own, features }) {
+        if (name === 'favor') drawn.push(own);
+        return { features, dispose() {} };
+      },
     };
     const bench = featuresBench(attention, { dim: 2, heads: 1, length: 2, norm: 1, causal: false, seed });
     const { rows } = await last(sweepFeatures(bench, { chosen: ['favor'] }));
@@ -234,10 +237,12 @@ planning('random features: points come whole, and a cancel waits for no more tha
     if (++calls === 3 + draws + 2) controller.abort();
     return { features: 16, relativeError: draw || 0 };
   };
-  const { rows, done, total } = await last(sweepFeatures({ measure }, { chosen: ['favor', 'rff'], signal: controller.signal }));
+  const options = { chosen: ['favor', 'rff'], signal: controller.signal };
+  const { rows, done, total } = await last(sweepFeatures({ measure }, options));
   assert.equal(calls, 3 + draws + 2);
   assert.deepEqual([rows.length, done, total], [3 + draws, 4, 3 + 2 * featureCounts.length]);
-  assert.deepEqual(spreadOf(rows, 'favor'), [{ kind: 'favor', features: 16, least: 0, middle: (draws - 1) / 2, most: draws - 1 }]);
+  const spread = { kind: 'favor', features: 16, least: 0, middle: (draws - 1) / 2, most: draws - 1 };
+  assert.deepEqual(spreadOf(rows, 'favor'), [spread]);
 });
 
 planning('the gap of every point knows the longest sequence of the sweep', async () => {
@@ -251,10 +256,11 @@ planning('the gap of every point knows the longest sequence of the sweep', async
 planning('an abort ends every sweep before its next measurement', async () => {
   const controller = new AbortController();
   const bench = { warmUp: () => ({ resolution: 0.005, stateBytes: 1, cacheBytesPerToken: 1 }), time: () => 1 };
+  const features = { measure: () => ({ features: 16, relativeError: 1 }) };
   for (const reports of [
     sweepTime({ ...bench, warmUp: () => 0.005 }, { maxLength: 1024, budget: 1e6, signal: controller.signal }),
     sweepStream(bench, { maxLength: 1024, signal: controller.signal }),
-    sweepFeatures({ measure: () => ({ features: 16, relativeError: 1 }) }, { chosen: ['rff'], signal: controller.signal }),
+    sweepFeatures(features, { chosen: ['rff'], signal: controller.signal }),
   ]) {
     let count = 0;
     for await (const _ of reports) {
@@ -342,7 +348,8 @@ cli('every map of the page can be swept', async () => {
 
 cli('the time is of any map of the page', async () => {
   for (const map of ['cosformer', 'rff']) {
-    const { code, stdout, stderr } = await sweep('--only', 'time', ...small, '--max-length', '32', '--features', '32', '--maps', map, '--json', '-');
+    const args = ['--only', 'time', ...small, '--max-length', '32', '--features', '32', '--maps', map];
+    const { code, stdout, stderr } = await sweep(...args, '--json', '-');
     assert.equal(code, 0, stderr);
     const { settings, rows } = JSON.parse(stdout).time;
     assert.deepEqual([settings.featureMap, settings.features], [map, 32]);
@@ -357,7 +364,8 @@ cli('--only features measures all kinds, closer with more features, and neither 
   assert.deepEqual([gap, time], [undefined, undefined]);
   assert.deepEqual(features.settings, { dim: 8, heads: 1, length: 256, causal: false, norm: 0.5, seed: 1 });
   assert.equal(features.rows.length, 3 + kindNames.length * featureCounts.length * draws);
-  const [taylor, floor] = ['taylor', 'mean of V'].map((name) => features.rows.find((row) => row.kind === name).relativeError);
+  const errorOf = (name) => features.rows.find((row) => row.kind === name).relativeError;
+  const [taylor, floor] = [errorOf('taylor'), errorOf('mean of V')];
   for (const kind of kindNames) {
     const at = Object.fromEntries(spreadOf(features.rows, kind).map((one) => [one.features, one]));
     assert.ok(taylor < at[1024].least && at[1024].most < at[64].least && at[1024].most < floor, kind);
@@ -367,7 +375,8 @@ cli('--only features measures all kinds, closer with more features, and neither 
 cli('--only features prints its table and writes its rows as CSV', async () => {
   const args = ['--only', 'features', '--dim', '4', '--max-length', '16'];
   const { stdout } = await sweep(...args);
-  assert.match(stdout, / features +favor +favor with independent rows +hyperbolic favor +rff\n +16 +[\d.]+ \([\d.]+ … [\d.]+\) /);
+  assert.match(stdout, / features +favor +favor with independent rows +hyperbolic favor +rff\n/);
+  assert.match(stdout, /\n +16 +[\d.]+ \([\d.]+ … [\d.]+\) /);
   assert.match(stdout, /beside them: elu [\d.]+ with 4 features, taylor [\d.]+ with 15 features, mean of V [\d.]+\n$/);
   assert.doesNotMatch(stdout, /crossover/);
   const lines = (await sweep(...args, '--csv', '-')).stdout.trim().split('\n');

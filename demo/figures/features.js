@@ -36,7 +36,8 @@ export function featuresFigure(figure, { state, lab }) {
   });
 
   function errorRange() {
-    const errors = [shown.report, shown.previous].flatMap((report) => report?.rows ?? []).map((row) => row.relativeError);
+    const rows = [shown.report, shown.previous].flatMap((report) => report?.rows ?? []);
+    const errors = rows.map((row) => row.relativeError);
     const finite = errors.filter((error) => error > 0 && error <= HIGHEST);
     if (finite.length === 0) return [0.01, HIGHEST];
     return [Math.min(...finite) / 1.3, errors.some(isBeyond) ? HIGHEST : Math.max(...finite) * 1.3];
@@ -80,12 +81,17 @@ function seriesOf(report, faint) {
     ...look(kind),
     label: kind,
     band: true,
-    points: spreadOf(report.rows, kind).map(({ features, least, middle, most }) => ({ ...pointAt(features, middle), low: within(least), high: within(most) })),
+    points: spreadOf(report.rows, kind).map(({ features, least, middle, most }) => ({
+      ...pointAt(features, middle),
+      low: within(least),
+      high: within(most),
+    })),
   }));
   const levels = references.map((kind) => {
     const row = report.rows.find((one) => one.kind === kind);
     const label = row?.features ? `${kind}, ${integer(row.features)} features` : kind;
-    return { ...look(kind), label, points: row ? featureCounts.map((features) => pointAt(features, row.relativeError)) : [] };
+    const points = row ? featureCounts.map((features) => pointAt(features, row.relativeError)) : [];
+    return { ...look(kind), label, points };
   });
   return [...drawn, ...levels];
 }
@@ -93,7 +99,11 @@ function seriesOf(report, faint) {
 function tableOf(report) {
   return [...references, ...chosenOf(report)]
     .flatMap((kind) => spreadOf(report.rows, kind))
-    .map(({ kind, features, least, middle, most }) => [kind, features ? integer(features) : '–', ...[least, middle, most].map(number)]);
+    .map(({ kind, features, ...errors }) => [
+      kind,
+      features ? integer(features) : '–',
+      ...[errors.least, errors.middle, errors.most].map(number),
+    ]);
 }
 
 function clippedText(report) {
@@ -102,7 +112,8 @@ function clippedText(report) {
   if (beyond.length === 0) return '';
   const names = list([...new Set(beyond.map(({ kind }) => kind))]);
   const worst = Math.max(...beyond.map(({ middle }) => middle));
-  return `↑ Beyond the plot: ${names}, at ${beyond.length} of ${points.length} points; the median error there reaches ${number(worst)}.`;
+  const where = `${names}, at ${beyond.length} of ${points.length} points`;
+  return `↑ Beyond the plot: ${where}; the median error there reaches ${number(worst)}.`;
 }
 
 function summaryOf(report) {

@@ -123,8 +123,11 @@ function clippedText(report) {
   const maps = [...new Set(beyond.map((row) => row.featureMap))];
   const worst = beyond.reduce((most, row) => (row.relativeError > most || Number.isNaN(row.relativeError) ? row.relativeError : most), 0);
   const signed = maps.filter((map) => map === 'identity' || map === 'rff');
-  const why = signed.length > 0 ? ` The weights of ${list(signed)} may be negative, so their sum, by which the output is divided, can come close to 0.` : '';
-  return `↑ Beyond the plot: ${list(maps)}, at ${beyond.length} of ${report.rows.length} points; the error there reaches ${number(worst)}.${why}`;
+  const where = `${list(maps)}, at ${beyond.length} of ${report.rows.length} points`;
+  const text = `↑ Beyond the plot: ${where}; the error there reaches ${number(worst)}.`;
+  if (signed.length === 0) return text;
+  const why = 'so their sum, by which the output is divided, can come close to 0';
+  return `${text} The weights of ${list(signed)} may be negative, ${why}.`;
 }
 
 function summaryOf(report, along) {

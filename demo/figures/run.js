@@ -58,7 +58,7 @@ export function createRun({ frame, ready, sweep, settings, draw }) {
   return { start, restart };
 }
 
-/** The reports of a sweep up to an abort, which does not wait for the task under way, nor for those of other figures before it. */
+/** The reports of a sweep up to an abort, which waits neither for the task under way nor for those of other figures. */
 async function* untilAborted(reports, signal) {
   const aborted = new Promise((resolve) => signal.addEventListener('abort', () => resolve({ done: true })));
   try {

@@ -45,7 +45,8 @@ export function weightsFigure(panel, { state, lab }) {
     panel.dataset.state = weights ? 'running' : 'loading';
     try {
       await lab.ready;
-      const next = await lab.run(priorities.weights, 'weights', { ...sample, maxLength, featureMap: state.values['weights.map'] });
+      const options = { ...sample, maxLength, featureMap: state.values['weights.map'] };
+      const next = await lab.run(priorities.weights, 'weights', options);
       if (mine !== asked) return;
       weights = next;
       panel.dataset.state = 'done';

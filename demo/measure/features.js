@@ -19,11 +19,12 @@ export const meanOfV = 'mean of V';
 /** What draws nothing, for comparison. */
 export const references = ['elu', 'taylor', meanOfV];
 
-/** Inputs and softmax's answer to them. Linear attention alone is far quicker than a whole gap, so that one call is short. */
+/** Inputs and softmax's answer to them. Linear attention alone is far quicker than a whole gap: one call is short. */
 export function featuresBench(attention, { dim, heads, length, norm, causal, seed }) {
   const inputs = sampleInputs({ seed, heads, length, dim, norm });
   const { shape } = inputs.q;
-  const [q, k, v, out] = [inputs.q.data, inputs.k.data, inputs.v.data, undefined].map((data) => attention.tensor(shape, data));
+  const [q, k, v] = [inputs.q, inputs.k, inputs.v].map(({ data }) => attention.tensor(shape, data));
+  const out = attention.tensor(shape);
   attention.softmax(q, k, v, { causal, out });
   const exact = out.data.slice();
 
@@ -43,7 +44,8 @@ export function featuresBench(attention, { dim, heads, length, norm, causal, see
       const { name, options } = kinds[kind] ?? { name: kind };
       // Multiplied, so that no two seeds share a draw.
       const random = kinds[kind] && { features, seed: seed * draws + draw, ...options };
-      return withMap(attention.featureMap(name, { dim, ...random }), (map) => ({ features: map.features, relativeError: errorOf(map, q, k) }));
+      const map = attention.featureMap(name, { dim, ...random });
+      return withMap(map, () => ({ features: map.features, relativeError: errorOf(map, q, k) }));
     },
     dispose: () => [q, k, v, out].forEach((tensor) => tensor.dispose()),
   };
@@ -67,9 +69,10 @@ function relativeError(actual, exact) {
  *   a reference has no draw; points come whole, with all their draws
  */
 export async function* sweepFeatures(bench, { chosen, signal }) {
+  const allDraws = Array.from({ length: draws }, (_, draw) => draw);
   const points = [
     ...references.map((kind) => ({ kind, ofDraws: [''] })),
-    ...featureCounts.flatMap((features) => chosen.map((kind) => ({ kind, features, ofDraws: Array.from({ length: draws }, (_, draw) => draw) }))),
+    ...featureCounts.flatMap((features) => chosen.map((kind) => ({ kind, features, ofDraws: allDraws }))),
   ];
   const rows = [];
   for (const [index, { ofDraws, ...point }] of points.entries()) {

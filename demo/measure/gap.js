@@ -18,7 +18,8 @@ export const scaledLength = 256;
  * @param {object} options maxLength: of the whole sweep
  * @param inputs makes q, k and v of the options
  */
-export function measureGap(attention, { featureMap, features, length, maxLength, norm, causal, ...sample }, inputs = sampleInputs) {
+export function measureGap(attention, options, inputs = sampleInputs) {
+  const { featureMap, features, length, maxLength, norm, causal, ...sample } = options;
   const { q, k, v } = inputs({ ...sample, length, norm });
   const map = makeMap(attention, featureMap, { dim: q.shape.at(-1), features, seed: sample.seed, maxLength });
   const { perHead, ...measures } = withMap(map, () => attention.gap(q, k, v, { featureMap: map, causal }));
@@ -47,7 +48,8 @@ export async function* sweepGap(measure, { maps, maxLength, norm, signal, length
 }
 
 /** Softmax and linear attention weights of the first tokens of the same inputs, each [heads, length, length]. */
-export function measureWeights(attention, { featureMap, features, maxLength, causal, ...sample }, inputs = sampleInputs) {
+export function measureWeights(attention, options, inputs = sampleInputs) {
+  const { featureMap, features, maxLength, causal, ...sample } = options;
   const { q, k } = inputs({ ...sample, length: pictureLength });
   const map = makeMap(attention, featureMap, { dim: q.shape.at(-1), features, seed: sample.seed, maxLength });
   return {

@@ -26,7 +26,8 @@ export const isRandom = (name) => ['favor', 'rff'].includes(name);
  * @param {{ dim: number, features?: number, seed?: number, maxLength?: number }} options maxLength: the longest
  *   sequence of the comparison, since cosformer's weights depend on it
  */
-export const makeMap = (attention, name, { dim, ...given }) => attention.featureMap(name, { dim, ...optionsOf[name]?.(given) });
+export const makeMap = (attention, name, { dim, ...given }) =>
+  attention.featureMap(name, { dim, ...optionsOf[name]?.(given) });
 
 /** Calls `use` with a map, which is then given back. */
 export function withMap(map, use) {

@@ -163,7 +163,9 @@ for (const name of browsers) {
       const phases = [figure.dataset.state];
       const start = performance.now();
       figure.querySelector('.cancel').click();
-      while (figure.dataset.state === 'running' && performance.now() < start + 5000) await new Promise((resolve) => setTimeout(resolve));
+      while (figure.dataset.state === 'running' && performance.now() < start + 5000) {
+        await new Promise((resolve) => setTimeout(resolve));
+      }
       phases.push(figure.dataset.state);
       return { shown, phases, ms: performance.now() - start };
     });
@@ -367,12 +369,13 @@ for (const name of browsers) {
       });
       document.querySelector('#figure-gap .png').click();
       const image = await createImageBitmap(await (await fetch(await saved)).blob());
-      const context = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height }).getContext('2d');
+      const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
       context.drawImage(image, 0, 0);
       const margin = 15 * devicePixelRatio;
       const pixels = new Uint32Array(context.getImageData(image.width - margin, 0, margin, image.height).data.buffer);
       const stage = document.querySelector('#figure-gap .stage').clientWidth;
-      return { width: image.width / devicePixelRatio, room: stage, ink: pixels.findIndex((pixel) => pixel !== pixels[0]) };
+      const ink = pixels.findIndex((pixel) => pixel !== pixels[0]);
+      return { width: image.width / devicePixelRatio, room: stage, ink };
     });
     assert.ok(width < room + 60, `${width} pixels wide`);
     assert.equal(ink, -1, 'something is drawn in the right margin');

@@ -17,11 +17,16 @@ export function number(value) {
 
 function exponential(value) {
   const [mantissa, exponent] = value.toExponential(1).split('e');
-  return `${mantissa.replace('.0', '')}·10${superscript(exponent)}`;
+  return `${mantissa.replace('.0', '')}·10${superscript(exponent)}`.replace(/^(-?)1·/, '$1');
 }
 
 const SUPERSCRIPTS = { '-': '⁻', '+': '', ...Object.fromEntries([...'⁰¹²³⁴⁵⁶⁷⁸⁹'].map((digit, i) => [i, digit])) };
 const superscript = (text) => [...text].map((character) => SUPERSCRIPTS[character]).join('');
+
+const conjunction = new Intl.ListFormat('en-GB');
+
+/** a, b and c */
+export const list = (names) => conjunction.format(names);
 
 /** Milliseconds as µs, ms or s. */
 export function duration(ms) {

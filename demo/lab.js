@@ -3,7 +3,7 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { weights: 0, race: 1, gap: 2, time: 3, stream: 4, digits: 5, features: 6 };
+export const priorities = { weights: 0, race: 1, gap: 2, features: 3, time: 4, stream: 5, digits: 6 };
 
 /**
  * @returns {{ ready: Promise<object>, loadDigits(onProgress): Promise<object>, run(priority: number, method: string, ...args): Promise<any>,
@@ -51,11 +51,8 @@ export function createLab() {
       const priority = priorities[name];
       await run(priority, 'openBench', id, name, options);
       try {
-        yield* use({
-          warmUp: (argument) => run(priority, 'bench', id, 'warmUp', argument),
-          time: (argument) => run(priority, 'bench', id, 'time', argument),
-          paint: (argument) => run(priority, 'bench', id, 'paint', argument),
-        });
+        const call = (method) => [method, (argument) => run(priority, 'bench', id, method, argument)];
+        yield* use(Object.fromEntries(['warmUp', 'time', 'measure', 'paint'].map(call)));
       } finally {
         run(priority, 'closeBench', id);
       }

@@ -33,5 +33,6 @@ for (const button of document.querySelectorAll('[data-new-seed]')) {
 }
 lab.ready.catch((error) => {
   find('#failure').hidden = false;
+  find('#headline').hidden = true;
   find('#failure .reason').textContent = error.message;
 });

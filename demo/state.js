@@ -53,7 +53,7 @@ export const properties = {
   'features.causal': flag(false),
   'features.norm': range(0.1, 4, 0.5),
   'features.seed': integer(0, 2 ** 32 - 1, 1),
-  'features.kinds': someOf(kindNames, ['favor', 'favor with independent rows', 'hyperbolic favor']),
+  'features.kinds': someOf(kindNames, ['favor', 'hyperbolic favor', 'rff']),
   'weights.map': oneOf(featureMaps, 'elu'),
   'weights.head': integer(0, 7, 0),
   'weights.row': integer(0, pictureLength - 1, 11),

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The page's two sweeps in a terminal: the gap to softmax attention, and the time of both, against length.
+// The page's sweeps in a terminal: the gap to softmax attention, the time of both against length, and random features.
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import cliProgress from 'cli-progress';
@@ -7,25 +7,27 @@ import { createAttention } from 'linear-attention-wasm';
 import { readOptions, runCommand, UsageError } from './command.js';
 import { toCsv } from './measure/csv.js';
 import { describeEnvironment, minuteNow } from './measure/environment.js';
+import { draws, featuresBench, kindNames, references, spreadOf, sweepFeatures } from './measure/features.js';
 import { measureGap, shortestGap, sweepGap } from './measure/gap.js';
-import { featureMaps, firstMaps } from './measure/maps.js';
+import { featureCounts, featureMaps, firstMaps, isRandom, makeMap } from './measure/maps.js';
 import { crossover, fitPowerLaw } from './measure/statistics.js';
-import { kinds, shortestTimed, sweepTime, timeBench } from './measure/time.js';
+import { kinds, shortestTimed, sweepTime, timeBench, warmUpLength } from './measure/time.js';
 
 const usage = `Usage: npm run sweep -- [options]
 
 Measures linear attention against softmax attention on this machine.
 
-  --only gap|time     only this sweep (default: both)
-  --dim N             length of a query, key and value vector, 1 to 256 (default 64)
-  --heads N           heads, 1 to 64 (default: 4 for the gap, 1 for the time)
+  --only NAME         one sweep: gap, time or features (default: gap and time). features is the error of random
+                      maps with ${featureCounts[0]} to ${featureCounts.at(-1)} features, in ${draws} draws each, at one length
+  --dim N             length of a query, key and value vector, 1 to 256 (default 64; features: 16)
+  --heads N           heads, 1 to 64 (default 1; gap: 4)
   --causal            query i sees keys 0 … i only
-  --norm X            deviation of the entries of q and k, for the gap against length (default 1)
-  --seed N            seed of the inputs, 0 to 4294967295, for the gap (default 1)
+  --norm X            deviation of the entries of q and k, for the gap against length (default 1) and features (0.5)
+  --seed N            seed of the inputs and of random maps, 0 to 4294967295 (default 1)
   --maps A,B          feature maps out of ${featureMaps.join(', ')};
-                      the time is of the first but cosformer (default: ${firstMaps.join(', ')})
-  --features N        features of the random maps favor and rff, even, 2 to 4096 (default 256)
-  --max-length N      the longest sequence, at least 16 (default: 2048 for the gap, 16384 for the time)
+                      the time is of the first, features has its own (default: ${firstMaps.join(', ')})
+  --features N        features of favor and rff in the gap and the time, even, 2 to 4096 (default 256)
+  --max-length N      the longest sequence, at least 16 (default: gap 2048, time 16384, features 1024)
   --budget-ms N       computing time for the time sweep (default 5000)
   --json FILE         write what was measured as JSON (- for standard output, in place of the tables)
   --csv FILE          write it as CSV, one row a measurement (- likewise)
@@ -45,7 +47,7 @@ const types = {
     return value;
   },
   only: (name, text) => {
-    if (text !== 'gap' && text !== 'time') throw new UsageError(`--${name} must be gap or time, got "${text}"`);
+    if (!Object.hasOwn(sweeps, text)) throw new UsageError(`--${name} must be gap, time or features, got "${text}"`);
     return text;
   },
   features: (name, text) => {
@@ -130,13 +132,18 @@ async function runTime(attention, options) {
     dim: options.dim ?? 64,
     heads: options.heads ?? 1,
     causal: options.causal ?? false,
-    featureMap: options.maps?.find((map) => map !== 'cosformer') ?? firstMaps[0],
+    featureMap: options.maps?.[0] ?? firstMaps[0],
+    features: options.features ?? 256,
+    seed: options.seed ?? 1,
     maxLength: options['max-length'] ?? 16384,
     budget: options['budget-ms'] ?? 5000,
   };
-  const bench = timeBench(attention, settings);
+  const { featureMap, maxLength } = settings;
+  const map = makeMap(attention, featureMap, { ...settings, maxLength: Math.max(maxLength, warmUpLength) });
+  const bench = timeBench(attention, { ...settings, featureMap: map });
   const { rows, stopped } = await finish(sweepTime(bench, settings), progress('time'));
   bench.dispose();
+  map.dispose();
   const of = (kind) => rows.filter((row) => row.kind === kind);
   return {
     settings,
@@ -145,6 +152,21 @@ async function runTime(attention, options) {
     slopes: Object.fromEntries(kinds.map((kind) => [kind, fitPowerLaw(of(kind))])),
     crossover: crossover(of('softmax'), of('linear')),
   };
+}
+
+async function runFeatures(attention, options) {
+  const settings = {
+    dim: options.dim ?? 16,
+    heads: options.heads ?? 1,
+    length: options['max-length'] ?? 1024,
+    causal: options.causal ?? false,
+    norm: options.norm ?? 0.5,
+    seed: options.seed ?? 1,
+  };
+  const bench = featuresBench(attention, settings);
+  const { rows } = await finish(sweepFeatures(bench, { chosen: kindNames }), progress('features'));
+  bench.dispose();
+  return { settings, rows };
 }
 
 /** Aligned columns, numbers to the right. */
@@ -203,19 +225,51 @@ ${stops.join('')}  slopes: ${kinds.map(slopeText).join(', ')}
   crossover: ${crossed ? crossText[crossed.kind]() : 'nothing measured for both'}`;
 }
 
-/** One table for both sweeps: what, at which length, on which settings. */
-function csvRows({ gap, time }) {
+function featuresText({ settings, rows }) {
+  const { dim, heads, length, causal, norm, seed } = settings;
+  const spreads = kindNames.map((kind) => spreadOf(rows, kind));
+  const cell = ({ least, middle, most }) => `${number(middle)} (${number(least)} … ${number(most)})`;
+  const lines = featureCounts.map((features, i) => [String(features), ...spreads.map((spread) => cell(spread[i]))]);
+  const levels = references.map((kind) => {
+    const { features, relativeError } = rows.find((row) => row.kind === kind);
+    return `${kind} ${number(relativeError)}${features ? ` with ${features} features` : ''}`;
+  });
+  const sizes = `dim ${dim}, heads ${heads}, T ${length}, ${causal ? 'causal' : 'not causal'}`;
+  return `Relative error against softmax attention, median (least … largest) of ${draws} draws
+(${sizes}, norm ${norm}, seed ${seed})
+${table(['features', ...kindNames], lines)}
+  beside them: ${levels.join(', ')}`;
+}
+
+/** Each sweep by its name: how it runs, and what it says in the terminal. */
+const sweeps = {
+  gap: { run: runGap, text: gapText },
+  time: { run: runTime, text: timeText },
+  features: { run: runFeatures, text: featuresText },
+};
+const usual = ['gap', 'time'];
+
+/** One table for all sweeps: what, at which length, on which settings. */
+function csvRows({ gap, time, features }) {
   const rows = [];
   for (const { along, featureMap, length, norm, relativeError, meanValueError } of gap?.rows ?? []) {
     const { dim, heads, causal, seed } = gap.settings;
-    const common = { dim, heads, causal, norm, seed };
+    const count = isRandom(featureMap) ? gap.settings.features : '';
+    const common = { dim, heads, causal, norm, seed, features: count, draw: '' };
     rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'relativeError', value: relativeError, ...common });
     rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'meanValueError', value: meanValueError, ...common });
   }
   for (const { kind, length, ms } of time?.rows ?? []) {
     const { dim, heads, causal, featureMap } = time.settings;
     const series = kind === 'linear' ? featureMap : kind;
-    rows.push({ sweep: 'time', along: 'length', series, length, quantity: 'ms', value: ms, dim, heads, causal, norm: '', seed: '' });
+    const [seed, count] = isRandom(series) ? [time.settings.seed, time.settings.features] : ['', ''];
+    const common = { dim, heads, causal, norm: '', seed, features: count, draw: '' };
+    rows.push({ sweep: 'time', along: 'length', series, length, quantity: 'ms', value: ms, ...common });
+  }
+  for (const { kind, features: count, draw, relativeError } of features?.rows ?? []) {
+    const { length, ...settings } = features.settings;
+    const measured = { length, quantity: 'relativeError', value: relativeError };
+    rows.push({ sweep: 'features', along: 'features', series: kind, ...measured, ...settings, features: count, draw });
   }
   return rows;
 }
@@ -237,13 +291,10 @@ async function main() {
   const say = (text) => quiet || process.stdout.write(`${text}\n`);
   say(`linear-attention-wasm ${describeEnvironment(environment)}`);
   const report = { environment };
-  if (options.only !== 'time') {
-    report.gap = await runGap(attention, options);
-    say(`\n${gapText(report.gap)}`);
-  }
-  if (options.only !== 'gap') {
-    report.time = await runTime(attention, options);
-    say(`\n${timeText(report.time)}`);
+  for (const name of options.only ? [options.only] : usual) {
+    const { run, text } = sweeps[name];
+    report[name] = await run(attention, options);
+    say(`\n${text(report[name])}`);
   }
   attention.dispose();
   const write = (file, text) => (file === '-' ? process.stdout.write(text) : writeFileSync(file, text));

@@ -5,7 +5,7 @@ import { loadDigits } from './digits/load.js';
 import { digitBench } from './measure/digits.js';
 import { raceBench } from './measure/race.js';
 import { browserEnvironment } from './measure/environment.js';
-import { measureFeatures } from './measure/features.js';
+import { featuresBench } from './measure/features.js';
 import { measureGap, measureWeights } from './measure/gap.js';
 import { headInputs, isTrained } from './measure/heads.js';
 import { streamBench } from './measure/stream.js';
@@ -14,6 +14,7 @@ import { timeBench } from './measure/time.js';
 const makers = {
   time: timeBench,
   stream: streamBench,
+  features: featuresBench,
   digits: (_, options) => digitBench(digits.models, options),
   race: (_, options) => raceBench(digits, options),
 };
@@ -37,7 +38,6 @@ const worker = {
     return { version, build, threads, ...browserEnvironment(navigator) };
   },
   gap: async (options) => measureGap(attention, options, await inputsOf(options)),
-  features: (options) => measureFeatures(attention, options),
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Loads the digit models, once; `onProgress` gets bytes so far and in all. Returns their sizes. */
   async loadDigits(onProgress) {

@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { toCsv } from '../demo/measure/csv.js';
 import { parseUserAgent } from '../demo/measure/environment.js';
-import { measureWeights, scales } from '../demo/measure/gap.js';
-import { featureMaps } from '../demo/measure/maps.js';
+import { draws, featuresBench, kindNames, spreadOf, sweepFeatures } from '../demo/measure/features.js';
+import { measureGap, measureWeights, scales, sweepGap } from '../demo/measure/gap.js';
+import { featureCounts, featureMaps, makeMap, withMap } from '../demo/measure/maps.js';
 import { repeatedNormals, sampleInputs } from '../demo/measure/random.js';
 import { asymptoticHalf, crossover, fitPowerLaw, median, powersOfTwo } from '../demo/measure/statistics.js';
 import { sweepStream } from '../demo/measure/stream.js';
@@ -205,12 +206,61 @@ planning('a clock of whole milliseconds bends no slope', async () => {
   }
 });
 
-planning('an abort ends either sweep before its next measurement', async () => {
+planning('random features: every draw has a seed of its own, and neighbouring seeds share none', async () => {
+  const seedsOf = async (seed) => {
+    const drawn = [];
+    const attention = {
+      tensor: (shape) => ({ shape, data: new Float32Array(4), dispose() {} }),
+      softmax() {},
+      linear() {},
+      featureMap(name, { seed: own, features }) {
+        if (name === 'favor') drawn.push(own);
+        return { features, dispose() {} };
+      },
+    };
+    const bench = featuresBench(attention, { dim: 2, heads: 1, length: 2, norm: 1, causal: false, seed });
+    const { rows } = await last(sweepFeatures(bench, { chosen: ['favor'] }));
+    assert.equal(rows.length, 3 + draws * featureCounts.length);
+    assert.equal(drawn.length, draws * featureCounts.length);
+    return new Set(drawn);
+  };
+  const [one, next, greatest] = await Promise.all([4, 5, 2 ** 32 - 1].map(seedsOf));
+  assert.equal(one.size, draws);
+  assert.equal(greatest.size, draws);
+  assert.ok([...one].every((seed) => !next.has(seed)));
+});
+
+planning('random features: points come whole, and a cancel waits for no more than one draw', async () => {
+  const controller = new AbortController();
+  let calls = 0;
+  const measure = ({ draw }) => {
+    if (++calls === 3 + draws + 2) controller.abort();
+    return { features: 16, relativeError: draw || 0 };
+  };
+  const options = { chosen: ['favor', 'rff'], signal: controller.signal };
+  const { rows, done, total } = await last(sweepFeatures({ measure }, options));
+  assert.equal(calls, 3 + draws + 2);
+  assert.deepEqual([rows.length, done, total], [3 + draws, 4, 3 + 2 * featureCounts.length]);
+  const spread = { kind: 'favor', features: 16, least: 0, middle: (draws - 1) / 2, most: draws - 1 };
+  assert.deepEqual(spreadOf(rows, 'favor'), [spread]);
+});
+
+planning('the gap of every point knows the longest sequence of the sweep', async () => {
+  const measured = [];
+  const measure = (point) => (measured.push(point), point);
+  await last(sweepGap(measure, { maps: ['cosformer'], maxLength: 1024, norm: 1, lengths: [16, 64, 784] }));
+  assert.equal(measured.length, 3 + scales.length);
+  assert.ok(measured.every(({ maxLength }) => maxLength === 784));
+});
+
+planning('an abort ends every sweep before its next measurement', async () => {
   const controller = new AbortController();
   const bench = { warmUp: () => ({ resolution: 0.005, stateBytes: 1, cacheBytesPerToken: 1 }), time: () => 1 };
+  const features = { measure: () => ({ features: 16, relativeError: 1 }) };
   for (const reports of [
     sweepTime({ ...bench, warmUp: () => 0.005 }, { maxLength: 1024, budget: 1e6, signal: controller.signal }),
     sweepStream(bench, { maxLength: 1024, signal: controller.signal }),
+    sweepFeatures(features, { chosen: ['rff'], signal: controller.signal }),
   ]) {
     let count = 0;
     for await (const _ of reports) {
@@ -296,13 +346,52 @@ cli('every map of the page can be swept', async () => {
   for (const map of featureMaps) assert.ok(gap.rows.filter((row) => row.featureMap === map).every((row) => Number.isFinite(row.relativeError)), map);
 });
 
+cli('the time is of any map of the page', async () => {
+  for (const map of ['cosformer', 'rff']) {
+    const args = ['--only', 'time', ...small, '--max-length', '32', '--features', '32', '--maps', map];
+    const { code, stdout, stderr } = await sweep(...args, '--json', '-');
+    assert.equal(code, 0, stderr);
+    const { settings, rows } = JSON.parse(stdout).time;
+    assert.deepEqual([settings.featureMap, settings.features], [map, 32]);
+    assert.ok(rows.some((row) => row.kind === 'linear'));
+  }
+});
+
+cli('--only features measures all kinds, closer with more features, and neither other sweep', async () => {
+  const { code, stdout, stderr } = await sweep('--only', 'features', '--dim', '8', '--max-length', '256', '--json', '-');
+  assert.equal(code, 0, stderr);
+  const { gap, time, features } = JSON.parse(stdout);
+  assert.deepEqual([gap, time], [undefined, undefined]);
+  assert.deepEqual(features.settings, { dim: 8, heads: 1, length: 256, causal: false, norm: 0.5, seed: 1 });
+  assert.equal(features.rows.length, 3 + kindNames.length * featureCounts.length * draws);
+  const errorOf = (name) => features.rows.find((row) => row.kind === name).relativeError;
+  const [taylor, floor] = [errorOf('taylor'), errorOf('mean of V')];
+  for (const kind of kindNames) {
+    const at = Object.fromEntries(spreadOf(features.rows, kind).map((one) => [one.features, one]));
+    assert.ok(taylor < at[1024].least && at[1024].most < at[64].least && at[1024].most < floor, kind);
+  }
+});
+
+cli('--only features prints its table and writes its rows as CSV', async () => {
+  const args = ['--only', 'features', '--dim', '4', '--max-length', '16'];
+  const { stdout } = await sweep(...args);
+  assert.match(stdout, / features +favor +favor with independent rows +hyperbolic favor +rff\n/);
+  assert.match(stdout, /\n +16 +[\d.]+ \([\d.]+ … [\d.]+\) /);
+  assert.match(stdout, /beside them: elu [\d.]+ with 4 features, taylor [\d.]+ with 15 features, mean of V [\d.]+\n$/);
+  assert.doesNotMatch(stdout, /crossover/);
+  const lines = (await sweep(...args, '--csv', '-')).stdout.trim().split('\n');
+  assert.equal(lines.length, 1 + 3 + kindNames.length * featureCounts.length * draws);
+  assert.match(lines[1], /^features,features,elu,16,relativeError,[\d.]+,4,1,false,0\.5,1,4,,0/);
+  assert.match(lines.at(-1), /^features,features,rff,16,relativeError,[\d.]+,4,1,false,0\.5,1,1024,7,0/);
+});
+
 cli('writes JSON with settings, rows, slopes and environment', async () => {
   const file = join(folder, 'sweep.json');
   const { code, stderr } = await sweep('--only', 'time', ...small, '--json', file);
   assert.equal(code, 0, stderr);
   const { environment, time } = JSON.parse(await readFile(file, 'utf8'));
   assert.deepEqual(Object.keys(environment), ['version', 'build', 'threads', 'engine', 'platform', 'processors', 'date']);
-  assert.deepEqual(time.settings, { dim: 8, heads: 2, causal: false, featureMap: 'elu', maxLength: 64, budget: 500 });
+  assert.deepEqual(time.settings, { dim: 8, heads: 2, causal: false, featureMap: 'elu', features: 256, seed: 1, maxLength: 64, budget: 500 });
   assert.equal(time.rows.length, 6);
   for (const row of time.rows) {
     assert.deepEqual(Object.keys(row), ['kind', 'length', 'ms', 'fastest', 'slowest', 'samples']);
@@ -318,11 +407,12 @@ cli('writes CSV alone to standard output', async () => {
   const [header, ...lines] = stdout.trim().split('\n');
   assert.equal(
     header,
-    'sweep,along,series,length,quantity,value,dim,heads,causal,norm,seed,version,build,threads,engine,platform,processors,date',
+    'sweep,along,series,length,quantity,value,dim,heads,causal,norm,seed,features,draw,version,build,threads,engine,platform,processors,date',
   );
   assert.equal(lines.length, (3 + scales.length) * 4 * 2 + 3 * 2);
-  assert.match(lines[0], /^gap,length,elu,16,relativeError,0\.\d+,8,2,false,1,1,/);
-  assert.ok(lines.every((line) => line.split(',').length === 18));
+  assert.match(lines[0], /^gap,length,elu,16,relativeError,0\.\d+,8,2,false,1,1,,,/);
+  assert.ok(lines.some((line) => /^gap,length,favor,16,relativeError,[\d.]+,8,2,false,1,1,256,,/.test(line)));
+  assert.ok(lines.every((line) => line.split(',').length === 20));
 });
 
 cli('refuses unknown options and bad values with exit code 2', async () => {
@@ -338,7 +428,9 @@ cli('refuses unknown options and bad values with exit code 2', async () => {
     [['--max-length', '8'], /--max-length/],
     [['--budget-ms', '0'], /--budget-ms/],
     [['--maps', 'elu,softplus'], /softplus/],
-    [['--only', 'both'], /--only must be gap or time/],
+    [['--only', 'both'], /--only must be gap, time or features/],
+    [['--only', 'constructor'], /--only must be/],
+    [['--features', '7'], /--features must be even/],
     [['--json', '-', '--csv', '-'], /standard output/],
   ];
   const results = await Promise.all(wrong.map(([args]) => sweep(...args)));
@@ -354,9 +446,43 @@ cli('refuses unknown options and bad values with exit code 2', async () => {
 cli('--help names every option', async () => {
   const { code, stdout } = await sweep('--help');
   assert.equal(code, 0);
-  for (const option of ['only', 'dim', 'heads', 'causal', 'norm', 'seed', 'maps', 'max-length', 'budget-ms', 'json', 'csv']) {
+  for (const option of ['only', 'dim', 'heads', 'causal', 'norm', 'seed', 'maps', 'features', 'max-length', 'budget-ms', 'json', 'csv']) {
     assert.ok(stdout.includes(`--${option}`), option);
   }
+});
+
+cli('the bench of random features gives the errors of attention.gap, and its memory back', async () => {
+  const attention = await createAttention();
+  for (const causal of [false, true]) {
+    const options = { dim: 8, heads: 2, length: 96, causal, norm: 0.5, seed: 3 };
+    const before = attention.memory;
+    const bench = featuresBench(attention, options);
+    const gapOf = (featureMap, more) => measureGap(attention, { ...options, maxLength: 96, featureMap, ...more });
+    near(bench.measure({ kind: 'elu' }).relativeError, gapOf('elu').relativeError, 1e-6);
+    near(bench.measure({ kind: 'taylor' }).relativeError, gapOf('taylor').relativeError, 1e-6);
+    near(bench.measure({ kind: 'mean of V' }).relativeError, gapOf('elu').meanValueError, 1e-6);
+    const { q, k, v } = sampleInputs(options);
+    const map = attention.featureMap('favor', { dim: 8, features: 64, seed: 3 * draws + 2, hyperbolic: true });
+    const { relativeError } = withMap(map, () => attention.gap(q, k, v, { featureMap: map, causal }));
+    near(bench.measure({ kind: 'hyperbolic favor', features: 64, draw: 2 }).relativeError, relativeError, 1e-6);
+    bench.dispose();
+    assert.deepEqual(attention.memory, before);
+  }
+  attention.dispose();
+});
+
+cli('cosformer is made for the longest sequence, in the gap and in the pictured weights', async () => {
+  const attention = await createAttention();
+  const options = { dim: 8, heads: 1, causal: false, norm: 1, seed: 1, featureMap: 'cosformer' };
+  const map = makeMap(attention, 'cosformer', { dim: 8, maxLength: 512 });
+  const { q, k, v } = sampleInputs({ ...options, length: 32 });
+  const long = measureGap(attention, { ...options, length: 32, maxLength: 512 });
+  assert.equal(long.relativeError, attention.gap(q, k, v, { featureMap: map }).relativeError);
+  assert.notEqual(long.relativeError, measureGap(attention, { ...options, length: 32, maxLength: 32 }).relativeError);
+  const { linear } = measureWeights(attention, { ...options, maxLength: 512 });
+  assert.deepEqual(linear, attention.weights(q, k, { kind: 'linear', featureMap: map }).data);
+  map.dispose();
+  attention.dispose();
 });
 
 cli('the pictured weights sum to 1 in every row', async () => {

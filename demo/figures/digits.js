@@ -16,6 +16,7 @@ const BATCHES = [1, 16];
 const names = { linear: 'linear, state', cached: 'softmax, cache', recomputed: 'softmax, recomputing' };
 const shortNames = { linear: 'linear', cached: 'cache', recomputed: 'recomputing' };
 const roles = { linear: 'state', cached: 'softmax', recomputed: 'floor' };
+const markers = { linear: shapes.state, cached: shapes.softmax, recomputed: shapes.recomputed };
 /** Katharopoulos et al. 2020: images a second (table 1 and supplement), and seconds an image on a CPU, one at a time. */
 const paper = { linear: { gpu: 142.8, cpu: 5.5 }, cached: { gpu: 7.56, cpu: 7.4 }, recomputed: { gpu: 0.45, cpu: 72.6 } };
 
@@ -179,7 +180,7 @@ function seriesOf(report) {
     rateColumns.map((column) => ({
       role: roles[column],
       label: batch === 1 ? names[column] : `${shortNames[column]}, ${batch} at once`,
-      shape: batch === 1 ? { linear: shapes.state, cached: shapes.softmax, recomputed: shapes.relu }[column] : undefined,
+      shape: batch === 1 ? markers[column] : undefined,
       dash: batch === 1 ? undefined : [6, 4],
       points: rowsOf(report, column, batch).map((row) => ({ x: row.position, y: row.ms / batch })),
     })),

@@ -1,15 +1,24 @@
 // Figure 2: the error of random feature maps against their number of features: a band over draws, and what needs no draw.
-import { draws, kindNames, kinds, references, sweepFeatures } from '../measure/features.js';
+import { draws, kindNames, meanOfV, references, spreadOf, sweepFeatures } from '../measure/features.js';
 import { featureCounts } from '../measure/maps.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
-import { integer, number, percent } from '../format.js';
-import { priorities } from '../lab.js';
+import { integer, list, number, percent } from '../format.js';
 import { createFrame } from './frame.js';
 import { createRun } from './run.js';
 
 const HIGHEST = 4; // the plot ends here: an error of four times the answer is no longer worth comparing
-const roles = { 'favor': 'favor', 'favor with independent rows': 'independent', 'hyperbolic favor': 'hyperbolic', 'rff': 'rff' };
+const HEADS = 1;
+const roles = {
+  'favor': 'favor',
+  'favor with independent rows': 'independent',
+  'hyperbolic favor': 'hyperbolic',
+  'rff': 'rff',
+  'elu': 'elu',
+  'taylor': 'taylor',
+  [meanOfV]: 'floor',
+};
+const dashes = { elu: [2, 4], taylor: [10, 4], [meanOfV]: [6, 4] };
 
 /** @returns {(changed: Set<string>) => void} update */
 export function featuresFigure(figure, { state, lab }) {
@@ -22,15 +31,16 @@ export function featuresFigure(figure, { state, lab }) {
   const frame = createFrame(figure, {
     name: 'features',
     state,
-    rows: () => shown.report?.rows.map((row) => ({ ...row, ...settingsOf(shown.report) })) ?? [],
+    rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
     picture: () => ({ title: 'Random features against softmax attention: relative error', charts: [chart.picture()] }),
   });
 
   function errorRange() {
-    const errors = [shown.report, shown.previous].flatMap((report) => report?.rows ?? []).flatMap((row) => [row.least, row.most, row.meanValueError]);
+    const rows = [shown.report, shown.previous].flatMap((report) => report?.rows ?? []);
+    const errors = rows.map((row) => row.relativeError);
     const finite = errors.filter((error) => error > 0 && error <= HIGHEST);
     if (finite.length === 0) return [0.01, HIGHEST];
-    return [Math.min(...finite) / 1.3, errors.some((error) => !(error <= HIGHEST)) ? HIGHEST : Math.max(...finite) * 1.3];
+    return [Math.min(...finite) / 1.3, errors.some(isBeyond) ? HIGHEST : Math.max(...finite) * 1.3];
   }
 
   const draw = (next) => {
@@ -38,16 +48,14 @@ export function featuresFigure(figure, { state, lab }) {
     const series = [...seriesOf(next.previous, true), ...seriesOf(next.report, false)];
     chart.update({ series, summary: summaryOf(next.report) });
     figure.querySelector('.clipped').textContent = clippedText(next.report);
-    frame.setTable(
-      ['map', 'features', 'least error', 'median', 'largest', 'error of the mean of V'],
-      (next.report?.rows ?? []).map((row) => [row.kind, kinds[row.kind] ? integer(row.features) : 'its own', ...[row.least, row.middle, row.most, row.meanValueError].map(number)]),
-    );
+    frame.setTable(['map', 'features', 'least error', 'median', 'largest'], next.report ? tableOf(next.report) : []);
   };
   const run = createRun({
     frame,
     ready: lab.ready,
     settings: () => state.pick('features'),
-    sweep: ({ kinds: chosen, ...options }, signal) => sweepFeatures((point) => lab.run(priorities.features, 'features', point), { ...options, heads: 1, chosen, signal }),
+    sweep: ({ kinds: chosen, ...options }, signal) =>
+      lab.bench('features', { ...options, heads: HEADS }, (bench) => sweepFeatures(bench, { chosen, signal })),
     draw,
   });
   draw(shown);
@@ -58,36 +66,54 @@ export function featuresFigure(figure, { state, lab }) {
   };
 }
 
-const settingsOf = ({ settings: { dim, length, causal, norm, seed } }) => ({ dim, length, causal, norm, seed, draws });
+const columnsOf = ({ dim, length, causal, norm, seed }) => ({ dim, heads: HEADS, length, causal, norm, seed });
+const chosenOf = ({ settings }) => kindNames.filter((kind) => settings.kinds.includes(kind));
+const isBeyond = (error) => !(error <= HIGHEST); // a NaN too
 
 /** A logarithmic axis has no room for 0, and this one ends at HIGHEST. */
-const within = (error) => (error <= HIGHEST ? Math.max(error, 1e-7) : HIGHEST);
+const within = (error) => (isBeyond(error) ? HIGHEST : Math.max(error, 1e-7));
+const pointAt = (x, value) => ({ x, y: within(value), value, clipped: isBeyond(value) });
 
 function seriesOf(report, faint) {
   if (!report) return [];
-  const level = (role, label, value, dash) => ({ role, label, dash, faint, points: value === undefined ? [] : featureCounts.map((x) => ({ x, y: within(value), value })) });
-  const chosen = kindNames.filter((kind) => report.settings.kinds.includes(kind));
-  return [
-    ...chosen.map((kind) => ({
-      role: roles[kind],
-      label: kind,
-      shape: shapes[roles[kind]],
-      faint,
-      band: true,
-      points: report.rows
-        .filter((row) => row.kind === kind)
-        .map((row) => ({ x: row.features, y: within(row.middle), value: row.middle, clipped: !(row.middle <= HIGHEST), low: within(row.least), high: within(row.most) })),
+  const look = (kind) => ({ role: roles[kind], shape: shapes[roles[kind]], dash: dashes[kind], faint });
+  const drawn = chosenOf(report).map((kind) => ({
+    ...look(kind),
+    label: kind,
+    band: true,
+    points: spreadOf(report.rows, kind).map(({ features, least, middle, most }) => ({
+      ...pointAt(features, middle),
+      low: within(least),
+      high: within(most),
     })),
-    ...references.map((kind) => level(kind, kind, report.rows.find((row) => row.kind === kind)?.middle, [2, 3])),
-    level('floor', 'mean of V', report.rows[0]?.meanValueError, [6, 4]),
-  ];
+  }));
+  const levels = references.map((kind) => {
+    const row = report.rows.find((one) => one.kind === kind);
+    const label = row?.features ? `${kind}, ${integer(row.features)} features` : kind;
+    const points = row ? featureCounts.map((features) => pointAt(features, row.relativeError)) : [];
+    return { ...look(kind), label, points };
+  });
+  return [...drawn, ...levels];
+}
+
+function tableOf(report) {
+  return [...references, ...chosenOf(report)]
+    .flatMap((kind) => spreadOf(report.rows, kind))
+    .map(({ kind, features, ...errors }) => [
+      kind,
+      features ? integer(features) : '–',
+      ...[errors.least, errors.middle, errors.most].map(number),
+    ]);
 }
 
 function clippedText(report) {
-  const beyond = report?.rows.filter((row) => !(row.middle <= HIGHEST)) ?? [];
+  const points = report ? [...chosenOf(report), ...references].flatMap((kind) => spreadOf(report.rows, kind)) : [];
+  const beyond = points.filter(({ middle }) => isBeyond(middle));
   if (beyond.length === 0) return '';
-  const names = [...new Set(beyond.map((row) => row.kind))].join(' and ');
-  return `↑ Beyond the plot: ${names}, at ${beyond.length} of ${report.rows.length} points.`;
+  const names = list([...new Set(beyond.map(({ kind }) => kind))]);
+  const worst = Math.max(...beyond.map(({ middle }) => middle));
+  const where = `${names}, at ${beyond.length} of ${points.length} points`;
+  return `↑ Beyond the plot: ${where}; the median error there reaches ${number(worst)}.`;
 }
 
 function summaryOf(report) {

@@ -1,9 +1,9 @@
 // Figure 1: how far linear attention is from softmax attention, against sequence length.
 import { scaledLength, scales, shortestGap, sweepGap } from '../measure/gap.js';
-import { imageLength, isTrained, trainedLengths } from '../measure/heads.js';
+import { isTrained, longestOf, trainedLengths } from '../measure/heads.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
-import { integer, number, percent } from '../format.js';
+import { integer, list, number, percent } from '../format.js';
 import { priorities } from '../lab.js';
 import { createFrame } from './frame.js';
 import { createRun } from './run.js';
@@ -14,7 +14,7 @@ const HIGHEST = 2; // the plots end here: an error of twice the answer is no lon
 export function gapFigure(figure, { state, lab, tell }) {
   let shown = { report: null, previous: null };
   const trained = () => isTrained(state.values['gap.source']);
-  const longest = () => (trained() ? Math.min(imageLength, state.values['gap.length']) : state.values['gap.length']);
+  const longest = () => longestOf(state.pick('gap'));
   const chart = createChart(figure.querySelector('.plot'), {
     x: { label: 'sequence length T', log: 2, format: integer, range: () => [shortestGap / 1.2, longest() * 1.2] },
     y: { label: 'relative error, ‖linear − softmax‖ / ‖softmax‖', log: 10, format: number, range: () => errorRange('length') },
@@ -122,7 +122,12 @@ function clippedText(report) {
   if (beyond.length === 0) return '';
   const maps = [...new Set(beyond.map((row) => row.featureMap))];
   const worst = beyond.reduce((most, row) => (row.relativeError > most || Number.isNaN(row.relativeError) ? row.relativeError : most), 0);
-  return `↑ Beyond the plot: ${maps.join(' and ')}, at ${beyond.length} of ${report.rows.length} points; the error there reaches ${number(worst)}.${maps.some((map) => map === 'identity' || map === 'rff') ? ' The weights of identity and rff may be negative, so their sum, by which the output is divided, can come close to 0.' : ''}`;
+  const signed = maps.filter((map) => map === 'identity' || map === 'rff');
+  const where = `${list(maps)}, at ${beyond.length} of ${report.rows.length} points`;
+  const text = `↑ Beyond the plot: ${where}; the error there reaches ${number(worst)}.`;
+  if (signed.length === 0) return text;
+  const why = 'so their sum, by which the output is divided, can come close to 0';
+  return `${text} The weights of ${list(signed)} may be negative, ${why}.`;
 }
 
 function summaryOf(report, along) {

@@ -31,7 +31,7 @@ export function createRun({ frame, ready, sweep, settings, draw }) {
       frame.setPhase('running', 'Measuring …');
       frame.setProgress(0, 1);
       draw({ report, previous, running: true });
-      for await (const next of sweep(chosen, mine.signal)) {
+      for await (const next of untilAborted(sweep(chosen, mine.signal), mine.signal)) {
         if (!present()) return;
         report = { ...next, rows: [...next.rows], settings: chosen };
         frame.setMeasured({ ...environment, date: minuteNow() });
@@ -53,10 +53,21 @@ export function createRun({ frame, ready, sweep, settings, draw }) {
   };
 
   frame.again.addEventListener('click', start);
-  frame.cancel.addEventListener('click', () => {
-    frame.setPhase('running', 'Stopping …');
-    controller?.abort();
-  });
+  frame.cancel.addEventListener('click', () => controller?.abort());
   frame.setPhase('loading', 'Loading the WebAssembly module …');
   return { start, restart };
+}
+
+/** The reports of a sweep up to an abort, which waits neither for the task under way nor for those of other figures. */
+async function* untilAborted(reports, signal) {
+  const aborted = new Promise((resolve) => signal.addEventListener('abort', () => resolve({ done: true })));
+  try {
+    while (!signal.aborted) {
+      const { value, done } = await Promise.race([reports.next(), aborted]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reports.return(); // closes its bench, once that task has ended
+  }
 }

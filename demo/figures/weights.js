@@ -5,6 +5,7 @@ import { shapes } from '../plots/markers.js';
 import { gradientOf, signedScale, weightScale } from '../plots/scales.js';
 import { integer, number } from '../format.js';
 import { pictureLength } from '../measure/gap.js';
+import { longestOf } from '../measure/heads.js';
 import { priorities } from '../lab.js';
 import { onTheme } from '../theme.js';
 import { makeTable } from './frame.js';
@@ -40,10 +41,12 @@ export function weightsFigure(panel, { state, lab }) {
   const fetch = async () => {
     const mine = ++asked;
     const { maps, length, ...sample } = state.pick('gap');
+    const maxLength = longestOf({ source: sample.source, length });
     panel.dataset.state = weights ? 'running' : 'loading';
     try {
       await lab.ready;
-      const next = await lab.run(priorities.weights, 'weights', { ...sample, featureMap: state.values['weights.map'] });
+      const options = { ...sample, maxLength, featureMap: state.values['weights.map'] };
+      const next = await lab.run(priorities.weights, 'weights', options);
       if (mine !== asked) return;
       weights = next;
       panel.dataset.state = 'done';
@@ -112,8 +115,7 @@ export function weightsFigure(panel, { state, lab }) {
   onTheme(draw);
   fetch();
   return (changed) => {
-    const others = ['gap.maps', 'gap.length'];
-    if (changed.has('weights.map') || [...changed].some((key) => key.startsWith('gap.') && !others.includes(key))) fetch();
+    if (changed.has('weights.map') || [...changed].some((key) => key.startsWith('gap.') && key !== 'gap.maps')) fetch();
     else if (['weights.head', 'weights.row', 'weights.column'].some((key) => changed.has(key))) draw();
   };
 }

@@ -1,5 +1,5 @@
 // How far linear attention is from softmax attention on the same inputs, and the weights behind it.
-import { withMap } from './maps.js';
+import { makeMap, withMap } from './maps.js';
 import { sampleInputs } from './random.js';
 import { powersOfTwo } from './statistics.js';
 
@@ -13,11 +13,16 @@ export const scales = [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4].map((step) => Numb
 /** The longest sequence at which the scale is varied. */
 export const scaledLength = 256;
 
-/** One point: the gap of one feature map at one length and scale. `inputs` makes q, k and v of the options. */
-export function measureGap(attention, { featureMap, features, length, norm, causal, ...sample }, inputs = sampleInputs) {
+/**
+ * One point: the gap of one feature map at one length and scale.
+ * @param {object} options maxLength: of the whole sweep
+ * @param inputs makes q, k and v of the options
+ */
+export function measureGap(attention, options, inputs = sampleInputs) {
+  const { featureMap, features, length, maxLength, norm, causal, ...sample } = options;
   const { q, k, v } = inputs({ ...sample, length, norm });
-  const map = { dim: q.shape.at(-1), features, seed: sample.seed, length };
-  const { perHead, ...measures } = withMap(attention, featureMap, map, (made) => attention.gap(q, k, v, { featureMap: made, causal }));
+  const map = makeMap(attention, featureMap, { dim: q.shape.at(-1), features, seed: sample.seed, maxLength });
+  const { perHead, ...measures } = withMap(map, () => attention.gap(q, k, v, { featureMap: map, causal }));
   return { featureMap, length, norm, ...measures };
 }
 
@@ -36,22 +41,23 @@ export async function* sweepGap(measure, { maps, maxLength, norm, signal, length
   for (const { along, ...point } of points) {
     for (const featureMap of maps) {
       if (signal?.aborted) return;
-      rows.push({ along, ...(await measure({ ...options, ...point, featureMap })) });
+      rows.push({ along, ...(await measure({ ...options, ...point, maxLength: lengths.at(-1), featureMap })) });
       yield { rows, done: rows.length, total };
     }
   }
 }
 
 /** Softmax and linear attention weights of the first tokens of the same inputs, each [heads, length, length]. */
-export function measureWeights(attention, { featureMap, features, causal, ...sample }, inputs = sampleInputs) {
+export function measureWeights(attention, options, inputs = sampleInputs) {
+  const { featureMap, features, maxLength, causal, ...sample } = options;
   const { q, k } = inputs({ ...sample, length: pictureLength });
-  const map = { dim: q.shape.at(-1), features, seed: sample.seed, length: pictureLength };
+  const map = makeMap(attention, featureMap, { dim: q.shape.at(-1), features, seed: sample.seed, maxLength });
   return {
     length: pictureLength,
     heads: q.shape[1],
     causal,
     featureMap,
     softmax: attention.weights(q, k, { kind: 'softmax', causal }).data,
-    linear: withMap(attention, featureMap, map, (made) => attention.weights(q, k, { kind: 'linear', featureMap: made, causal }).data),
+    linear: withMap(map, () => attention.weights(q, k, { kind: 'linear', featureMap: map, causal }).data),
   };
 }

@@ -12,6 +12,9 @@ export const isTrained = (source) => source === sources[1];
 /** Lengths of a sweep up to `maxLength`: powers of two, and the whole image. */
 export const trainedLengths = (shortest, maxLength) => [...powersOfTwo(shortest, Math.min(maxLength, 512)), ...(maxLength >= imageLength ? [imageLength] : [])];
 
+/** The longest sequence that a source has, up to `length`. */
+export const longestOf = ({ source, length }) => (isTrained(source) ? Math.min(imageLength, length) : length);
+
 /**
  * Inputs for measureGap and measureWeights from one layer. A shorter sequence is the middle of the image, where the ink is,
  * without what comes before it.

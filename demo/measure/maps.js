@@ -13,20 +13,24 @@ export const firstMaps = ['elu', 'relu', 'taylor', 'favor'];
 export const featureCounts = [16, 32, 64, 128, 256, 512, 1024];
 
 const optionsOf = {
-  favor: ({ features, seed }) => ({ features, seed }),
-  rff: ({ features, seed }) => ({ features, seed }),
-  cosformer: ({ length }) => ({ maxLength: length }),
+  favor: ({ features, seed = 0 }) => ({ features, seed }),
+  rff: ({ features, seed = 0 }) => ({ features, seed }),
+  cosformer: ({ maxLength }) => ({ maxLength }),
 };
 
-/** Calls `use` with the map for vectors of `dim`, which is then given back. */
-export function withMap(attention, featureMap, { dim, features, seed = 0, length }, use) {
-  const options = optionsOf[featureMap]?.({ features, seed, length });
-  return options ? withMade(attention, featureMap, { dim, ...options }, use) : use(featureMap);
-}
+/** Whether a map has a number of features and a seed to choose. */
+export const isRandom = (name) => ['favor', 'rff'].includes(name);
 
-/** Calls `use` with a map of these options, which is then given back. */
-export function withMade(attention, featureMap, options, use) {
-  const map = attention.featureMap(featureMap, options);
+/**
+ * A map for vectors of `dim`, of those of the given options that it takes; it is the caller's to give back.
+ * @param {{ dim: number, features?: number, seed?: number, maxLength?: number }} options maxLength: the longest
+ *   sequence of the comparison, since cosformer's weights depend on it
+ */
+export const makeMap = (attention, name, { dim, ...given }) =>
+  attention.featureMap(name, { dim, ...optionsOf[name]?.(given) });
+
+/** Calls `use` with a map, which is then given back. */
+export function withMap(map, use) {
   try {
     return use(map);
   } finally {

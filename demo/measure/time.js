@@ -8,7 +8,8 @@ export const shortestTimed = 16;
 
 const SAMPLES = { least: 3, most: 9 };
 const GROWTH = { softmax: 4, linear: 2 }; // what doubling the length should cost
-const WARM_UP_LENGTH = 128;
+/** The length of the calls that warm up: a map must take it. */
+export const warmUpLength = 128;
 const WARM_UP_MS = 120; // engines replace their baseline code by optimised code while it runs
 const MOST_CALLS = 4 ** 8;
 const LONGEST_CALL_MS = 1200; // a cancel waits for the call under way
@@ -45,7 +46,7 @@ export function timeBench(attention, { dim, heads, causal, featureMap }) {
     /** Runs a kind until the engine has optimised it; returns the clock's resolution in ms. */
     warmUp(kind) {
       const end = performance.now() + WARM_UP_MS;
-      while (performance.now() < end) time({ kind, length: WARM_UP_LENGTH, calls: 1 });
+      while (performance.now() < end) time({ kind, length: warmUpLength, calls: 1 });
       return clockResolution();
     },
     /** Milliseconds per call. */

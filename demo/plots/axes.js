@@ -10,12 +10,12 @@ export function powerOfTwoTicks(least, greatest, most) {
   return ticks;
 }
 
-/** 1–2–5 numbers, or decades where those are too many. */
+/** Round numbers as dense as fits, down to decades, or fewer still. */
 export function decimalTicks(least, greatest, most) {
   const first = Math.floor(Math.log10(least));
   const last = Math.ceil(Math.log10(greatest));
   const within = (ticks) => ticks.filter((tick) => tick >= least * (1 - 1e-9) && tick <= greatest * (1 + 1e-9));
-  for (const factors of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
+  for (const factors of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
     const ticks = [];
     for (let exponent = first; exponent <= last; exponent++) {
       for (const factor of factors) ticks.push(Number((factor * 10 ** exponent).toPrecision(1)));

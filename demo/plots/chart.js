@@ -4,7 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import { colour, onTheme } from '../theme.js';
 import { binarySteps, scaleOf, splitsOf } from './axes.js';
 import { createLegend } from './legend.js';
-import { markerPath } from './markers.js';
+import { BEYOND, markerPath } from './markers.js';
 
 const FONT = '13px "Source Sans 3", system-ui, sans-serif';
 const FAINT = 0.28;
@@ -159,7 +159,7 @@ function drawMarkers(plot, series) {
     for (const point of points) {
       const left = plot.valToPos(point.x, 'x', true);
       const top = point.clipped ? bbox.top + 6 * unit : plot.valToPos(point.y, 'y', true);
-      const path = markerPath(point.clipped ? 'arrow' : shape, left, top, (point.clipped ? 6 : 4) * unit);
+      const path = markerPath(point.clipped ? BEYOND : shape, left, top, (point.clipped ? 6 : 4) * unit);
       ctx.stroke(path);
       ctx.fill(path);
     }

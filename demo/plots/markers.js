@@ -12,6 +12,38 @@ export function markerPath(shape, x, y, radius) {
   return path;
 }
 
+const turned = (corners) => corners.map(([x, y]) => [y, x]);
+const rotated = (corners, angle) =>
+  corners.map(([x, y]) => [x * Math.cos(angle) - y * Math.sin(angle), x * Math.sin(angle) + y * Math.cos(angle)]);
+
+const TRIANGLE = [
+  [0, -1.2],
+  [1.1, 0.9],
+  [-1.1, 0.9],
+];
+const HOURGLASS = [
+  [-1.1, -1.3],
+  [1.1, -1.3],
+  [0.25, 0],
+  [1.1, 1.3],
+  [-1.1, 1.3],
+  [-0.25, 0],
+];
+const PLUS = [
+  [-0.45, -1.35],
+  [0.45, -1.35],
+  [0.45, -0.45],
+  [1.35, -0.45],
+  [1.35, 0.45],
+  [0.45, 0.45],
+  [0.45, 1.35],
+  [-0.45, 1.35],
+  [-0.45, 0.45],
+  [-1.35, 0.45],
+  [-1.35, -0.45],
+  [-0.45, -0.45],
+];
+
 const CORNERS = {
   square: [
     [-0.9, -0.9],
@@ -19,33 +51,22 @@ const CORNERS = {
     [0.9, 0.9],
     [-0.9, 0.9],
   ],
-  triangle: [
-    [0, -1.2],
-    [1.1, 0.9],
-    [-1.1, 0.9],
-  ],
+  triangle: TRIANGLE,
+  inverted: TRIANGLE.map(([x, y]) => [x, -y]),
   diamond: [
     [0, -1.3],
     [1.2, 0],
     [0, 1.3],
     [-1.2, 0],
   ],
-  inverted: [
-    [0, 1.2],
-    [1.1, -0.9],
-    [-1.1, -0.9],
-  ],
-  bar: [
-    [-1.2, -0.5],
-    [1.2, -0.5],
-    [1.2, 0.5],
-    [-1.2, 0.5],
-  ],
+  star: Array.from({ length: 10 }, (_, i) => rotated([[0, i % 2 ? -0.6 : -1.45]], (Math.PI * i) / 5)[0]),
+  plus: PLUS,
+  cross: rotated(PLUS, Math.PI / 4),
   post: [
-    [-0.5, -1.2],
-    [0.5, -1.2],
-    [0.5, 1.2],
-    [-0.5, 1.2],
+    [-0.5, -1.4],
+    [0.5, -1.4],
+    [0.5, 1.4],
+    [-0.5, 1.4],
   ],
   kite: [
     [0, -1],
@@ -53,6 +74,10 @@ const CORNERS = {
     [0, 1.4],
     [-1.1, -0.3],
   ],
+  hourglass: HOURGLASS,
+  bow: turned(HOURGLASS),
+  forward: TRIANGLE.map(([x, y]) => [-y, x]),
+  backward: turned(TRIANGLE),
   arrow: [
     [0, -1],
     [1, 0.6],
@@ -64,21 +89,25 @@ const CORNERS = {
   ],
 };
 
-/** The shape of each role, the same in every plot. */
+/** What stands for a point beyond the plot, of any series. */
+export const BEYOND = 'arrow';
+
+/** The shape of each series, the same in every plot, and of no other series. */
 export const shapes = {
   softmax: 'circle',
   elu: 'square',
   relu: 'triangle',
   identity: 'diamond',
-  taylor: 'inverted',
-  favor: 'circle',
-  rff: 'bar',
+  taylor: 'star',
+  favor: 'inverted',
+  independent: 'backward',
+  hyperbolic: 'hourglass',
+  rff: 'cross',
   dpfp: 'post',
-  hedgehog: 'kite',
-  cosformer: 'arrow',
-  independent: 'triangle',
-  hyperbolic: 'diamond',
-  state: 'square',
+  hedgehog: 'plus',
+  cosformer: 'bow',
+  state: 'forward',
+  recomputed: 'kite',
 };
 
 /** The same shape as SVG markup of 12×12, for legends. */

@@ -8,8 +8,9 @@ import { suite } from 'uvu';
 import { build } from 'vite';
 import { createModel, digitBuild } from '../../demo/digits/model.js';
 import { createPainter } from '../../demo/digits/painter.js';
+import { references } from '../../demo/measure/features.js';
 import { scales } from '../../demo/measure/gap.js';
-import { featureCounts, firstMaps } from '../../demo/measure/maps.js';
+import { featureCounts, featureMaps, firstMaps } from '../../demo/measure/maps.js';
 import { createAttention } from '../../web/index.js';
 import { browsers, isolation, launch, serve, watch } from './driver.js';
 
@@ -61,7 +62,7 @@ for (const name of browsers) {
     for (const figure of figures) await phase(figure, 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
     assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
-    assert.equal(await rows('features'), 2 + 3 * featureCounts.length);
+    assert.equal(await rows('features'), references.length + 3 * featureCounts.length);
     assert.ok((await rows('time')) >= 6);
     assert.equal(await rows('stream'), 13);
     const colours = await page.$$eval('.stage canvas, .map canvas', (list) =>
@@ -151,6 +152,27 @@ for (const name of browsers) {
     assert.ok((await rows('time')) >= 6);
     assert.match(await text('#figure-time .status'), /Cancelled/);
     assert.equal(await page.$eval(inFigure('time', '.cancel'), (button) => button.disabled), true);
+  });
+
+  test('the largest features show progress, and their cancel acts at once', async () => {
+    await page.goto(`${server.url}/?${SMALL}&features.dim=128&features.length=2048`);
+    await until(() => document.querySelectorAll('#figure-features .foot tbody tr').length >= 5);
+    const { shown, phases, ms } = await page.evaluate(async () => {
+      const figure = document.getElementById('figure-features');
+      const shown = figure.querySelector('progress').value;
+      const phases = [figure.dataset.state];
+      const start = performance.now();
+      figure.querySelector('.cancel').click();
+      while (figure.dataset.state === 'running' && performance.now() < start + 5000) {
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      phases.push(figure.dataset.state);
+      return { shown, phases, ms: performance.now() - start };
+    });
+    assert.deepEqual(phases, ['running', 'cancelled']);
+    assert.ok(shown > 0 && shown < 1, `progress ${shown}`);
+    assert.ok(ms < 100, `${ms} ms`);
+    assert.ok((await rows('features')) >= 5);
   });
 
   test('controls are in the address, and back undoes them', async () => {
@@ -335,6 +357,31 @@ for (const name of browsers) {
     await page.setViewport({ width: 1280, height: 900 });
   });
 
+  test('a picture of a narrow page has its legend inside', async () => {
+    await page.setViewport({ width: 360, height: 740 });
+    await page.goto(`${server.url}/?${SMALL}&gap.maps=${featureMaps}`);
+    await phase('gap', 'done');
+    const { width, room, ink } = await page.evaluate(async () => {
+      const saved = new Promise((resolve) => {
+        HTMLAnchorElement.prototype.click = function () {
+          resolve(this.href);
+        };
+      });
+      document.querySelector('#figure-gap .png').click();
+      const image = await createImageBitmap(await (await fetch(await saved)).blob());
+      const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+      context.drawImage(image, 0, 0);
+      const margin = 15 * devicePixelRatio;
+      const pixels = new Uint32Array(context.getImageData(image.width - margin, 0, margin, image.height).data.buffer);
+      const stage = document.querySelector('#figure-gap .stage').clientWidth;
+      const ink = pixels.findIndex((pixel) => pixel !== pixels[0]);
+      return { width: image.width / devicePixelRatio, room: stage, ink };
+    });
+    assert.ok(width < room + 60, `${width} pixels wide`);
+    assert.equal(ink, -1, 'something is drawn in the right margin');
+    await page.setViewport({ width: 1280, height: 900 });
+  });
+
   test('axe finds nothing to object to, in light and in dark', async () => {
     await page.evaluate(axe);
     await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
@@ -359,6 +406,7 @@ for (const name of browsers) {
       for (const figure of figures) await phase(figure, 'error');
       assert.equal(await page.$eval('#failure', (element) => element.hidden), false);
       assert.match(await text('#failure'), /npm run build/);
+      assert.equal(await page.$eval('#headline', (element) => element.checkVisibility()), false);
     } finally {
       await broken.close();
     }

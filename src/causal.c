@@ -236,7 +236,8 @@ int32_t linear_causal(const linear_call *call) {
   scratch w;
   int by_features = call->map->elementwise && !call->delta;
   size_t most = by_features ? call->d_f / FEWEST : round_up(call->d_v, LINE * PANEL) / (LINE * PANEL), parts = 1;
-  while (parts < most && !fills_slots((uint64_t)call->batch * call->kv_heads * parts, call->slots)) parts++;
+  size_t crew = parallel_crew(call->slots);
+  while (parts < smaller(most, crew) && !fills_slots((uint64_t)call->batch * call->kv_heads * parts, crew)) parts++;
   int partial = by_features && parts > 1;
   linear_work work = {.call = call, .run = partial ? run_features : run_columns, .across = call->slots, .parts = parts};
   work.floats = scratch_layout(call, partial, &w, NULL);

@@ -201,6 +201,8 @@ uint32_t LA_API(la_slice_items)(void);
  * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
  * multiply-adds on a call is worth splitting. */
 void LA_API(la_threads_set)(int32_t threads, int32_t may_wait, uint32_t worth);
+/* So many of them are left, the caller's included: a call may not depend on those that were lost. */
+void LA_API(la_threads_alive)(int32_t threads);
 /* The life of a further instance, with a stack of its own, in slot 1 … threads − 1: returns after la_threads_quit. */
 void LA_API(la_thread_run)(int32_t slot);
 /* For a further instance whose la_thread_run trapped: the call under way, and all after it, fail. */

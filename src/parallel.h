@@ -21,8 +21,10 @@ size_t parallel_slots(uint64_t multiply_adds);
 /* LA_OK when every item is done; LA_THREAD_FAILED when a worker trapped. */
 int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call);
 
-/* For bodies that depend on one another and know that their threads run at once: items are taken in order. All that a
- * thread wrote before set_count is there for who has seen the count. */
+/* How many items at a time may wait for one another: threads that are there, which take items in order. */
+size_t parallel_crew(size_t slots);
+
+/* For such items. All that a thread wrote before set_count is there for who has seen the count. */
 void set_count(int32_t *counter, int32_t count);
 
 /* Waits, in a body on `slot`, until the counter is `least` or more; 0 when a worker trapped instead. */
@@ -41,6 +43,7 @@ static inline int32_t in_parallel(size_t slots, size_t items, parallel_body body
   return LA_OK;
 }
 
+static inline size_t parallel_crew(size_t slots) { return slots; }
 static inline void set_count(int32_t *counter, int32_t count) { *counter = count; }
 static inline int await_count(const int32_t *counter, int32_t least, size_t slot) {
   (void)slot;

@@ -21,8 +21,10 @@ static void add_token(const partials *p, size_t n, size_t u, float *out) {
     for (size_t part = 1; part < p->parts; part++) sum = v4_add(sum, v4_load(kept(p, part, n) + u * p->d_vp + c));
     sum = v4_mul(sum, factor);
     sum = v4_add(sum, v4_poison(sum));
-    if (c + 4 <= p->call->d_v) v4_store(out + c, sum);
-    else v4_store_part(out + c, sum, p->call->d_v - c);
+    if (c + 4 <= p->call->d_v)
+      v4_store(out + c, sum);
+    else
+      v4_store_part(out + c, sum, p->call->d_v - c);
   }
 }
 
@@ -30,7 +32,8 @@ static int add_block(const partials *p, size_t n) {
   const linear_call *call = p->call;
   for (size_t part = 0; part < p->parts; part++)
     if (!await_count(&p->places[part].ready, (int32_t)(n + 1), p->slot)) return 0;
-  size_t blocks = (call->n_q + PARTIAL_BLOCK - 1) / PARTIAL_BLOCK, q_head = p->kv_head * call->group + n / blocks, t = n % blocks * PARTIAL_BLOCK;
+  size_t blocks = (call->n_q + PARTIAL_BLOCK - 1) / PARTIAL_BLOCK, q_head = p->kv_head * call->group + n / blocks,
+         t = n % blocks * PARTIAL_BLOCK;
   size_t tokens = smaller(PARTIAL_BLOCK, call->n_q - t), end = (p->part + 1) * tokens / p->parts;
   for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, n, u, array_at(call->args->out, p->b, q_head, t + u));
   set_count(&p->places[p->part].added, (int32_t)(n + 1));

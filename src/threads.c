@@ -2,7 +2,7 @@
  *
  * A job is open while its items are handed out. A worker first counts itself in, then looks whether the job is open;
  * the caller first closes the job, then waits until nobody is counted in: whatever the order, no worker touches a job
- * that is over, and a worker that comes late or not at all is not waited for. */
+ * that is over, and a worker that comes late or not at all is not waited for, but by items that depend on one another. */
 #include "parallel.h"
 
 #ifdef __wasm_atomics__
@@ -15,6 +15,7 @@ enum {
 
 static struct {
   int32_t threads;  /* the caller's included */
+  int32_t alive;    /* those of them that have not been lost */
   int32_t may_wait; /* 0 on a page's main thread, which must not sleep */
   uint32_t worth;   /* multiply-adds from which a call is split */
   int32_t generation, open, inside, failed, quit;
@@ -22,7 +23,7 @@ static struct {
   uint32_t items;
   parallel_body body;
   void *call;
-} pool = {.threads = 1};
+} pool = {.threads = 1, .alive = 1};
 
 static int32_t load(const int32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
 static void store(int32_t *p, int32_t value) { __atomic_store_n(p, value, __ATOMIC_SEQ_CST); }
@@ -62,6 +63,8 @@ static void leave(void) {
 
 size_t parallel_slots(uint64_t multiply_adds) { return multiply_adds < pool.worth ? 1 : (size_t)pool.threads; }
 
+size_t parallel_crew(size_t slots) { return slots < (size_t)pool.alive ? slots : (size_t)pool.alive; }
+
 int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call) {
   if (load(&pool.failed)) return LA_THREAD_FAILED;
   if (slots == 1 || items <= 1) {
@@ -82,10 +85,12 @@ int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call) 
 }
 
 void LA_API(la_threads_set)(int32_t threads, int32_t may_wait, uint32_t worth) {
-  pool.threads = threads;
+  pool.threads = pool.alive = threads;
   pool.may_wait = may_wait;
   pool.worth = worth;
 }
+
+void LA_API(la_threads_alive)(int32_t threads) { pool.alive = threads; }
 
 void LA_API(la_thread_run)(int32_t slot) {
   while (!load(&pool.quit)) {

@@ -5,12 +5,13 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
+import { Attention } from '../web/attention.js';
 import { createAttention } from '../web/index.js';
 import { createAttention as createInline } from '../web/inline.js';
 import { float } from '../web/memory.js';
 import { nodeJson, root, writeApp } from './consumer.js';
 import { createCore } from './threaded.js';
-import { assertSame } from './tolerance.js';
+import { assertClose, assertSame } from './tolerance.js';
 import { inputs } from './util.js';
 
 const test = suite('threads');
@@ -113,6 +114,57 @@ for (const build of ['simd', 'relaxed']) {
   });
 }
 
+/** Calls that share one sequence among threads, by features or by columns of the state. */
+const sharing = {
+  'elu': (a, { q, k, v }) => a.linear(q, k, v, { causal: true }),
+  'no normaliser': (a, { q, k, v }) => a.linear(q, k, v, { causal: true, featureMap: 'identity', normalize: false }),
+  'grouped query heads': (a, { qs, k, v }) => a.linear(qs, k, v, { causal: true }),
+  'key lengths': (a, { q, k, v }) => a.linear(q, k, v, { causal: true, keyLengths: [200] }),
+  'values of 18': (a, { q, k, v18 }) => a.linear(q, k, v18, { causal: true }),
+  'retention': (a, { q, k, v }) => a.retention(q, k, v),
+  'gla': (a, { q, k, v, g }) => a.gla(q, k, v, { decay: g }),
+  'the delta rule': (a, { q, k, v, beta }) => a.deltaNet(q, k, v, { beta }),
+  'favor': (a, { q, k, v }) => {
+    const map = a.featureMap('favor', { dim: 40, features: 64, seed: 3 });
+    const result = a.linear(q, k, v, { causal: true, featureMap: map });
+    map.dispose();
+    return result;
+  },
+  'taylor': (a, { q, k, v }) => a.linear(q, k, v, { causal: true, featureMap: 'taylor' }),
+  'a state before and after': (a, { q, k, v }) => {
+    const state = a.state({ heads: 1, dim: 40, valueDim: 40 });
+    a.linear(q, k, v, { causal: true, state });
+    const { data } = a.linear(q, k, v, { causal: true, state });
+    const all = Float32Array.of(...data, ...state.data, ...state.keySum);
+    state.dispose();
+    return { data: all };
+  },
+};
+
+for (const threads of [2, 3]) {
+  test(`${threads} threads share one head: the numbers of one thread, and the same bits in every run`, async () => {
+    const one = await createAttention({ build: 'simd' });
+    const shared = new Attention(await createCore('simd', threads));
+    for (const T of [1, 63, 65, 700]) {
+      const { q, k, v } = inputs({ heads: 1, T, dim: 40 });
+      const { q: qs } = inputs({ heads: 2, T, dim: 40 });
+      const { v: v18 } = inputs({ heads: 1, T, dim: 18 });
+      const g = { data: k.data.map((x) => -Math.abs(x) / 8), shape: k.shape };
+      const beta = { data: k.data.slice(0, T).map((x) => 1 / (1 + Math.exp(-x))), shape: [1, 1, T] };
+      for (const [name, run] of Object.entries(sharing)) {
+        if (T < 200 && name === 'key lengths') continue;
+        const given = { q, qs, k, v, v18, g, beta };
+        const expected = run(one, given);
+        const first = run(shared, given);
+        assertClose(first.data, expected.data, { rule: name === 'favor' ? 'map linear' : 'gated', name: `${name}, T ${T}` });
+        for (let i = 0; i < 5; i++) assertSame(run(shared, given), first, `${name}, T ${T}`);
+      }
+    }
+    assert.equal(shared.memory, 0);
+    for (const attention of [one, shared]) attention.dispose();
+  });
+}
+
 /** Processors that this process kept busy, on average, while `body` ran. */
 async function processorsBusy(body) {
   const started = process.cpuUsage();
@@ -174,9 +226,14 @@ test('a worker that ends between calls is done without, and told', async () => {
   assert.equal(attention.threads, 2);
   assert.match(attention.threadsReason, /a worker failed/);
   assertSame(attention.softmax(...large), expected);
+  const [head, result] = [inputs({ heads: 1, T: 300, dim: 64 }), []];
+  const runLinear = () => result.push(attention.linear(head.q, head.k, head.v, { causal: true }));
+  runLinear();
   await workers[1].terminate();
   assert.equal(attention.threads, 1);
   assertSame(attention.softmax(...large), expected);
+  runLinear();
+  assertClose(result[1].data, result[0].data, { rule: 'linear' });
   attention.dispose();
 });
 

@@ -119,6 +119,7 @@ class Pool {
     if (!member.runs) return;
     member.runs = false;
     this.threads--;
+    this.#exports.la_threads_alive(this.threads);
     this.failure ??= `a worker failed: ${reason}`;
   }
 
@@ -144,6 +145,7 @@ export async function startPool(module, exports, threads, worth = WORTH_SPLITTIN
     throw cause;
   }
   exports.la_threads_set(threads, mayWait() ? 1 : 0, worth);
+  exports.la_threads_alive(pool.threads);
   pool.startMs = performance.now() - started;
   return pool;
 }

@@ -64,7 +64,6 @@ int32_t linear_each_stream(const linear_work *given) {
   if (work.across > 1) work.floats = round_up((size_t)work.floats, 16) + APART;
   work.scratch = alloc_floats(work.across * work.floats);
   if (!work.scratch) return LA_OUT_OF_MEMORY;
-  zero_floats(work.scratch, (size_t)(work.across * work.floats));
   int32_t status = in_slices(work.across, work.call->batch * work.call->kv_heads, work.parts, run_item, &work);
   la_free(work.scratch);
   return status;

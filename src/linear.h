@@ -30,7 +30,7 @@ int32_t linear_full(const linear_call *call);
 int32_t linear_causal(const linear_call *call);
 int32_t linear_step(const linear_call *call);
 
-/* What every stream is put through: `run`, once for each of its parts, on `across` threads with scratch of `floats` each, at first zeros. */
+/* What every stream is put through: `run`, once for each of its parts, on `across` threads with scratch of `floats` each. */
 typedef struct partial_place partial_place;
 typedef struct linear_work linear_work;
 struct linear_work {

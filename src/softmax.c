@@ -2,15 +2,20 @@
  * (Milakov & Gimelshein 2018; Dao et al. 2022), so that memory does not grow with n_q × n_k.
  *
  * A block of keys is transposed once into panels of eight for the outer-product tile and then serves a whole block
- * of queries. Fewer than four queries (a decoding step) take plain dot products instead: there the keys are read
- * once, and memory is the limit. */
+ * of queries. Fewer than four queries take keys and values as they lie (decode.h). */
 #include <math.h>
 
+#include "decode.h"
 #include "exp.h"
 #include "parallel.h"
 #include "score.h"
 
-enum { QUERIES = 64, KEYS = 64, TILE_ROWS = 4 };
+enum {
+  QUERIES = 64,
+  KEYS = 64,
+  TILE_ROWS = 4,
+  DECODE_KEYS = 2048, /* keys at once for fewer rows than a tile: 512 take a quarter longer */
+};
 
 typedef struct {
   const la_softmax_args *args;
@@ -21,7 +26,7 @@ typedef struct {
   float *q;        /* [QUERIES/4][d][4], scaled; a few rows: [rows][d] */
   float *k;        /* [KEYS/8][d][8] */
   float *v;        /* [KEYS][d_vp]: values with padding */
-  float *scores;   /* [TILE_ROWS][KEYS] */
+  float *scores;   /* [TILE_ROWS][KEYS]; fewer rows, one after the other: [DECODE_KEYS] */
   float *out;      /* [QUERIES][d_vp], before division */
   float *maximum;  /* [QUERIES] */
   float *sum;      /* [QUERIES] */
@@ -34,20 +39,13 @@ typedef struct {
 } key_block;
 
 static uint64_t scratch_layout(const softmax_call *call, scratch *w, float *base) {
-  uint64_t sizes[] = {QUERIES * call->d, KEYS * call->d, KEYS * call->d_vp, TILE_ROWS * KEYS, QUERIES * call->d_vp, QUERIES, QUERIES};
+  uint64_t sizes[] = {QUERIES * call->d, KEYS * call->d, KEYS * call->d_vp, DECODE_KEYS, QUERIES * call->d_vp, QUERIES, QUERIES};
   float **parts[] = {&w->q, &w->k, &w->v, &w->scores, &w->out, &w->maximum, &w->sum};
   return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
 }
 
 static void scale_row(float *out, const float *x, size_t d, float scale) {
   for (size_t i = 0; i < d; i++) out[i] = x[i] * scale;
-}
-
-static void scores_by_dot(const float *q, const key_block *keys, size_t count, size_t d, float *scores) {
-  for (size_t j = 0; j < count; j++) {
-    float score = dot(q, keys->k + j * keys->k_stride, d);
-    scores[j] = score + score * 0.0f;
-  }
 }
 
 /* scores[0..count) ← exp(scores − maximum); returns what the sums so far must be multiplied by. */
@@ -68,20 +66,6 @@ static float exponentiate(float *scores, size_t count, float *maximum, float *su
   return correction;
 }
 
-/* out ← correction·out + Σ_j p_j v_j for one row. */
-static void add_values(float *out, size_t d_vp, float correction, const float *p, size_t first, size_t count, const float *v, size_t v_stride) {
-  for (size_t c = 0; c < d_vp; c += 8) {
-    v4 low = v4_mul(v4_load(out + c), v4_splat(correction)), high = v4_mul(v4_load(out + c + 4), v4_splat(correction));
-    for (size_t j = first; j < count; j++) {
-      v4 p_j = v4_load_splat(p + j);
-      low = v4_madd(p_j, v4_load(v + j * v_stride + c), low);
-      high = v4_madd(p_j, v4_load(v + j * v_stride + c + 4), high);
-    }
-    v4_store(out + c, low);
-    v4_store(out + c + 4, high);
-  }
-}
-
 /* Four rows share the keys that all of them see; the up to three more of the later rows follow one by one,
  * because a weight of 0 times a value that is not finite would not be 0. */
 static void add_values_by_tile(const softmax_call *call, scratch *w, const key_block *keys, size_t row, const size_t seen[], const float correction[]) {
@@ -92,7 +76,7 @@ static void add_values_by_tile(const softmax_call *call, scratch *w, const key_b
     tile_store(out + c, call->d_vp, tile_outer(o, common, w->scores, KEYS, 1, keys->v + c, keys->v_stride));
   }
   for (size_t r = 0; r < TILE_ROWS; r++)
-    if (seen[r] > common) add_values(out + r * call->d_vp, call->d_vp, 1.0f, w->scores + r * KEYS, common, seen[r], keys->v, keys->v_stride);
+    if (seen[r] > common) add_rows(out + r * call->d_vp, call->d_vp, 1.0f, w->scores + r * KEYS + common, seen[r] - common, keys->v + common * keys->v_stride, keys->v_stride);
 }
 
 /* Keys of the block that query t sees. */
@@ -102,8 +86,8 @@ static size_t keys_seen(const softmax_call *call, const key_block *keys, size_t 
   return end > keys->first ? smaller(end - keys->first, keys->count) : 0;
 }
 
-static void attend(const softmax_call *call, scratch *w, const key_block *keys, size_t t, size_t rows) {
-  int tiled = rows >= TILE_ROWS;
+static void attend_tiles(const softmax_call *call, scratch *w, const key_block *keys, size_t t, size_t rows) {
+  pack_panels(w->k, keys->k, keys->k_stride, keys->count, call->d, 8, 1.0f);
   for (size_t r = 0; r < rows; r += TILE_ROWS) {
     size_t seen[TILE_ROWS] = {0}, most = 0, here = smaller(TILE_ROWS, rows - r);
     for (size_t u = 0; u < TILE_ROWS; u++) {
@@ -112,14 +96,20 @@ static void attend(const softmax_call *call, scratch *w, const key_block *keys, 
     }
     if (most == 0) continue;
     float correction[TILE_ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};
-    if (tiled) score_tiles(w->q + r * call->d, w->k, most, call->d, w->scores, KEYS);
-    for (size_t u = 0; u < here; u++) {
-      float *scores = w->scores + u * KEYS;
-      if (!tiled) scores_by_dot(w->q + u * call->d, keys, seen[u], call->d, scores);
-      if (seen[u] > 0) correction[u] = exponentiate(scores, seen[u], w->maximum + r + u, w->sum + r + u);
-      if (!tiled) add_values(w->out + u * call->d_vp, call->d_vp, correction[u], scores, 0, seen[u], keys->v, keys->v_stride);
-    }
-    if (tiled) add_values_by_tile(call, w, keys, r, seen, correction);
+    score_tiles(w->q + r * call->d, w->k, most, call->d, w->scores, KEYS);
+    for (size_t u = 0; u < here; u++)
+      if (seen[u] > 0) correction[u] = exponentiate(w->scores + u * KEYS, seen[u], w->maximum + r + u, w->sum + r + u);
+    add_values_by_tile(call, w, keys, r, seen, correction);
+  }
+}
+
+static void attend_rows(const softmax_call *call, scratch *w, const key_block *keys, size_t t, size_t rows) {
+  for (size_t r = 0; r < rows; r++) {
+    size_t seen = keys_seen(call, keys, t + r);
+    if (seen == 0) continue;
+    score_rows(w->q + r * call->d, keys->k, keys->k_stride, seen, call->d, w->scores);
+    float correction = exponentiate(w->scores, seen, w->maximum + r, w->sum + r);
+    add_rows(w->out + r * call->d_vp, round_up(call->d_v, 4), correction, w->scores, seen, keys->v, keys->v_stride);
   }
 }
 
@@ -138,22 +128,24 @@ static void query_block(const softmax_call *call, scratch *w, size_t b, size_t h
   size_t kv_head = head / (size_t)(a->heads / a->kv_heads), n_k = keys_in(a->key_lengths, b, call->n_k);
   if (a->causal) n_k = smaller(n_k, t + rows + (size_t)a->causal_offset);
   const float *q = array_at(a->q, b, head, t);
-  if (rows >= TILE_ROWS) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_ROWS, a->scale);
+  int tiled = rows >= TILE_ROWS, copied = call->d_v % (tiled ? 8 : 4) != 0;
+  size_t block = tiled || copied ? KEYS : DECODE_KEYS;
+  if (tiled) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_ROWS, a->scale);
   else for (size_t r = 0; r < rows; r++) scale_row(w->q + r * call->d, q + r * a->q.row, call->d, a->scale);
   zero_floats(w->out, round_up(rows, TILE_ROWS) * call->d_vp);
   for (size_t r = 0; r < QUERIES; r++) {
     w->maximum[r] = -INFINITY;
     w->sum[r] = 0.0f;
   }
-  for (size_t j = 0; j < n_k; j += KEYS) {
-    key_block keys = {array_at(a->k, b, kv_head, j), array_at(a->v, b, kv_head, j), j, smaller(KEYS, n_k - j), a->k.row, a->v.row};
-    if (call->d_v != call->d_vp) {
+  for (size_t j = 0; j < n_k; j += block) {
+    key_block keys = {array_at(a->k, b, kv_head, j), array_at(a->v, b, kv_head, j), j, smaller(block, n_k - j), a->k.row, a->v.row};
+    if (copied) {
       copy_rows(w->v, call->d_vp, keys.v, a->v.row, keys.count, call->d_v);
       keys.v = w->v;
       keys.v_stride = call->d_vp;
     }
-    if (rows >= TILE_ROWS) pack_panels(w->k, keys.k, keys.k_stride, keys.count, call->d, 8, 1.0f);
-    attend(call, w, &keys, t, rows);
+    if (tiled) attend_tiles(call, w, &keys, t, rows);
+    else attend_rows(call, w, &keys, t, rows);
   }
   write_rows(call, w, b, head, t, rows);
 }

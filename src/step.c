@@ -88,7 +88,7 @@ int32_t linear_step(const linear_call *call) {
   scratch w;
   float *block = alloc_floats(scratch_layout(call, &w, NULL));
   if (!block) return LA_OUT_OF_MEMORY;
-  zero_floats(block, (size_t)scratch_layout(call, &w, block));
+  scratch_layout(call, &w, block);
   for (size_t b = 0; b < call->batch; b++) {
     for (size_t h = 0; h < call->kv_heads; h++) {
       w.state.s = w.copied ? w.s : state_of(call, b, h);

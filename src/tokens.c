@@ -6,7 +6,9 @@
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
   uint64_t sizes[] = {(block + 1) * (uint64_t)token_floats(call), block, block, block, block};
   float **parts[] = {&w->rows, &w->exponents, &w->sums, &w->k_dot_q, &w->beta};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  uint64_t floats = carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  if (base) zero_floats(w->rows, call->d_fp);
+  return floats;
 }
 
 /* a = exp(decay) for every feature of a token, from one number or one a feature. */

@@ -5,7 +5,7 @@
 #include "linear.h"
 
 typedef struct {
-  float *rows;      /* a token's k, q and, when gated, a: call->stride apart; one token of zeros comes before the first */
+  float *rows;      /* a token's k, q and, when gated, a: call->stride apart; k of zeros comes before the first */
   float *exponents; /* [block] */
   float *sums;      /* [block]: φ(q)·z, then the factor */
   float *k_dot_q;   /* [block], of the delta rule, and so */

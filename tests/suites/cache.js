@@ -11,9 +11,9 @@ export function cache(name, make) {
   const cacheFor = (attention, { k, v }, maxLength = k.shape[2]) =>
     attention.cache({ batch: k.shape[0], heads: k.shape[1], dim: k.shape[3], valueDim: v.shape[3], maxLength });
   const part = (qkv, from, to) => Object.values(qkv).map((x) => sliceTime(x, from, to));
-  const inChunks = (attention, held, qkv, chunk, T, options = {}) => {
+  const inChunks = (attention, held, qkv, chunk, T, options = {}, from = 0) => {
     const outputs = [];
-    for (let t = 0; t < T; t += chunk)
+    for (let t = from; t < T; t += chunk)
       outputs.push(
         attention.softmax(...part(qkv, t, Math.min(T, t + chunk)), { causal: true, cache: held, ...options }),
       );
@@ -37,6 +37,19 @@ export function cache(name, make) {
       }
     });
   }
+
+  test('a few tokens after thousands equal the whole', (attention, keep) => {
+    const T = 4103;
+    const qkv = inputs({ heads: 2, T, dim: 16, valueDim: 12 });
+    const held = keep(cacheFor(attention, qkv));
+    const expected = oracle.softmax(...Object.values(qkv), { causal: true });
+    attention.softmax(...part(qkv, 0, T - 6), { causal: true, cache: held });
+    const last = joinTime([
+      attention.softmax(...part(qkv, T - 6, T - 3), { causal: true, cache: held }),
+      inChunks(attention, held, qkv, 1, T, {}, T - 3),
+    ]);
+    assertClose(last, sliceTime(expected, T - 6, T), { rule: 'softmax', T });
+  });
 
   test('grouped queries, with a scale of their own', (attention, keep) => {
     const qkv = inputs({ batch: 2, heads: 6, kvHeads: 2, T: 50, dim: 8 });

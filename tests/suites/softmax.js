@@ -40,6 +40,19 @@ export function softmax(name, make) {
         matches(attention, inputs({ T: 21, dim: 6, valueDim, seed: valueDim }), { causal }, `valueDim ${valueDim}`);
     });
 
+    test(`${form}: few queries, many keys`, (attention) => {
+      for (const [Tq, Tk, dim, valueDim] of [
+        [1, 5, 64, 64],
+        [1, 4099, 20, 12],
+        [3, 2051, 5, 4],
+        [2, 6145, 16, 7],
+        [66, 4101, 8, 20],
+      ]) {
+        const label = `${Tq} queries, ${Tk} keys of ${dim}, values of ${valueDim}`;
+        matches(attention, inputs({ heads: 2, Tq, Tk, dim, valueDim }), { causal }, label);
+      }
+    });
+
     test(`${form}: more queries than keys, and fewer`, (attention) => {
       for (const [Tq, Tk] of [
         [1, 64],

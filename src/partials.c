@@ -54,7 +54,11 @@ float *partials_room(const partials *p) {
 
 int partials_ready(partials *p) {
   set_count(&p->places[p->part].ready, (int32_t)++p->at);
-  return p->at < 2 || add_block(p, p->at - 2);
+  return p->at <= PARTIAL_LAG || add_block(p, p->at - 1 - PARTIAL_LAG);
 }
 
-int partials_end(partials *p) { return p->at == 0 || (add_block(p, p->at - 1) && await_added(p, p->at)); }
+int partials_end(partials *p) {
+  for (size_t n = p->at - smaller(p->at, PARTIAL_LAG); n < p->at; n++)
+    if (!add_block(p, n)) return 0;
+  return await_added(p, p->at);
+}

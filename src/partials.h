@@ -1,5 +1,5 @@
-/* Sums of parts: threads that share a causal stream by features each have a part of every result. A block of tokens
- * later they add the parts up, each for its share of the tokens, so that nobody waits while all keep pace. */
+/* Sums of parts: threads that share a causal stream by features each have a part of every result. A few blocks of
+ * tokens later they add the parts up, each for its share of the tokens, so that nobody waits while all keep pace. */
 #ifndef LA_PARTIALS_H
 #define LA_PARTIALS_H
 
@@ -7,7 +7,8 @@
 
 enum {
   PARTIAL_BLOCK = 64, /* tokens: some 10 µs of work, a hundred times what telling another core takes */
-  PARTIAL_DEPTH = 4,  /* blocks that each part keeps until all have added them up */
+  PARTIAL_LAG = 4,    /* blocks later they are added up: how far a part may be ahead of another before it waits */
+  PARTIAL_DEPTH = 2 * PARTIAL_LAG, /* blocks that each part keeps */
 };
 
 /* How far a part is, in blocks: a cache line each, all 0 at first. */
@@ -34,10 +35,10 @@ static inline size_t partial_floats(size_t d_vp) { return PARTIAL_BLOCK * (d_vp 
 /* Where this part's next block goes; NULL when a thread failed. */
 float *partials_room(const partials *p);
 
-/* It is there. Adds up this part's share of the block before; 0 when a thread failed. */
+/* It is there. Adds up this part's share of an earlier block; 0 when a thread failed. */
 int partials_ready(partials *p);
 
-/* Adds up the last block and waits until all have: what is kept may go. 0 when a thread failed. */
+/* Adds up the last blocks and waits until all have: what is kept may go. 0 when a thread failed. */
 int partials_end(partials *p);
 
 #endif

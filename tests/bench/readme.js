@@ -24,8 +24,15 @@ function kernels(figures) {
   const { heads, length, dim } = figures;
   const rows = figures.kernels.map(({ name, ms, gflops, share }) => [name, ms.toFixed(2), gflops.toFixed(1), `${(100 * share).toFixed(0)} %`]);
   const family = figures.family?.map(({ name, ms, share, ofReference }) => [name, ms.toFixed(2), `${(100 * share).toFixed(0)} %`, `${(100 * ofReference).toFixed(0)} %`]);
+  const threaded = figures.threaded?.map(({ name, ms, threadsMs, faster }) => [name, ms.toFixed(2), threadsMs.toFixed(2), faster.toFixed(2)]);
   const tokens = figures.tokens.map(({ name, microseconds }) => [name.trim(), microseconds.toFixed(1)]);
-  return `${ran(figures)} Batch 1, ${heads} heads of ${dim}, T = ${length}.\n\n${markdown([['', 'ms', 'GFLOP/s', 'of the tile'], ...rows])}\n\n${family ? `${markdown([['causal, map or preset', 'ms', 'of the tile', 'of elu'], ...family])}\n\n` : ''}${markdown([['one token', 'µs'], ...tokens])}`;
+  const tables = [
+    markdown([['', 'ms', 'GFLOP/s', 'of the tile'], ...rows]),
+    family && markdown([['causal, map or preset', 'ms', 'of the tile', 'of elu'], ...family]),
+    threaded && markdown([[`${figures.threads} threads`, '1 thread, ms', 'all, ms', 'times faster'], ...threaded]),
+    markdown([['one token', 'µs'], ...tokens]),
+  ];
+  return [`${ran({ ...figures, threads: 1 })} Batch 1, ${heads} heads of ${dim}, T = ${length}.`, ...tables.filter(Boolean)].join('\n\n');
 }
 
 function growth(figures) {
@@ -38,9 +45,8 @@ function growth(figures) {
 
 /** Wins and losses alike: every ratio of the race stands in the table. */
 function peers({ races }) {
-  return races
-    .map((race) => `${headline(race)}. Medians, interleaved.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race, { keeping: ['arrays'] }))}\n\n${markdown(expressionCells(race))}`)
-    .join('\n\n');
+  const tables = races.map((race) => `${headline(race)}. Medians, interleaved.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race, { keeping: ['arrays'] }))}`);
+  return [...tables, markdown(expressionCells(races[0]))].join('\n\n');
 }
 
 const parts = { kernels, growth, peers };

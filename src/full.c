@@ -27,12 +27,21 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
 }
 
+/* z += Σ rows, 4·vectors columns of them: additions of one vector wait for one another, those of four do not. */
+static inline void sum_rows(float *z, const float *x, size_t rows, const size_t stride, const int vectors) {
+  v4 sum[4];
+  for (int c = 0; c < vectors; c++) sum[c] = v4_load(x + 4 * c);
+  for (size_t r = 1; r < rows; r++)
+    for (int c = 0; c < vectors; c++) sum[c] = v4_add(sum[c], v4_load(x + r * stride + 4 * c));
+  for (int c = 0; c < vectors; c++) v4_store(z + 4 * c, v4_add(v4_load(z + 4 * c), sum[c]));
+}
+
 /* z += Σφ(k) and S += φ(K)ᵀV of a block. Its sum is taken by itself first: shorter sums, smaller error. */
 static inline void add_block(const linear_call *call, scratch *w, const float *v, size_t v_stride, size_t rows, const size_t stride) {
-  for (size_t i = 0; call->args->normalize && i < call->d_fp; i += 4) {
-    v4 sum = v4_load(w->f.rows + i);
-    for (size_t r = 1; r < rows; r++) sum = v4_add(sum, v4_load(w->f.rows + r * stride + i));
-    v4_store(w->state.z + i, v4_add(v4_load(w->state.z + i), sum));
+  if (call->args->normalize) {
+    size_t i = 0;
+    for (; i + 16 <= call->d_fp; i += 16) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 4);
+    for (; i < call->d_fp; i += 4) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 1);
   }
   for (size_t c = 0; c < w->d_vp; c += PANEL) {
     for (size_t i = 0; i < call->d_fp; i += 4) {

@@ -202,9 +202,9 @@ static void run_columns(const linear_work *work, size_t slot, size_t b, size_t k
 /* The call as the thread sees it that has one part of the features. */
 static linear_call call_of_part(const linear_call *whole, la_linear_args *args, size_t part, size_t parts) {
   linear_call call = *whole;
-  size_t share = round_up((whole->d_f + parts - 1) / parts, 4);
-  call.first = part * share;
-  call.d_f = smaller(share, whole->d_f - call.first);
+  size_t vectors = whole->d_fp / 4; /* as even as they go: no part is without features */
+  call.first = part * vectors / parts * 4;
+  call.d_f = smaller((part + 1) * vectors / parts * 4, whole->d_f) - call.first;
   call.d_fp = round_up(call.d_f, 4);
   *args = *whole->args;
   args->map.dim = (int32_t)call.d_f;

@@ -165,6 +165,23 @@ for (const threads of [2, 3]) {
   });
 }
 
+test('seven threads share features that no seventh of them divides', async () => {
+  const one = await createAttention({ build: 'simd' });
+  const shared = new Attention(await createCore('simd', 7));
+  for (const dim of [113, 120, 142, 144]) {
+    const { q, k, v } = inputs({ heads: 1, T: 130, dim, valueDim: 12 });
+    const [expected, actual] = [one, shared].map((attention) => {
+      const state = attention.state({ heads: 1, dim, valueDim: 12 });
+      const { data } = attention.linear(q, k, v, { causal: true, state });
+      const all = Float32Array.of(...data, ...state.data, ...state.keySum);
+      state.dispose();
+      return all;
+    });
+    assertClose(actual, expected, { rule: 'linear', T: 130, name: `dim ${dim}` });
+  }
+  for (const attention of [one, shared]) attention.dispose();
+});
+
 /** Processors that this process kept busy, on average, while `body` ran. */
 async function processorsBusy(body) {
   const started = process.cpuUsage();

@@ -71,6 +71,7 @@ int32_t linear_each_stream(const linear_work *given) {
 
 int32_t la_linear(const la_linear_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
+  if (args->heads == 0) return LA_OK;
   const map_entry *map = map_find(&args->map);
   size_t d_f = (size_t)map->features(&args->map), d_fp = round_up(d_f, 4);
   linear_call call = {

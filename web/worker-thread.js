@@ -8,6 +8,8 @@ import { nodeModule } from './threads.js';
 
 const objects = new Map();
 const aborted = new Set();
+const { parentPort } = nodeModule('worker_threads') ?? {};
+const endpoint = parentPort ? Comlink.nodeEndpoint(parentPort) : globalThis;
 let handles = 0;
 let queue = Promise.resolve();
 
@@ -58,8 +60,9 @@ function writtenBy(object, args) {
   return [object, ...named].filter((one) => one instanceof State || one instanceof Tensor);
 }
 
-function perform(target, name, args, { id, flag }, progress) {
+function perform(target, name, args, { id, flag, progress: isAsked }) {
   const object = objects.get(target);
+  const progress = isAsked ? (fraction) => endpoint.postMessage({ progressOf: id, fraction }) : undefined;
   const isAborted = () => aborted.has(id) || (flag !== undefined && Atomics.load(flag, 0) === 1);
   try {
     const received = args.map(receive);
@@ -89,8 +92,10 @@ Comlink.expose(
       queue = queue.then(() => waits && turn()).then(() => perform(...request));
       return queue;
     },
+    /** Resolves when the calls made so far are done. */
+    idle: () => queue.then(() => undefined),
     /** Takes effect between the slices of a call, or before it starts. */
     abort: (id) => void aborted.add(id),
   },
-  nodeModule('worker_threads') ? Comlink.nodeEndpoint(nodeModule('worker_threads').parentPort) : globalThis,
+  endpoint,
 );

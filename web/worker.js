@@ -53,6 +53,7 @@ const buffersOf = (args) => [...new Set(args.map((arg) => arg?.data?.buffer).fil
 /** The calls to one Worker that wait for an answer. */
 class Connection {
   #waiting = new Set();
+  #listeners = new Map();
   #ended = null;
   #calls = 0;
 
@@ -60,6 +61,8 @@ class Connection {
     const { worker, endpoint, onEnd } = openWorker();
     this.worker = worker;
     this.remote = Comlink.wrap(endpoint);
+    // Beside Comlink's messages, on the same port, so that none comes later than the answer to its call.
+    endpoint.addEventListener('message', ({ data }) => this.#listeners.get(data?.progressOf)?.(data.fraction));
     onEnd((reason) => this.end(new AttentionError('thread-failed', `The Worker of this attention instance failed: ${reason}`)));
   }
 
@@ -112,8 +115,9 @@ class Connection {
     signal?.addEventListener('abort', abort);
     try {
       const packed = transfer ? Comlink.transfer(sent, buffersOf(sent)) : sent;
-      const progress = onProgress ? Comlink.proxy((fraction) => onProgress(fraction)) : undefined;
-      const answer = await this.wait(() => this.remote.call(target, name, packed, { id, flag, waits: Boolean(signal && !flag) }, progress));
+      if (onProgress) this.#listeners.set(id, onProgress);
+      const request = { id, flag, waits: Boolean(signal && !flag), progress: onProgress !== undefined };
+      const answer = await this.wait(() => this.remote.call(target, name, packed, request));
       if (answer.aborted) throw signal.reason;
       if (answer.error) throw revive(answer.error);
       const value = this.receive(answer);
@@ -122,6 +126,7 @@ class Connection {
       return { data: out, shape: value.shape };
     } finally {
       signal?.removeEventListener('abort', abort);
+      this.#listeners.delete(id);
     }
   }
 
@@ -158,8 +163,9 @@ export async function createAttention(options) {
     connection.end(cause);
     throw cause;
   }
+  // The Worker ends with all that is in it. Were its own threads ended first, Chromium could leave it running for ever.
   const dispose = async () => {
-    await attention.dispose().catch(() => undefined);
+    await connection.wait(() => connection.remote.idle()).catch(() => undefined);
     connection.end(new AttentionError('disposed', 'This attention instance was disposed'));
   };
   return Object.freeze(Object.create(attention, { dispose: { value: dispose }, ...(Symbol.asyncDispose ? { [Symbol.asyncDispose]: { value: dispose } } : {}) }));

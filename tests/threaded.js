@@ -9,7 +9,7 @@ import { sharedMemory, startPool } from '../web/threads.js';
 export async function createCore(build, threads, worth = 0) {
   const module = await compile(await readFile(new URL(`../web/dist/${build}-threads.wasm`, import.meta.url)));
   const exports = await instantiate(module, sharedMemory());
-  return new Core(exports, await startPool(module, exports, threads, worth));
+  return new Core(exports, await startPool(module, exports, threads, { worth }));
 }
 
 /** What createAttention gives, but splitting every call that can be split. */

@@ -26,8 +26,11 @@ function chooseBuild(build, packaged) {
   return build === 'auto' ? (relaxed && packaged.relaxed ? 'relaxed' : 'simd') : build;
 }
 
-/** `packaged` holds, by build and with '-threads' behind it, functions that give what runs when the caller names no module. */
-export async function create(options, packaged) {
+/**
+ * `packaged` holds, by build and with '-threads' behind it, functions that give what runs when the caller names no
+ * module; `open` opens a worker of the pool.
+ */
+export async function create(options, packaged, open) {
   const o = checkOptions('createAttention', options, ['build', 'threads', 'wasm']);
   const asked = checkOneOf('build', o.build, ['auto', 'simd', 'relaxed'], 'auto');
   const threads = checkThreads(o.threads);
@@ -47,7 +50,7 @@ export async function create(options, packaged) {
   let pool = null;
   if (threads > 1 && obstacle === null) {
     try {
-      pool = await startPool(module, exports, threads);
+      pool = await startPool(module, exports, threads, { open });
     } catch (cause) {
       obstacle = `the workers could not be started: ${cause.message}`;
     }

@@ -47,7 +47,7 @@ function mayWait() {
 }
 
 /** A worker under one interface: `on` takes handlers of messages and of its end. */
-function openWorker() {
+export function openWorker() {
   const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};
   if (NodeWorker) {
     const here = import.meta.url;
@@ -78,10 +78,12 @@ function openWorker() {
 
 class Pool {
   #exports;
+  #open;
   #members = [];
 
-  constructor(exports) {
+  constructor(exports, open) {
     this.#exports = exports;
+    this.#open = open;
     /** Threads that take part in calls, the caller's included. */
     this.threads = 1;
     /** What the last worker that was lost said; null while none is. */
@@ -92,7 +94,7 @@ class Pool {
   /** Resolves once the worker has its instance and waits for work. */
   start(module, slot) {
     const { la_alloc, memory, __tls_size, __tls_align } = this.#exports;
-    const { worker, on } = openWorker();
+    const { worker, on } = this.#open();
     const tlsBytes = __tls_size?.value ? __tls_size.value + __tls_align.value : 0;
     const block = la_alloc(STACK_BYTES + tlsBytes) >>> 0;
     const member = { worker, runs: false };
@@ -134,10 +136,10 @@ class Pool {
   }
 }
 
-/** `threads − 1` workers, all of them ready, that share calls of at least `worth` multiply-adds. */
-export async function startPool(module, exports, threads, worth = WORTH_SPLITTING) {
+/** `threads − 1` workers, all of them ready, that share calls of at least `worth` multiply-adds; `open` opens one. */
+export async function startPool(module, exports, threads, { worth = WORTH_SPLITTING, open = openWorker } = {}) {
   const started = performance.now();
-  const pool = new Pool(exports);
+  const pool = new Pool(exports, open);
   try {
     await Promise.all(Array.from({ length: threads - 1 }, (_, i) => pool.start(module, i + 1)));
   } catch (cause) {

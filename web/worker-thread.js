@@ -1,6 +1,8 @@
 /** The Worker's side of linear-attention-wasm/worker: one instance, its objects by handle, one call after another. */
 import * as Comlink from './dist/comlink.js';
-import { createAttention } from './index.js';
+import { create } from './create.js';
+import { packaged } from './packaged.js';
+import { openThrough } from './relay.js';
 import { interruptible } from './slices.js';
 import { State } from './state.js';
 import { internal, Tensor } from './tensor.js';
@@ -10,6 +12,7 @@ const objects = new Map();
 const aborted = new Set();
 const { parentPort } = nodeModule('worker_threads') ?? {};
 const endpoint = parentPort ? Comlink.nodeEndpoint(parentPort) : globalThis;
+let attention = null;
 let handles = 0;
 let queue = Promise.resolve();
 
@@ -82,7 +85,8 @@ Comlink.expose(
   {
     async create(options) {
       try {
-        return { object: describeObject(await createAttention(options)) };
+        attention = await create(options, packaged, openThrough(endpoint));
+        return { object: describeObject(attention) };
       } catch (error) {
         return failure(error);
       }
@@ -92,8 +96,8 @@ Comlink.expose(
       queue = queue.then(() => waits && turn()).then(() => perform(...request));
       return queue;
     },
-    /** Resolves when the calls made so far are done. */
-    idle: () => queue.then(() => undefined),
+    /** After the calls made so far: the threads end by themselves, which is faster than to be ended. */
+    dispose: () => queue.then(() => attention?.dispose()),
     /** Takes effect between the slices of a call, or before it starts. */
     abort: (id) => void aborted.add(id),
   },

@@ -2,6 +2,7 @@
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, describe, wrongKind } from './errors.js';
 import { compile } from './load.js';
+import { openFor } from './relay.js';
 import { nodeModule } from './threads.js';
 import { checkOptions } from './validate.js';
 
@@ -60,6 +61,7 @@ class Connection {
   constructor() {
     const { worker, endpoint, onEnd } = openWorker();
     this.worker = worker;
+    this.endThreads = openFor(endpoint);
     this.remote = Comlink.wrap(endpoint);
     // Beside Comlink's messages, on the same port, so that none comes later than the answer to its call.
     endpoint.addEventListener('message', ({ data }) => this.#listeners.get(data?.progressOf)?.(data.fraction));
@@ -71,6 +73,7 @@ class Connection {
     if (this.#ended) return;
     this.#ended = error;
     this.worker.terminate();
+    this.endThreads();
     for (const reject of this.#waiting) reject(error);
     this.#waiting.clear();
     this.worker.unref?.();
@@ -163,9 +166,8 @@ export async function createAttention(options) {
     connection.end(cause);
     throw cause;
   }
-  // The Worker ends with all that is in it. Were its own threads ended first, Chromium could leave it running for ever.
   const dispose = async () => {
-    await connection.wait(() => connection.remote.idle()).catch(() => undefined);
+    await connection.wait(() => connection.remote.dispose()).catch(() => undefined);
     connection.end(new AttentionError('disposed', 'This attention instance was disposed'));
   };
   return Object.freeze(Object.create(attention, { dispose: { value: dispose }, ...(Symbol.asyncDispose ? { [Symbol.asyncDispose]: { value: dispose } } : {}) }));

@@ -6,6 +6,9 @@ import { browsers, launch, serve, watch } from './driver.js';
 /** The strictest policy that the library runs under. */
 export const policy = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 
+/** Milliseconds that a call in a page may take: far more than any needs, less than puppeteer would wait. */
+const PATIENCE = 90_000;
+
 /** A page that does nothing by itself. */
 export const blank = '/tests/browser/pages/blank.html';
 
@@ -62,13 +65,23 @@ export async function outcomeOf({ page, watched }) {
  * @param {{ inWorker?: boolean }} [place]
  */
 export async function callIn(page, file, name, options = {}, { inWorker = false } = {}) {
-  const results = await page.evaluate(
+  const answer = page.evaluate(
     async (where, request) => (await import('/tests/browser/pages/call.js'))[where](request),
     inWorker ? 'callInWorker' : 'call',
     { file, name, options },
   );
+  const answered = new AbortController();
+  const patience = sleep(PATIENCE, undefined, { signal: answered.signal }).then(() => silence(page, name));
+  const results = await Promise.race([answer, patience]).finally(() => answered.abort());
   if (results?.error) throw new Error(`${name} failed: ${JSON.stringify(results.error)}`);
   return results;
+}
+
+/** Throws what a page and its Workers are found doing that has not answered. */
+async function silence(page, name) {
+  const ask = (one) => Promise.race([one.evaluate(() => 'lives').catch((error) => error.message), sleep(5000, 'is silent')]);
+  const told = await Promise.all([page, ...page.workers()].map(async (one) => `${one.url()} ${await ask(one)}`));
+  throw new Error(`${name} has not answered for ${PATIENCE} ms: ${told.join(', ')}`);
 }
 
 /** Waits until a page has `count` Workers, those of its Workers included, and throws when that does not come. */

@@ -319,6 +319,7 @@ build() {
     return
   fi
   need_relaxed_compiler
+  now=$(fingerprint) # the compiler may be there only now
   mkdir -p "$dist" "$stamps"
   rm -f "$stamps/build"
   compile simd -msimd128

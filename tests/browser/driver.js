@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import puppeteer from 'puppeteer-core';
 import sirv from 'sirv';
 
@@ -83,10 +84,11 @@ export async function launch(name) {
  * @param {Record<string, string> | ((pathname: string) => Record<string, string>)} [options.headers]
  *   added to each response, over the defaults (so 'Content-Type' can be made wrong)
  * @param {RegExp} [options.missing] paths answered with 404 although the file exists
+ * @param {(body: string) => void} [options.onPost] gets the body of each POST request
  * @returns {Promise<{ url: string, requests: string[], close(): Promise<void> }>} url has no final slash;
  *   requests lists every path asked for
  */
-export async function serve(dir, { headers = {}, missing } = {}) {
+export async function serve(dir, { headers = {}, missing, onPost } = {}) {
   const requests = [];
   const headersOf = typeof headers === 'function' ? headers : () => headers;
   const files = sirv(dir, {
@@ -99,7 +101,8 @@ export async function serve(dir, { headers = {}, missing } = {}) {
     const { pathname } = new URL(request.url, 'http://localhost');
     requests.push(pathname);
     const notFound = () => response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Not found');
-    if (pathname === '/favicon.ico') response.writeHead(204).end(); // browsers ask by themselves
+    if (request.method === 'POST' && onPost) text(request).then(onPost, () => undefined).then(() => response.writeHead(204).end());
+    else if (pathname === '/favicon.ico') response.writeHead(204).end(); // browsers ask by themselves
     else if (missing?.test(pathname)) notFound();
     else files(request, response, notFound);
   });

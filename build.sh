@@ -181,6 +181,7 @@ setup() {
   check_node
   need_emscripten
   need_packages
+  PATH="$PWD/node_modules/.bin:$PATH" # npm's wasm-opt, which package-lock.json pins, whoever calls this script
 }
 
 flags=(

@@ -57,9 +57,10 @@ check_node() {
 
 # apt_install WHAT PACKAGE...: installs the packages, or stops with the command to type.
 apt_install() {
-  local what=$1 node_folder log=$stamps/apt.log
+  local what=$1 node log=$stamps/apt.log
   shift
   local command="apt-get update && sudo apt-get install -y --no-install-recommends $*"
+  node=$(command -v node)
   command -v apt-get >/dev/null || die "$what is missing and there is no apt-get here; install it and put it on PATH"
 
   local -a as_root=()
@@ -80,10 +81,9 @@ apt_install() {
     tail -n 20 "$log" >&2
     die "apt-get failed; the whole log is $log. By hand:" "sudo $command"
   fi
-  # The packages bring Debian's own, older Node: the one that was checked must stay first.
-  node_folder=$(dirname "$(command -v node)")
+  # The packages may bring Debian's own, older Node: the one that was checked must stay first, and npm's tools before it.
   hash -r
-  PATH="$node_folder:$PATH"
+  [[ $(command -v node) == "$node" ]] || PATH="$(dirname "$node"):$PATH"
 }
 
 find_emscripten() {

@@ -25,7 +25,7 @@ inEachBrowser('threads', (test, browser) => {
     for (const inWorker of [false, true]) {
       test(`${build}: two threads compute what one does, ${inWorker ? 'in a Worker' : 'on the main thread'}`, async () => {
         if (inWorker && (await browser()).name === 'firefox') {
-          const { results, paths } = await callAlone(root, isolated.headers, { where: 'callInWorker', file: scenario, name: 'compareThreads', options });
+          const { results, paths } = await callAlone(root, isolated.headers, scenario, 'compareThreads', options);
           return check(results, paths);
         }
         await open(isolated, async ({ page, watched, paths }) => {

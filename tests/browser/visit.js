@@ -7,7 +7,7 @@ import { browsers, launch, serve, watch } from './driver.js';
 export const policy = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 
 /** Milliseconds that a call in a page may take: far more than any needs, less than puppeteer would wait. */
-const PATIENCE = 90_000;
+export const PATIENCE = 90_000;
 
 /** A page that does nothing by itself. */
 export const blank = '/tests/browser/pages/blank.html';
@@ -73,6 +73,11 @@ export async function callIn(page, file, name, options = {}, { inWorker = false 
   const answered = new AbortController();
   const patience = sleep(PATIENCE, undefined, { signal: answered.signal }).then(() => silence(page, name));
   const results = await Promise.race([answer, patience]).finally(() => answered.abort());
+  return succeeded(name, results);
+}
+
+/** What a call of pages/call.js came to; throws what it threw. */
+export function succeeded(name, results) {
   if (results?.error) throw new Error(`${name} failed: ${JSON.stringify(results.error)}`);
   return results;
 }

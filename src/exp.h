@@ -18,7 +18,7 @@ static inline v4 v4_exp(v4 x) {
   v4 clamped = v4_max(x, v4_splat(-88.0f));
   v4 biased = v4_madd(clamped, v4_splat(1.44269504f), magic);
   v4 n = v4_sub(biased, magic);
-  v4 r = v4_sub(v4_sub(clamped, v4_mul(n, v4_splat(0.693359375f))), v4_mul(n, v4_splat(-2.12194440e-4f)));
+  v4 r = v4_nmadd(n, v4_splat(-2.12194440e-4f), v4_nmadd(n, v4_splat(0.693359375f), clamped));
   v4 r_squared = v4_mul(r, r);
   v4 c = v4_madd(r_squared, v4_madd(r_squared, v4_splat(-0.00276598539f), v4_splat(0.166666177f)), v4_splat(2.0f));
   return v4_div(v4_mul(v4_add(c, r), v4_shl23(biased)), v4_sub(c, r));

@@ -11,14 +11,15 @@ static const float *kept(const partials *p, size_t part, size_t n) {
 }
 
 /* One token's result: the parts in order, so that every run gives the same bits. */
-static void add_token(const partials *p, size_t n, size_t u, float *out) {
+static void add_token(const partials *p, const float *const blocks[], size_t u, float *out) {
   static const panel_state plain;
   float q_dot_z = 0.0f;
-  for (size_t part = 0; part < p->parts; part++) q_dot_z += kept(p, part, n)[PARTIAL_BLOCK * p->d_vp + u];
+  for (size_t part = 0; part < p->parts; part++) q_dot_z += blocks[part][PARTIAL_BLOCK * p->d_vp + u];
   v4 factor = v4_splat(output_factor(p->call, q_dot_z, &plain, 0.0f));
   for (size_t c = 0; c < p->call->d_v; c += 4) {
-    v4 sum = v4_load(kept(p, 0, n) + u * p->d_vp + c);
-    for (size_t part = 1; part < p->parts; part++) sum = v4_add(sum, v4_load(kept(p, part, n) + u * p->d_vp + c));
+    size_t at = u * p->d_vp + c;
+    v4 sum = v4_add(v4_load(blocks[0] + at), v4_load(blocks[1] + at));
+    for (size_t part = 2; part < p->parts; part++) sum = v4_add(sum, v4_load(blocks[part] + at));
     sum = v4_mul(sum, factor);
     sum = v4_add(sum, v4_poison(sum));
     if (c + 4 <= p->call->d_v)
@@ -30,12 +31,14 @@ static void add_token(const partials *p, size_t n, size_t u, float *out) {
 
 static int add_block(const partials *p, size_t n) {
   const linear_call *call = p->call;
-  for (size_t part = 0; part < p->parts; part++)
+  const float *blocks[MOST_PARTS];
+  for (size_t part = 0; part < p->parts; part++) {
     if (!await_count(&p->places[part].ready, (int32_t)(n + 1), p->slot)) return 0;
-  size_t blocks = (call->n_q + PARTIAL_BLOCK - 1) / PARTIAL_BLOCK, q_head = p->kv_head * call->group + n / blocks,
-         t = n % blocks * PARTIAL_BLOCK;
+    blocks[part] = kept(p, part, n);
+  }
+  size_t in_head = (call->n_q + PARTIAL_BLOCK - 1) / PARTIAL_BLOCK, q_head = p->kv_head * call->group + n / in_head, t = n % in_head * PARTIAL_BLOCK;
   size_t tokens = smaller(PARTIAL_BLOCK, call->n_q - t), end = (p->part + 1) * tokens / p->parts;
-  for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, n, u, array_at(call->args->out, p->b, q_head, t + u));
+  for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, blocks, u, array_at(call->args->out, p->b, q_head, t + u));
   set_count(&p->places[p->part].added, (int32_t)(n + 1));
   return 1;
 }

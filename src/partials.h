@@ -9,6 +9,8 @@ enum {
   PARTIAL_BLOCK = 64, /* tokens: some 10 µs of work, a hundred times what telling another core takes */
   PARTIAL_LAG = 4,    /* blocks later they are added up: how far a part may be ahead of another before it waits */
   PARTIAL_DEPTH = 2 * PARTIAL_LAG, /* blocks that each part keeps */
+  FEWEST_FEATURES = 16,            /* that are worth a thread of their own */
+  MOST_PARTS = LA_MAX_DIM / FEWEST_FEATURES,
 };
 
 /* How far a part is, in blocks: a cache line each, all 0 at first. */

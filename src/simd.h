@@ -1,5 +1,5 @@
 /* Four-lane float operations: wasm SIMD128 where the compiler has it, plain C otherwise.
- * Both give the same bits: no operation here is fused or reassociated. With relaxed SIMD, v4_madd alone may be fused. */
+ * Both give the same bits: no operation here is fused or reassociated. With relaxed SIMD, v4_madd and v4_nmadd alone may be fused. */
 #ifndef LA_SIMD_H
 #define LA_SIMD_H
 
@@ -88,11 +88,13 @@ static inline void v4_transpose(v4 *a, v4 *b, v4 *c, v4 *d) {
 #undef LA_V4_EACH
 #endif
 
-/* acc + a·b, rounded twice; with relaxed SIMD once or twice, as the machine does it fastest. */
+/* acc + a·b and acc − a·b, rounded twice; with relaxed SIMD once or twice, as the machine does it fastest. */
 #ifdef __wasm_relaxed_simd__
 static inline v4 v4_madd(v4 a, v4 b, v4 acc) { return wasm_f32x4_relaxed_madd(a, b, acc); }
+static inline v4 v4_nmadd(v4 a, v4 b, v4 acc) { return wasm_f32x4_relaxed_nmadd(a, b, acc); }
 #else
 static inline v4 v4_madd(v4 a, v4 b, v4 acc) { return v4_add(acc, v4_mul(a, b)); }
+static inline v4 v4_nmadd(v4 a, v4 b, v4 acc) { return v4_sub(acc, v4_mul(a, b)); }
 #endif
 
 /* (a0+a2)+(a1+a3): the same order in every build. */

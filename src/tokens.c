@@ -52,17 +52,17 @@ static inline void run_key_sum(const float *rows, float *z, size_t d_fp, float *
   for (size_t u = 0; u < tokens; u++) sums[u] = v4_sum(sum[u]);
 }
 
-static inline void run_key_sums(const linear_call *call, const token_block *w, float *z, size_t tokens, const size_t stride, const int gated) {
+static inline void run_key_sums(const linear_call *call, const token_block *w, float *z, float *sums, size_t tokens, const size_t stride, const int gated) {
   size_t u = 0;
-  for (; u + 4 <= tokens; u += 4) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 4, gated);
-  for (; u < tokens; u++) run_key_sum(token_rows(call, w, u), z, call->d_fp, w->sums + u, stride, 1, gated);
+  for (; u + 4 <= tokens; u += 4) run_key_sum(token_rows(call, w, u), z, call->d_fp, sums + u, stride, 4, gated);
+  for (; u < tokens; u++) run_key_sum(token_rows(call, w, u), z, call->d_fp, sums + u, stride, 1, gated);
 }
 
-void normalizers(const linear_call *call, const token_block *w, panel_state *p, size_t tokens) {
-  if (!call->args->normalize) zero_floats(w->sums, tokens);
-  else if (call->gated) run_key_sums(call, w, p->z, tokens, call->stride, 1);
-  else if (call->stride == SHORT_STRIDE) run_key_sums(call, w, p->z, tokens, SHORT_STRIDE, 0);
-  else run_key_sums(call, w, p->z, tokens, call->stride, 0);
+void normalizers(const linear_call *call, const token_block *w, panel_state *p, float *sums, size_t tokens) {
+  if (!call->args->normalize) zero_floats(sums, tokens);
+  else if (call->gated) run_key_sums(call, w, p->z, sums, tokens, call->stride, 1);
+  else if (call->stride == SHORT_STRIDE) run_key_sums(call, w, p->z, sums, tokens, SHORT_STRIDE, 0);
+  else run_key_sums(call, w, p->z, sums, tokens, call->stride, 0);
 }
 
 size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens) {
@@ -84,7 +84,7 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
 }
 
 void normalize_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t tokens) {
-  normalizers(call, w, p, tokens);
+  normalizers(call, w, p, w->sums, tokens);
   for (size_t u = 0; u < tokens; u++)
     w->sums[u] = output_factor(call, w->sums[u], p, w->exponents[u]);
 }

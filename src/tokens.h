@@ -24,7 +24,7 @@ uint64_t token_block_layout(const linear_call *call, size_t block, token_block *
 size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t b, size_t kv_head, size_t q_head, size_t t, size_t tokens);
 
 /* sums[u] = φ(q)·z of tokens that are filled in, z run along; 0 without the normaliser. */
-void normalizers(const linear_call *call, const token_block *w, panel_state *p, size_t tokens);
+void normalizers(const linear_call *call, const token_block *w, panel_state *p, float *sums, size_t tokens);
 
 /* The factors of tokens that are filled in; runs z along. */
 void normalize_tokens(const linear_call *call, const token_block *w, panel_state *p, size_t tokens);

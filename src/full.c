@@ -29,7 +29,7 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
 }
 
 /* z += Σ rows, 4·vectors columns of them: additions of one vector wait for one another, those of four do not. */
-static inline void sum_rows(float *z, const float *x, size_t rows, const size_t stride, const int vectors) {
+static inline void sum_rows(float *z, const float *x, size_t rows, size_t stride, const int vectors) {
   v4 sum[4];
   for (int c = 0; c < vectors; c++) sum[c] = v4_load(x + 4 * c);
   for (size_t r = 1; r < rows; r++)
@@ -38,7 +38,8 @@ static inline void sum_rows(float *z, const float *x, size_t rows, const size_t 
 }
 
 /* z += Σφ(k) and S += φ(K)ᵀV of a block. Its sum is taken by itself first: shorter sums, smaller error. */
-static inline void add_block(const linear_call *call, scratch *w, const float *v, size_t v_stride, size_t rows, const size_t stride) {
+static void add_block(const linear_call *call, scratch *w, const float *v, size_t v_stride, size_t rows) {
+  size_t stride = call->stride;
   if (call->args->normalize) {
     size_t i = 0;
     for (; i + 16 <= call->d_fp; i += 16) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 4);
@@ -53,15 +54,15 @@ static inline void add_block(const linear_call *call, scratch *w, const float *v
   }
 }
 
-/* Threads that share each stream. Not those of scaled maps, where a key's exponent depends on the keys before it. */
-static size_t within(const linear_call *call) { return call->whole || call->map->scaled ? 1 : call->slots; }
+/* Segments of the keys, one a thread. One for scaled maps, where a key's exponent depends on the keys before it. */
+static size_t segments_of(const linear_call *call) { return call->whole || call->map->scaled ? 1 : call->slots; }
 
 /* One stream, with scratch for each thread. */
 typedef struct {
   const linear_call *call;
   scratch *own; /* of the thread that made the call: its state takes up the sums of the others */
-  float *base;  /* [within][floats] */
-  size_t floats, b, kv_head;
+  float *base;  /* [segments][floats] */
+  size_t floats, segments, b, kv_head;
 } stream;
 
 static scratch scratch_of(const stream *s, size_t slot) {
@@ -86,8 +87,7 @@ static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
       v = w->v;
       v_stride = w->d_vp;
     }
-    if (call->stride == SHORT_STRIDE) add_block(call, w, v, v_stride, rows, SHORT_STRIDE);
-    else add_block(call, w, v, v_stride, rows, call->stride);
+    add_block(call, w, v, v_stride, rows);
   }
 }
 
@@ -95,7 +95,7 @@ static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
 static void sum_segment(void *context, size_t slot, size_t item) {
   const stream *s = context;
   const linear_call *call = s->call;
-  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + within(call) - 1) / within(call), BLOCK);
+  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + s->segments - 1) / s->segments, BLOCK);
   (void)slot;
   if (item == 0) {
     sum_keys(s, s->own, 0, smaller(n, length));
@@ -107,7 +107,8 @@ static void sum_segment(void *context, size_t slot, size_t item) {
   sum_keys(s, &w, item * length, smaller(n, (item + 1) * length));
 }
 
-static inline void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows, const size_t stride) {
+static void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows) {
+  size_t stride = call->stride;
   for (size_t c = 0; c < w->d_vp; c += PANEL) {
     for (size_t r = 0; r < rows; r += 4) {
       tile4x8 o = tile_outer(tile_zero(), call->d_f, w->f.rows + r * stride, stride, 1, w->state.s + c * call->d_fp, PANEL);
@@ -130,8 +131,7 @@ static void answer_queries(void *context, size_t slot, size_t item) {
     float q_dot_z = a->normalize ? dot(w.f.rows + r * call->stride, w.state.z, call->d_fp) : 0.0f;
     w.factors[r] = output_factor(call, q_dot_z, &w.state, w.f.exponents[r]);
   }
-  if (call->stride == SHORT_STRIDE) answer_block(call, &w, a->out, s->b, q_head, t, rows, SHORT_STRIDE);
-  else answer_block(call, &w, a->out, s->b, q_head, t, rows, call->stride);
+  answer_block(call, &w, a->out, s->b, q_head, t, rows);
 }
 
 static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
@@ -139,22 +139,22 @@ static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv
   float *base = work->scratch + slot * work->floats;
   (void)part;
   scratch w;
-  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), b, kv_head};
+  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), segments_of(call), b, kv_head};
   state_load(call, &w.state, b, kv_head);
   settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
-  in_parallel(within(call), within(call), sum_segment, &s);
-  for (size_t segment = 1; segment < within(call); segment++) {
+  in_parallel(s.segments, s.segments, sum_segment, &s);
+  for (size_t segment = 1; segment < s.segments; segment++) {
     panel_state part = scratch_of(&s, segment).state;
     add_to(w.state.s, part.s, call->d_fp * w.d_vp);
     add_to(w.state.z, part.z, call->d_fp);
   }
-  in_parallel(within(call), call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
+  in_parallel(s.segments, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
   state_store(call, &w.state, b, kv_head);
 }
 
 int32_t linear_full(const linear_call *call) {
   scratch w;
-  size_t sharing = within(call);
-  linear_work work = {.call = call, .run = run_stream, .floats = sharing * scratch_layout(call, &w, NULL), .across = sharing > 1 ? 1 : call->slots, .parts = 1};
+  size_t segments = segments_of(call);
+  linear_work work = {.call = call, .run = run_stream, .floats = segments * scratch_layout(call, &w, NULL), .across = segments > 1 ? 1 : call->slots, .parts = 1};
   return linear_each_stream(&work);
 }

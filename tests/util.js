@@ -30,6 +30,9 @@ export function normals(seed) {
   };
 }
 
+export const near = (actual, expected, tolerance = 1e-9) =>
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not within ${tolerance} of ${expected}`);
+
 export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** A tensor whose element i is fill(i). */

@@ -60,6 +60,7 @@ test('holds exactly the files that it needs', async () => {
     'web/dist/comlink.js',
     'web/dist/inline-simd.js',
     ...modules,
+    'web/feature_map.d.ts',
     'web/index.d.ts',
     'web/onnx.d.ts',
     'web/nn.d.ts',

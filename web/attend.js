@@ -3,6 +3,7 @@ import { wrongKind, wrongShape } from './errors.js';
 import { Cache } from './cache.js';
 import { float, Frame } from './memory.js';
 import { commitOut, LAYOUTS, place, readArray, readOut, refuseOverlap } from './operand.js';
+import { inPieces, isPiecewise } from './pieces.js';
 import { residentMemory } from './tensor.js';
 import { checkBoolean, checkInteger, checkKeyLengths, checkNumber, checkOneOf, checkOptions, MAX_DIM } from './validate.js';
 
@@ -70,17 +71,19 @@ export function softmax(core, q, k, v, options) {
   memory?.requireRoom(keys);
   const frame = new Frame(core);
   try {
+    const pass = (sized, at, outAt, lengths = 0, past = null) =>
+      core.pass('la_softmax', [
+        ...sizeFields(sized, keys), causal ? 1 : 0, before, float(scale), lengths,
+        ...arrayFields(at[0], inputs.q.strides),
+        ...(past ? past.keys : arrayFields(at[1], inputs.k.strides)),
+        ...(past ? past.values : arrayFields(at[2], inputs.v.strides)),
+        ...arrayFields(outAt, outStrides(layout, inputs)),
+      ]);
+    if (memory === null && keyLengths === null && isPiecewise(core, layout, inputs, out)) return inPieces(core, frame, inputs, out, pass);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     const at = [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand));
     const lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
-    const past = memory ? memory.append(at[1], inputs.k, at[2], inputs.v) : null;
-    core.pass('la_softmax', [
-      ...sizeFields(inputs, keys), causal ? 1 : 0, before, float(scale), lengths,
-      ...arrayFields(at[0], inputs.q.strides),
-      ...(past ? past.keys : arrayFields(at[1], inputs.k.strides)),
-      ...(past ? past.values : arrayFields(at[2], inputs.v.strides)),
-      ...arrayFields(pointer, outStrides(layout, inputs)),
-    ]);
+    pass(inputs, at, pointer, lengths, memory ? memory.append(at[1], inputs.k, at[2], inputs.v) : null);
     memory?.setLength(keys);
     return commitOut(core, out, pointer);
   } finally {

@@ -4,6 +4,7 @@ import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } fr
 import { gateFields, positiveDecay, readBeta, readDecay, sequenceAxes } from './gates.js';
 import { float, Frame, POSITIVE_DECAY } from './memory.js';
 import { commitOut, LAYOUTS, place, readOut, refuseOverlap } from './operand.js';
+import { inPieces, isPiecewise } from './pieces.js';
 import { State } from './state.js';
 import { checkBoolean, checkKeyLengths, checkNonNegative, checkNumber, checkOneOf, checkOptions } from './validate.js';
 
@@ -49,18 +50,21 @@ export function linear(core, q, k, v, options, writes) {
   const given = [inputs.q, inputs.k, inputs.v, ...[decay, beta].filter((gate) => gate !== null)];
   refuseOverlap('out', out, [...given, ...own]);
   for (const input of given) refuseOverlap(input.name, input, own);
-  const frame = new Frame(core);
-  try {
-    const pointer = out.pointer || frame.alloc(out.length * 4);
-    const [qAt, kAt, vAt] = [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand));
+  const pass = (frame, sized, [qAt, kAt, vAt], outAt) =>
     core.pass('la_linear', [
-      ...sizeFields(inputs), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map), position,
+      ...sizeFields(sized), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map), position,
       keyLengths ? frame.copyIn(keyLengths) : 0,
       ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
-      ...arrayFields(pointer, outStrides(layout, inputs)),
+      ...arrayFields(outAt, outStrides(layout, inputs)),
       ...gateFields(frame, decay), ...gateFields(frame, beta), ...gateFields(frame, strength), allowGrowth ? 1 : 0,
       memory ? memory.pointer : 0, memory ? memory.keySum : 0, memory ? memory.exponents : 0,
     ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay, allowGrowth) });
+  const alike = memory === null && !gated && strength === null && keyLengths === null && map.heads === 1;
+  const frame = new Frame(core);
+  try {
+    if (alike && isPiecewise(core, layout, inputs, out)) return inPieces(core, frame, inputs, out, (...piece) => pass(frame, ...piece));
+    const pointer = out.pointer || frame.alloc(out.length * 4);
+    pass(frame, inputs, [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand)), pointer);
     memory?.advance(inputs.k.rows);
     return commitOut(core, out, pointer);
   } finally {

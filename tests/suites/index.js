@@ -14,6 +14,7 @@ import { memory } from './memory.js';
 import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
+import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { savedState } from './saved_state.js';
@@ -28,6 +29,7 @@ const suites = {
   linear,
   family,
   scaled,
+  pieces,
   presets,
   onnx,
   state,

@@ -1,0 +1,62 @@
+/** Large calls on arrays, which are copied a few heads at a time, give the bits of calls on resident tensors. */
+import assert from 'node:assert';
+import { assertSame } from '../tolerance.js';
+import { gaussian, inputs } from '../util.js';
+import { attentionSuite } from './harness.js';
+
+const cases = {
+  'causal linear': (attention, x, more) => attention.linear(x.q, x.k, x.v, { causal: true, ...more }),
+  'full linear': (attention, x, more) => attention.linear(x.q, x.k, x.v, more),
+  'causal favor': (attention, x, more) => attention.linear(x.q, x.k, x.v, { causal: true, featureMap: 'favor', ...more }),
+  'causal softmax': (attention, x, more) => attention.softmax(x.q, x.k, x.v, { causal: true, ...more }),
+  'full softmax': (attention, x, more) => attention.softmax(x.q, x.k, x.v, more),
+};
+
+/** Three and five heads of keys with two queries each, 430 kB a head: pieces of two heads, the last of one. */
+const sizes = { heads: 6, kvHeads: 3, T: 320, dim: 64, valueDim: 48, make: gaussian };
+const shapes = { 'one batch': { ...sizes, heads: 10, kvHeads: 5 }, 'two batches': { ...sizes, batch: 2 } };
+
+export function pieces(name, make) {
+  const test = attentionSuite(name, make);
+
+  for (const [call, run] of Object.entries(cases)) {
+    for (const [shape, options] of Object.entries(shapes)) {
+      test(`${call}, ${shape}: as on resident tensors`, (attention, keep) => {
+        const x = inputs(options);
+        const resident = Object.fromEntries(Object.entries(x).map(([key, { shape: s, data }]) => [key, keep(attention.tensor(s, data))]));
+        const expected = run(attention, resident);
+        const result = run(attention, x);
+        assert.deepEqual(result.shape, expected.shape);
+        assertSame(result.data, expected.data);
+        assertSame(run(attention, { ...x, k: resident.k }).data, expected.data, 'k resident');
+        const out = new Float32Array(expected.data.length);
+        assert.equal(run(attention, x, { out }).data, out);
+        assertSame(out, expected.data, 'out given');
+        const held = keep(attention.tensor(expected.shape));
+        assert.equal(run(attention, x, { out: held }), held);
+        assertSame(held.data, expected.data, 'out resident');
+      });
+    }
+  }
+
+  test('heads that differ in their maps, lengths or decay are as on resident tensors', (attention, keep) => {
+    const x = inputs(shapes['one batch']);
+    const resident = Object.fromEntries(Object.entries(x).map(([key, { shape, data }]) => [key, keep(attention.tensor(shape, data))]));
+    const map = keep(attention.featureMap('favor', { dim: 64, heads: 5, features: 32 }));
+    for (const options of [{ featureMap: map }, { keyLengths: [100] }, { causal: true, decay: [-0.1, -0.2, -0.3, -0.4, -0.5] }])
+      assertSame(attention.linear(x.q, x.k, x.v, options).data, attention.linear(resident.q, resident.k, resident.v, options).data);
+    assertSame(attention.softmax(x.q, x.k, x.v, { keyLengths: [100] }).data, attention.softmax(resident.q, resident.k, resident.v, { keyLengths: [100] }).data);
+  });
+
+  test('a state goes on from an earlier call', (attention, keep) => {
+    const x = inputs(shapes['one batch']);
+    const [one, other] = [0, 1].map(() => keep(attention.state({ heads: 5, dim: 64, valueDim: 48 })));
+    const whole = attention.linear(x.q, x.k, x.v, { causal: true, state: one });
+    assertSame(whole.data, attention.linear(x.q, x.k, x.v, { causal: true }).data);
+    attention.linear(x.q, x.k, x.v, { causal: true, state: other });
+    assert.equal(one.length, 320);
+    assertSame(attention.linear(x.q, x.k, x.v, { state: one }).data, attention.linear(x.q, x.k, x.v, { state: other }).data);
+  });
+
+  test.run();
+}

@@ -1,4 +1,7 @@
-/** Interleaved timing: every round times every case once, so that a noisy moment hits all alike; medians are kept. */
+/**
+ * Interleaved timing: every round times every case once, so that a noisy moment hits all alike; medians are kept. A run
+ * without timing goes before, or the first would pay for what the case before it, or a neighbour, pushed out of the caches.
+ */
 export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 const now = () => performance.now();
@@ -21,6 +24,11 @@ function warmUp(run, warmMs) {
 export function measure(cases, { rounds, sampleMs = 20, warmMs = 400 }) {
   const repeats = cases.map(({ run }) => Math.max(1, Math.round(sampleMs / Math.max(warmUp(run, warmMs), 1e-3))));
   const times = cases.map(() => []);
-  for (let round = 0; round < rounds; round++) cases.forEach(({ run }, i) => times[i].push(timeOnce(run, repeats[i])));
+  for (let round = 0; round < rounds; round++) {
+    cases.forEach(({ run }, i) => {
+      run();
+      times[i].push(timeOnce(run, repeats[i]));
+    });
+  }
   return cases.map((c, i) => ({ ...c, ms: median(times[i]) }));
 }

@@ -45,7 +45,7 @@ function growth(figures) {
 
 /** Wins and losses alike: every ratio of the race stands in the table. */
 function peers({ races }) {
-  const tables = races.map((race) => `${headline(race)}. Medians, interleaved.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race, { keeping: ['arrays'] }))}`);
+  const tables = races.map((race) => `${headline(race)}. Medians, interleaved.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race))}`);
   return [...tables, markdown(expressionCells(races[0]))].join('\n\n');
 }
 

@@ -21,7 +21,7 @@ export function fastest(entries) {
 
 /**
  * How each of our contestants stands in a row of { id, length, entries: [{ name, group, build, ms }] }:
- * [{ name, build, keeping, ms, web, native, goals: [{ against, least, ratio, met }] }], ratios null where nobody ran.
+ * [{ name, build, ms, web, native, goals: [{ against, least, ratio, met }] }], ratios null where nobody ran.
  */
 export function standings({ id, length = 0, entries }, engine) {
   const ratioTo = (against, ms) => {
@@ -29,12 +29,12 @@ export function standings({ id, length = 0, entries }, engine) {
     return rival && rival.ms / ms;
   };
   const ours = entries.filter(({ group, ms }) => group === 'ours' && ms !== undefined);
-  return ours.map(({ name, build, keeping, ms }) => {
+  return ours.map(({ name, build, ms }) => {
     const asked = goals.filter((goal) => goal.ids.includes(id) && length >= (goal.fromLength ?? 0) && (goal.engine?.test(engine) ?? true));
     const judged = asked.map(({ against, least }) => {
       const ratio = ratioTo(against, ms);
       return { against, least: least[build], ratio, met: ratio === null ? null : ratio >= least[build] };
     });
-    return { name, build, keeping, ms, web: ratioTo('web', ms), native: ratioTo('native', ms), goals: judged };
+    return { name, build, ms, web: ratioTo('web', ms), native: ratioTo('native', ms), goals: judged };
   });
 }

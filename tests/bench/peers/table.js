@@ -30,12 +30,8 @@ export function timeCells({ contestants, rows }) {
 }
 
 /** Ratios of the others' time to ours, one line a case and build. */
-export function ratioCells({ rows, engine }, { keeping = ['arrays', 'resident'] } = {}) {
-  const lines = rows.flatMap((row) =>
-    standings(row, engine)
-      .filter((one) => keeping.includes(one.keeping))
-      .map((one) => [row.title, one.name, ratio(one.web), ratio(one.native), one.goals.map(verdict).join('; ')]),
-  );
+export function ratioCells({ rows, engine }) {
+  const lines = rows.flatMap((row) => standings(row, engine).map((one) => [row.title, one.name, ratio(one.web), ratio(one.native), one.goals.map(verdict).join('; ')]));
   return [['', 'contestant', 'best web peer', 'native', 'goal'], ...lines];
 }
 

@@ -1,9 +1,11 @@
 /* Linear attention, causal, whole sequence: the recurrence over blocks of tokens, a panel of S at a time.
  *
  * Blocks of 16 to 256 tokens measure alike. Values are read and results written in place: 12 % faster than through
- * copies. Reading a line's float of all that a block is about to use, in one go, is 20 % faster where that comes from
- * memory (T 4096, 8 heads, elu; Sapphire Rapids) and 0.5 % slower in the L2 cache; results without it, 12 %; the next block's
- * instead, every second line or a few rows between rows to map, less. Query heads of one group each run the recurrence on their own copy of S.
+ * copies. Query heads of one group each run the recurrence on their own copy of S.
+ *
+ * Reading a line's float of all that a block is about to use, in one go, is 20 % faster where that comes from memory
+ * (T 4096, 8 heads, elu; Sapphire Rapids) and 0.5 % slower in the L2 cache; without the results, 12 % faster. The next
+ * block's instead, every second line, or a few rows between rows to map: no better.
  *
  * Several threads share one stream by features where each feature comes from one element: nothing is computed twice,
  * and the parts of the results are added up (partials.h). Else, and for the delta rule, whose writes need all features,
@@ -16,7 +18,7 @@
 enum {
   MAX_BLOCK = 32,
   BLOCK_FLOATS = 32768,
-  LINE = 16 / PANEL, /* panels of a cache line of results: no two threads write one */
+  LINE = CACHE_LINE / PANEL, /* panels of a cache line of results: no two threads write one */
 };
 
 typedef struct {

@@ -30,6 +30,7 @@ export function normals(seed) {
   };
 }
 
+/** Asserts that two numbers differ by no more than the tolerance. */
 export const near = (actual, expected, tolerance = 1e-9) =>
   assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not within ${tolerance} of ${expected}`);
 

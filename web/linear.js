@@ -50,21 +50,21 @@ export function linear(core, q, k, v, options, writes) {
   const given = [inputs.q, inputs.k, inputs.v, ...[decay, beta].filter((gate) => gate !== null)];
   refuseOverlap('out', out, [...given, ...own]);
   for (const input of given) refuseOverlap(input.name, input, own);
-  const pass = (frame, sized, [qAt, kAt, vAt], outAt) =>
-    core.pass('la_linear', [
-      ...sizeFields(sized), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map), position,
-      keyLengths ? frame.copyIn(keyLengths) : 0,
-      ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
-      ...arrayFields(outAt, outStrides(layout, inputs)),
-      ...gateFields(frame, decay), ...gateFields(frame, beta), ...gateFields(frame, strength), allowGrowth ? 1 : 0,
-      memory ? memory.pointer : 0, memory ? memory.keySum : 0, memory ? memory.exponents : 0,
-    ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay, allowGrowth) });
   const alike = memory === null && !gated && strength === null && keyLengths === null && map.heads === 1;
   const frame = new Frame(core);
   try {
-    if (alike && isPiecewise(core, layout, inputs, out)) return inPieces(core, frame, inputs, out, (...piece) => pass(frame, ...piece));
+    const pass = (sized, [qAt, kAt, vAt], outAt) =>
+      core.pass('la_linear', [
+        ...sizeFields(sized), causal ? 1 : 0, normalize ? 1 : 0, float(scale), float(eps), ...mapFields(map), position,
+        keyLengths ? frame.copyIn(keyLengths) : 0,
+        ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides),
+        ...arrayFields(outAt, outStrides(layout, inputs)),
+        ...gateFields(frame, decay), ...gateFields(frame, beta), ...gateFields(frame, strength), allowGrowth ? 1 : 0,
+        memory ? memory.pointer : 0, memory ? memory.keySum : 0, memory ? memory.exponents : 0,
+      ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay, allowGrowth) });
+    if (alike && isPiecewise(core, layout, inputs, out)) return inPieces(core, frame, inputs, out, pass);
     const pointer = out.pointer || frame.alloc(out.length * 4);
-    pass(frame, inputs, [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand)), pointer);
+    pass(inputs, [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand)), pointer);
     memory?.advance(inputs.k.rows);
     return commitOut(core, out, pointer);
   } finally {

@@ -7,17 +7,20 @@ import { commitOut } from './operand.js';
 /** Of q, k, v and the result together; most processors' second-level caches hold it. */
 const PIECE_BYTES = 2 ** 20;
 
-/** Heads of k, of all batches, that a piece has. */
-function headsPerPiece({ q, k, v }) {
-  const bytes = 4 * ((q.heads / k.heads) * q.rows * (q.width + v.width) + k.rows * (k.width + v.width));
-  return Math.max(1, Math.floor(PIECE_BYTES / bytes));
+/** Floats of q, k, v and the result that belong to one head of k. */
+function sizesOf({ q, k, v }) {
+  const queries = (q.heads / k.heads) * q.rows;
+  return [queries * q.width, k.rows * k.width, k.rows * v.width, queries * v.width];
 }
+
+/** Heads of k, of all batches, that a piece has. */
+const headsPerPiece = (sizes) => Math.max(1, Math.floor(PIECE_BYTES / (4 * sizes.reduce((a, b) => a + b))));
 
 /** Whether a call on independent heads, all treated alike, is worth cutting into pieces: not with threads, which would wait in between. */
 export function isPiecewise(core, layout, inputs, out) {
   const { q, k, v } = inputs;
   if (layout !== 'bhtd' || core.pool !== null || core.interrupt !== null || (out.pointer && [q, k, v].every(({ data }) => data === null))) return false;
-  return k.batch * k.heads > headsPerPiece(inputs);
+  return k.batch * k.heads > headsPerPiece(sizesOf(inputs));
 }
 
 /** Calls `pass(inputs, [q, k, v], out)` with the sizes and addresses of each piece; returns the result. */
@@ -25,10 +28,9 @@ export function inPieces(core, frame, inputs, out, pass) {
   const { q, k, v } = inputs;
   const group = q.heads / k.heads;
   const heads = k.batch * k.heads;
-  const most = headsPerPiece(inputs);
-  /** Floats that belong to one head of k. */
-  const sizes = [group * q.rows * q.width, k.rows * k.width, v.rows * v.width];
-  const outSize = group * q.rows * v.width;
+  const sizes = sizesOf(inputs);
+  const outSize = sizes[3];
+  const most = headsPerPiece(sizes);
   const rooms = [q, k, v].map(({ data }, i) => (data === null ? 0 : frame.alloc(most * sizes[i] * 4)));
   const room = out.pointer ? 0 : frame.alloc(most * outSize * 4);
   for (let first = 0; first < heads; first += most) {

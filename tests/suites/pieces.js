@@ -16,6 +16,8 @@ const cases = {
 const sizes = { heads: 6, kvHeads: 3, T: 320, dim: 64, valueDim: 48, make: gaussian };
 const shapes = { 'one batch': { ...sizes, heads: 10, kvHeads: 5 }, 'two batches': { ...sizes, batch: 2 } };
 
+const keptOn = (attention, keep, x) => Object.fromEntries(Object.entries(x).map(([key, { shape, data }]) => [key, keep(attention.tensor(shape, data))]));
+
 export function pieces(name, make) {
   const test = attentionSuite(name, make);
 
@@ -23,7 +25,7 @@ export function pieces(name, make) {
     for (const [shape, options] of Object.entries(shapes)) {
       test(`${call}, ${shape}: as on resident tensors`, (attention, keep) => {
         const x = inputs(options);
-        const resident = Object.fromEntries(Object.entries(x).map(([key, { shape: s, data }]) => [key, keep(attention.tensor(s, data))]));
+        const resident = keptOn(attention, keep, x);
         const expected = run(attention, resident);
         const result = run(attention, x);
         assert.deepEqual(result.shape, expected.shape);
@@ -41,7 +43,7 @@ export function pieces(name, make) {
 
   test('heads that differ in their maps, lengths or decay are as on resident tensors', (attention, keep) => {
     const x = inputs(shapes['one batch']);
-    const resident = Object.fromEntries(Object.entries(x).map(([key, { shape, data }]) => [key, keep(attention.tensor(shape, data))]));
+    const resident = keptOn(attention, keep, x);
     const map = keep(attention.featureMap('favor', { dim: 64, heads: 5, features: 32 }));
     for (const options of [{ featureMap: map }, { keyLengths: [100] }, { causal: true, decay: [-0.1, -0.2, -0.3, -0.4, -0.5] }])
       assertSame(attention.linear(x.q, x.k, x.v, options).data, attention.linear(resident.q, resident.k, resident.v, options).data);

@@ -14,7 +14,8 @@ typedef struct {
   panel_state state;
   feature_rows f;
   float *factors; /* [block] */
-  float *v;       /* [block][d_vp]: values with padding */
+  int copied;     /* values are not whole panels, or their rows collide */
+  float *v;       /* [block][d_vp + COPY_PAD]: values with padding */
 } scratch;
 
 static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base) {
@@ -23,7 +24,8 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   w->state.width = PANEL;
   w->state.panels = w->d_vp / PANEL;
   w->f.stride = call->stride;
-  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * w->d_vp};
+  w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);
+  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * (w->d_vp + COPY_PAD)};
   float **parts[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v};
   return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
 }
@@ -82,10 +84,10 @@ static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
     rows = smaller(w->block, end - t);
     touch_rows(spans, sizeof spans / sizeof *spans, rows);
     rows = map_keys(call, w->f, &w->state, s->b, s->kv_head, t, rows);
-    if (call->d_v != w->d_vp) {
-      copy_rows(w->v, w->d_vp, v, a->v.row, rows, call->d_v);
+    if (w->copied) {
+      v_stride = w->d_vp + COPY_PAD;
+      copy_rows(w->v, v_stride, v, a->v.row, rows, call->d_v);
       v = w->v;
-      v_stride = w->d_vp;
     }
     add_block(call, w, v, v_stride, rows);
   }

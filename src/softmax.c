@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
   float *q;        /* [QUERIES/4][d][4], scaled; a few rows: [rows][d] */
   float *k;        /* [KEYS/8][d][8] */
-  float *v;        /* [KEYS][d_vp]: values with padding */
+  float *v;        /* [KEYS][d_vp + COPY_PAD]: values with padding */
   float *scores;   /* [TILE_ROWS][KEYS]; fewer rows, one after the other: [DECODE_KEYS] */
   float *out;      /* [QUERIES][d_vp], before division */
   float *maximum;  /* [QUERIES] */
@@ -39,7 +39,7 @@ typedef struct {
 } key_block;
 
 static uint64_t scratch_layout(const softmax_call *call, scratch *w, float *base) {
-  uint64_t sizes[] = {QUERIES * call->d, KEYS * call->d, KEYS * call->d_vp, DECODE_KEYS, QUERIES * call->d_vp, QUERIES, QUERIES};
+  uint64_t sizes[] = {QUERIES * call->d, KEYS * call->d, KEYS * (call->d_vp + COPY_PAD), DECODE_KEYS, QUERIES * call->d_vp, QUERIES, QUERIES};
   float **parts[] = {&w->q, &w->k, &w->v, &w->scores, &w->out, &w->maximum, &w->sum};
   return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
 }
@@ -128,7 +128,7 @@ static void query_block(const softmax_call *call, scratch *w, size_t b, size_t h
   size_t kv_head = head / (size_t)(a->heads / a->kv_heads), n_k = keys_in(a->key_lengths, b, call->n_k);
   if (a->causal) n_k = smaller(n_k, t + rows + (size_t)a->causal_offset);
   const float *q = array_at(a->q, b, head, t);
-  int tiled = rows >= TILE_ROWS, copied = call->d_v % (tiled ? 8 : 4) != 0;
+  int tiled = rows >= TILE_ROWS, copied = call->d_v % (tiled ? 8 : 4) != 0 || (tiled && rows_collide(a->v.row));
   size_t block = tiled || copied ? KEYS : DECODE_KEYS;
   if (tiled) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_ROWS, a->scale);
   else for (size_t r = 0; r < rows; r++) scale_row(w->q + r * call->d, q + r * a->q.row, call->d, a->scale);
@@ -140,9 +140,9 @@ static void query_block(const softmax_call *call, scratch *w, size_t b, size_t h
   for (size_t j = 0; j < n_k; j += block) {
     key_block keys = {array_at(a->k, b, kv_head, j), array_at(a->v, b, kv_head, j), j, smaller(block, n_k - j), a->k.row, a->v.row};
     if (copied) {
-      copy_rows(w->v, call->d_vp, keys.v, a->v.row, keys.count, call->d_v);
+      keys.v_stride = call->d_vp + COPY_PAD;
+      copy_rows(w->v, keys.v_stride, keys.v, a->v.row, keys.count, call->d_v);
       keys.v = w->v;
-      keys.v_stride = call->d_vp;
     }
     if (tiled) attend_tiles(call, w, &keys, t, rows);
     else attend_rows(call, w, &keys, t, rows);

@@ -1,62 +1,19 @@
-// The demo page, built for a static host, in real browsers.
+// The demo page in real browsers: its figures, controls, address and pictures.
 import assert from 'node:assert';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
-import { build } from 'vite';
-import { createModel, digitBuild } from '../../demo/digits/model.js';
-import { createPainter } from '../../demo/digits/painter.js';
 import { references } from '../../demo/measure/features.js';
 import { scales } from '../../demo/measure/gap.js';
 import { featureCounts, featureMaps, firstMaps } from '../../demo/measure/maps.js';
-import { createAttention } from '../../web/index.js';
-import { browsers, isolation, launch, serve, watch } from './driver.js';
+import { demoSuite, inFigure } from './demo_page.js';
+import { browsers } from './driver.js';
 
-const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
 const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const figures = ['gap', 'features', 'time', 'stream'];
-const SMALL = 'gap.length=256&gap.heads=1&features.length=256&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
-
-let folder; // built once, by whichever suite comes first
-async function buildDemo() {
-  if (folder) return;
-  folder = await mkdtemp(join(tmpdir(), 'demo-'));
-  process.once('exit', () => rm(folder, { recursive: true, force: true }));
-  await build({ configFile: config, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
-}
 
 for (const name of browsers) {
-  const test = suite(`demo in ${name}`);
-  let browser;
-  let server;
-  let page;
-  let watched;
-
-  const inFigure = (figure, selector) => `#figure-${figure} ${selector}`;
-  const data = (selector) => page.$eval(selector, (element) => ({ ...element.dataset }));
-  const text = (selector) => page.$eval(selector, (element) => element.textContent);
-  const rows = (figure) => page.$$eval(inFigure(figure, '.foot tbody tr'), (list) => list.length);
-  const query = async () => new URL(page.url()).search;
-  const until = (condition, ...args) => page.waitForFunction(condition, { timeout: 40_000, polling: 50 }, ...args);
-  const phase = (figure, ...wanted) =>
-    until((id, states) => states.includes(document.getElementById(id).dataset.state), `figure-${figure}`, wanted);
-  const click = (selector) => page.$eval(selector, (element) => element.click());
-
-  test.before(async () => {
-    await buildDemo();
-    server = await serve(folder, { headers: isolation });
-    browser = await launch(name);
-    page = await browser.newPage();
-    watched = watch(page);
-    await page.setViewport({ width: 1280, height: 900 });
-    await page.goto(`${server.url}/?${SMALL}`);
-  });
-  test.after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
+  const { test, demo } = demoSuite('demo', name);
+  const { data, text, rows, until, phase, click } = demo;
 
   test('every figure measures by itself and fills', async () => {
     for (const figure of figures) await phase(figure, 'done');
@@ -65,7 +22,7 @@ for (const name of browsers) {
     assert.equal(await rows('features'), references.length + 3 * featureCounts.length);
     assert.ok((await rows('time')) >= 6);
     assert.equal(await rows('stream'), 13);
-    const colours = await page.$$eval('.stage canvas, .map canvas', (list) =>
+    const colours = await demo.page.$$eval('.stage canvas, .map canvas', (list) =>
       list.map(
         (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
       ),
@@ -104,14 +61,14 @@ for (const name of browsers) {
   });
 
   test('taylor is closer than many random features, and those closer than few', async () => {
-    const table = await page.$$eval('#figure-features .foot tbody tr', (list) => list.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    const table = await demo.page.$$eval('#figure-features .foot tbody tr', (list) => list.map((row) => [...row.cells].map((cell) => cell.textContent)));
     const error = (kind, features) => Number(table.find((row) => row[0] === kind && (features === undefined || row[1] === features))[3]);
     assert.ok(error('taylor') < error('favor', '1,024') && error('favor', '1,024') < error('favor', '64'), JSON.stringify(table));
     for (const [, , least, middle, most] of table) assert.ok(Number(least) <= Number(middle) && Number(middle) <= Number(most));
   });
 
   test('the cache grows with the position, the state does not', async () => {
-    const [first, last] = await page.$$eval('#figure-stream .foot tbody tr', (list) =>
+    const [first, last] = await demo.page.$$eval('#figure-stream .foot tbody tr', (list) =>
       [list[0], list.at(-1)].map((row) => [...row.cells].map((cell) => Number(cell.textContent.replaceAll(',', '')))),
     );
     assert.ok(last[3] > 10 * first[3], `cache from ${first[3]} to ${last[3]} bytes`);
@@ -123,7 +80,7 @@ for (const name of browsers) {
   test('the page answers while it computes', async () => {
     await click(inFigure('time', '.again'));
     await phase('time', 'running');
-    const longest = await page.evaluate(
+    const longest = await demo.page.evaluate(
       (id) =>
         new Promise((resolve) => {
           let last = performance.now();
@@ -142,7 +99,7 @@ for (const name of browsers) {
   });
 
   test('cancel stops soon and leaves the results', async () => {
-    await page.select('[data-key="time.budget"]', '16000');
+    await demo.page.select('[data-key="time.budget"]', '16000');
     await phase('time', 'running');
     await until(() => document.querySelectorAll('#figure-time .foot tbody tr').length >= 6);
     const start = performance.now();
@@ -151,13 +108,13 @@ for (const name of browsers) {
     assert.ok(performance.now() - start < 2000);
     assert.ok((await rows('time')) >= 6);
     assert.match(await text('#figure-time .status'), /Cancelled/);
-    assert.equal(await page.$eval(inFigure('time', '.cancel'), (button) => button.disabled), true);
+    assert.equal(await demo.page.$eval(inFigure('time', '.cancel'), (button) => button.disabled), true);
   });
 
   test('the largest features show progress, and their cancel acts at once', async () => {
-    await page.goto(`${server.url}/?${SMALL}&features.dim=128&features.length=2048`);
+    await demo.open(`features.dim=128&features.length=2048`);
     await until(() => document.querySelectorAll('#figure-features .foot tbody tr').length >= 5);
-    const { shown, phases, ms } = await page.evaluate(async () => {
+    const { shown, phases, ms } = await demo.page.evaluate(async () => {
       const figure = document.getElementById('figure-features');
       const shown = figure.querySelector('progress').value;
       const phases = [figure.dataset.state];
@@ -176,18 +133,18 @@ for (const name of browsers) {
   });
 
   test('controls are in the address, and back undoes them', async () => {
-    await page.goto(`${server.url}/?${SMALL}`);
+    await demo.open();
     await phase('gap', 'done');
-    await page.select('[data-key="gap.dim"]', '32');
+    await demo.page.select('[data-key="gap.dim"]', '32');
     await until(() => location.search.includes('gap.dim=32'));
     await click('[data-key="gap.causal"]');
     await until(() => location.search.includes('gap.causal=1'));
-    await page.evaluate(() => history.back());
+    await demo.page.evaluate(() => history.back());
     await until(() => !location.search.includes('gap.causal'));
-    assert.equal(await page.$eval('[data-key="gap.causal"]', (box) => box.checked), false);
-    await page.evaluate(() => history.back());
+    assert.equal(await demo.page.$eval('[data-key="gap.causal"]', (box) => box.checked), false);
+    await demo.page.evaluate(() => history.back());
     await until(() => document.querySelector('[data-key="gap.dim"]').value === '64');
-    await page.evaluate(() => history.forward());
+    await demo.page.evaluate(() => history.forward());
     await until(() => document.querySelector('[data-key="gap.dim"]').value === '32');
   });
 
@@ -203,8 +160,8 @@ for (const name of browsers) {
     const link = Object.entries(given)
       .map(([key, value]) => `${key}=${value}`)
       .join('&');
-    await page.goto(`${server.url}/?${SMALL}&${link}&gap.dim=31&time.heads=x&other=1`);
-    const shown = await page.evaluate(() => {
+    await demo.open(`${link}&gap.dim=31&time.heads=x&other=1`);
+    const shown = await demo.page.evaluate(() => {
       const value = (key) => document.querySelector(`[data-key="${key}"]`).value;
       const maps = [...document.querySelectorAll('[data-key="gap.maps"] input')].filter((box) => box.checked).map((box) => box.value);
       return {
@@ -225,32 +182,32 @@ for (const name of browsers) {
   });
 
   test('the matrices are linked under the pointer and the arrow keys', async () => {
-    await page.goto(`${server.url}/?${SMALL}`);
+    await demo.open();
     await until(() => document.getElementById('weights').dataset.state === 'done');
     // The figure above grows while it measures, and moves the matrices.
     for (const figure of figures) await phase(figure, 'done');
-    const canvas = await page.$('[data-kind="linear"] canvas');
+    const canvas = await demo.page.$('[data-kind="linear"] canvas');
     await canvas.scrollIntoView();
     const box = await canvas.boundingBox();
     const cell = box.width / 32;
-    await page.mouse.move(box.x + 5.5 * cell, box.y + 20.5 * cell);
+    await demo.page.mouse.move(box.x + 5.5 * cell, box.y + 20.5 * cell);
     await until(() => document.getElementById('weights').dataset.column === '5');
     assert.equal((await data('#weights')).row, '20');
     assert.match(await text('#cell'), /query i = 20, key j = 5: softmax 0\.\d+, linear 0\.\d+, difference −?\d/);
-    await page.mouse.move(0, 0);
-    await page.focus('.matrices');
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('ArrowLeft');
-    const labels = await page.$$eval('.map canvas', (list) => list.map((one) => one.getAttribute('aria-label')));
+    await demo.page.mouse.move(0, 0);
+    await demo.page.focus('.matrices');
+    await demo.page.keyboard.press('ArrowDown');
+    await demo.page.keyboard.press('ArrowLeft');
+    const labels = await demo.page.$$eval('.map canvas', (list) => list.map((one) => one.getAttribute('aria-label')));
     assert.equal(labels.length, 3);
     for (const label of labels) assert.match(label, /at query 21, key 4:/);
-    assert.match(await page.$eval('.row-plot .stage', (stage) => stage.getAttribute('aria-label')), /query 21/);
-    assert.match(await query(), /weights\.row=21/);
+    assert.match(await demo.page.$eval('.row-plot .stage', (stage) => stage.getAttribute('aria-label')), /query 21/);
+    assert.match(new URL(demo.page.url()).search, /weights\.row=21/);
   });
 
   test('the data of every figure can be saved as CSV, its picture as PNG', async () => {
     for (const figure of figures) await phase(figure, 'done');
-    await page.evaluate(() => {
+    await demo.page.evaluate(() => {
       HTMLAnchorElement.prototype.click = function () {
         document.body.dataset.saved = this.download;
         document.body.dataset.href = this.href;
@@ -259,7 +216,7 @@ for (const name of browsers) {
     const saved = async (figure, kind) => {
       await click(inFigure(figure, `.${kind}`));
       await until((file) => document.body.dataset.saved === file, `${figure}.${kind}`);
-      return page.evaluate(async () => {
+      return demo.page.evaluate(async () => {
         const blob = await (await fetch(document.body.dataset.href)).blob();
         return { type: blob.type, size: blob.size, start: (await blob.text()).slice(0, 4000) };
       });
@@ -275,93 +232,29 @@ for (const name of browsers) {
     }
   });
 
-  /** Opens the page at the digits, which load their models when they come into view. */
-  const openDigits = async (url, settings) => {
-    await page.goto(`${url}/?${SMALL}&${settings}`);
-    await page.$eval('#figure-digits .lanes', (element) => element.scrollIntoView());
-  };
-  const painted = (column) => until((selector) => document.querySelector(selector).dataset.position === '784', `[data-column=${column}]`);
-  /** Grey levels of the canvas of a column that painted one digit. */
-  const levels = (column) =>
-    page.$eval(`[data-column=${column}] canvas`, (canvas) => {
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-      return Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
-    });
-
-  test('both models paint, pixel by pixel, the digits that they paint in Node', async () => {
-    await openDigits(server.url, 'digits.digit=3&digits.seed=11&digits.temperature=0.9');
-    for (const column of ['linear', 'cached']) await painted(column);
-    await until(() => document.querySelector('#figure-digits .measured').textContent !== '');
-    assert.match(await text('#figure-digits .measured'), /simd build, 1 thread,/);
-    const attention = await createAttention(digitBuild);
-    for (const [column, kind, memory] of [
-      ['linear', 'linear', 'state'],
-      ['cached', 'softmax', 'cache'],
-    ]) {
-      const model = createModel(attention, await readFile(new URL(`../../demo/models/${kind}.safetensors`, import.meta.url)));
-      const painter = createPainter(model, { memory, classes: [3], seed: 11, temperature: 0.9 });
-      painter.paint(784);
-      assert.deepEqual(await levels(column), [...painter.images[0]], column);
-    }
-    attention.dispose();
-  });
-
-  test('the digits are timed in three ways, and the table fills; their data can be cancelled', async () => {
-    await until(() => document.querySelectorAll('#figure-digits .foot tbody tr').length >= 27);
-    const cells = await page.$$eval('#figure-digits .rates tbody tr:first-child td', (list) => list.map((cell) => Number(cell.textContent)));
-    assert.ok(cells[0] > cells[1] && cells[1] > 5 * cells[2], `images a second: ${cells}`);
-    await click(inFigure('digits', '.cancel'));
-    await phase('digits', 'cancelled', 'done');
-    assert.equal(await page.$eval(inFigure('digits', '.csv'), (button) => button.disabled), false);
-  });
-
-  test('half a digit of the visitor’s is left as it is, and finished', async () => {
-    await openDigits(server.url, 'digits.digit=7&digits.begin=half+a+digit+of+yours');
-    const pad = await page.$('.sketch canvas');
-    await pad.scrollIntoView();
-    const box = await pad.boundingBox();
-    await page.mouse.move(box.x + 0.3 * box.width, box.y + 0.2 * box.height);
-    await page.mouse.down();
-    await page.mouse.move(box.x + 0.7 * box.width, box.y + 0.2 * box.height, { steps: 5 });
-    await page.mouse.up();
-    await until(() => document.querySelector('#figure-digits').dataset.state !== 'loading');
-    await click('.sketch .finish');
-    const row = 5 * 28;
-    await until((at) => {
-      const canvas = document.querySelector('[data-column=linear] canvas');
-      const box = document.querySelector('[data-column=linear]');
-      return box.dataset.position === '784' && canvas.getContext('2d').getImageData(0, 0, 28, 28).data[4 * (at + 14)] > 200;
-    }, row);
-    await painted('cached');
-    const [one, two] = [await levels('linear'), await levels('cached')];
-    assert.deepEqual(one.slice(0, 392), two.slice(0, 392));
-    assert.ok(one.slice(392).some((level) => level > 0), 'nothing was painted below');
-    await click(inFigure('digits', '.cancel'));
-  });
-
   test('the gap takes q, k and v from a trained head', async () => {
-    await page.goto(`${server.url}/?${SMALL}&gap.source=a+trained+model&gap.layer=2&gap.head=3&gap.causal=1`);
+    await demo.open(`gap.source=a+trained+model&gap.layer=2&gap.head=3&gap.causal=1`);
     await phase('gap', 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
     assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
-    assert.equal(await page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
-    assert.equal(await page.$$eval('#weights .head option', (list) => list.length), 1);
+    assert.equal(await demo.page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
+    assert.equal(await demo.page.$$eval('#weights .head option', (list) => list.length), 1);
     assert.match(await text('#headline'), /heads of a trained model/);
   });
 
   test('nothing overflows at a width of 360 pixels', async () => {
-    await page.setViewport({ width: 360, height: 740 });
-    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
-    const { inside, outside } = await page.evaluate(() => ({ outside: document.documentElement.scrollWidth, inside: innerWidth }));
+    await demo.page.setViewport({ width: 360, height: 740 });
+    await demo.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
+    const { inside, outside } = await demo.page.evaluate(() => ({ outside: document.documentElement.scrollWidth, inside: innerWidth }));
     assert.ok(outside <= inside, `${outside} pixels wide`);
-    await page.setViewport({ width: 1280, height: 900 });
+    await demo.page.setViewport({ width: 1280, height: 900 });
   });
 
   test('a picture of a narrow page has its legend inside', async () => {
-    await page.setViewport({ width: 360, height: 740 });
-    await page.goto(`${server.url}/?${SMALL}&gap.maps=${featureMaps}`);
+    await demo.page.setViewport({ width: 360, height: 740 });
+    await demo.open(`gap.maps=${featureMaps}`);
     await phase('gap', 'done');
-    const { width, room, ink } = await page.evaluate(async () => {
+    const { width, room, ink } = await demo.page.evaluate(async () => {
       const saved = new Promise((resolve) => {
         HTMLAnchorElement.prototype.click = function () {
           resolve(this.href);
@@ -379,16 +272,16 @@ for (const name of browsers) {
     });
     assert.ok(width < room + 60, `${width} pixels wide`);
     assert.equal(ink, -1, 'something is drawn in the right margin');
-    await page.setViewport({ width: 1280, height: 900 });
+    await demo.page.setViewport({ width: 1280, height: 900 });
   });
 
   test('axe finds nothing to object to, in light and in dark', async () => {
-    await page.evaluate(axe);
-    await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
+    await demo.page.evaluate(axe);
+    await demo.page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
     for (const theme of ['light', 'dark']) {
       await click('#theme');
-      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
-      const violations = await page.evaluate(async () =>
+      assert.equal(await demo.page.evaluate(() => document.documentElement.dataset.theme), theme);
+      const violations = await demo.page.evaluate(async () =>
         (await globalThis.axe.run()).violations.map(
           ({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join('\n  ')}`,
         ),
@@ -397,28 +290,16 @@ for (const name of browsers) {
     }
   });
 
-  test('no error was reported, and no request left this machine', () => watched.assertClean());
+  test('no error was reported, and no request left this machine', () => demo.watched.assertClean());
 
   test('without the wasm file the page says what to do', async () => {
-    const broken = await serve(folder, { headers: isolation, missing: /\.wasm$/ });
+    const broken = await demo.without(/\.wasm$/);
     try {
-      await page.goto(`${broken.url}/?${SMALL}`);
+      await demo.open('', broken.url);
       for (const figure of figures) await phase(figure, 'error');
-      assert.equal(await page.$eval('#failure', (element) => element.hidden), false);
+      assert.equal(await demo.page.$eval('#failure', (element) => element.hidden), false);
       assert.match(await text('#failure'), /npm run build/);
-      assert.equal(await page.$eval('#headline', (element) => element.checkVisibility()), false);
-    } finally {
-      await broken.close();
-    }
-  });
-
-  test('without the models the page says what to do, and may try again', async () => {
-    const broken = await serve(folder, { headers: isolation, missing: /\.safetensors$/ });
-    try {
-      await openDigits(broken.url, '');
-      await phase('digits', 'error');
-      assert.match(await text('#figure-digits .status'), /the server answered 404.*paint again/);
-      assert.equal(await page.$eval(inFigure('digits', '.again'), (button) => button.disabled), false);
+      assert.equal(await demo.page.$eval('#headline', (element) => element.checkVisibility()), false);
     } finally {
       await broken.close();
     }

@@ -1,0 +1,61 @@
+// The demo page, built for a static host and open in a real browser, for suites of tests.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import { build } from 'vite';
+import { isolation, launch, serve, watch } from './driver.js';
+
+const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
+const SMALL = 'gap.length=256&gap.heads=1&features.length=256&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
+
+let folder; // built once, by whichever suite comes first
+async function buildDemo() {
+  if (folder) return;
+  folder = await mkdtemp(join(tmpdir(), 'demo-'));
+  process.once('exit', () => rm(folder, { recursive: true, force: true }));
+  await build({ configFile: config, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+}
+
+export const inFigure = (figure, selector) => `#figure-${figure} ${selector}`;
+
+/**
+ * A suite whose tests share one page: `demo.page`, from the start at its smallest measurements, and `demo.watched`,
+ * which knows what the page reported.
+ */
+export function demoSuite(title, name) {
+  const test = suite(`${title} in ${name}`);
+  let browser;
+  let server;
+  const demo = {
+    page: null,
+    watched: null,
+    /** Goes to the page with `settings` in its address, from `url` instead of its own server where one is given. */
+    open: (settings = '', url = server.url) => demo.page.goto(`${url}/?${SMALL}&${settings}`),
+    /** The same build from a server that lacks the files of a pattern. */
+    without: (missing) => serve(folder, { headers: isolation, missing }),
+    data: (selector) => demo.page.$eval(selector, (element) => ({ ...element.dataset })),
+    text: (selector) => demo.page.$eval(selector, (element) => element.textContent),
+    rows: (figure) => demo.page.$$eval(inFigure(figure, '.foot tbody tr'), (list) => list.length),
+    until: (condition, ...args) => demo.page.waitForFunction(condition, { timeout: 40_000, polling: 50 }, ...args),
+    /** Waits until a figure is in one of these states. */
+    phase: (figure, ...wanted) => demo.until((id, states) => states.includes(document.getElementById(id).dataset.state), `figure-${figure}`, wanted),
+    click: (selector) => demo.page.$eval(selector, (element) => element.click()),
+  };
+
+  test.before(async () => {
+    await buildDemo();
+    server = await serve(folder, { headers: isolation });
+    browser = await launch(name);
+    demo.page = await browser.newPage();
+    demo.watched = watch(demo.page);
+    await demo.page.setViewport({ width: 1280, height: 900 });
+    await demo.open();
+  });
+  test.after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  return { test, demo };
+}

@@ -9,19 +9,21 @@ import { checkBoolean, checkInteger, checkKeyLengths, checkNumber, checkOneOf, c
 
 const SOFTMAX_OPTIONS = ['causal', 'scale', 'keyLengths', 'cache', 'layout', 'out'];
 
-/** q, k and, when given, v, of shapes that go together. */
-export function readInputs(core, layout, q, k, v) {
-  const query = readArray(core, 'q', q, layout);
-  const key = readArray(core, 'k', k, layout);
-  checkInteger('dim (the last axis of q)', query.width, 1, MAX_DIM);
-  if (key.width !== query.width) throw wrongShape('k', `with dim ${query.width}, as q has`, key.shape);
-  if (key.batch !== query.batch) throw wrongShape('k', `with batch ${query.batch}, as q has`, key.shape);
-  if (key.heads < 1 || query.heads < 1 || query.heads % key.heads !== 0) throw new RangeError(`heads of q must be a multiple of heads of k, got ${query.heads} and ${key.heads}`);
+/** q, k and, when given, v, of shapes that go together; `names`: what the caller knows them by. */
+export function readInputs(core, layout, q, k, v, names = { q: 'q', k: 'k', v: 'v' }) {
+  const query = readArray(core, names.q, q, layout);
+  const key = readArray(core, names.k, k, layout);
+  checkInteger(`dim (the last axis of ${names.q})`, query.width, 1, MAX_DIM);
+  if (key.width !== query.width) throw wrongShape(names.k, `with dim ${query.width}, as ${names.q} has`, key.shape);
+  if (key.batch !== query.batch) throw wrongShape(names.k, `with batch ${query.batch}, as ${names.q} has`, key.shape);
+  if (key.heads < 1 || query.heads < 1 || query.heads % key.heads !== 0) {
+    throw new RangeError(`heads of ${names.q} must be a multiple of heads of ${names.k}, got ${query.heads} and ${key.heads}`);
+  }
   if (v === undefined) return { q: query, k: key };
-  const value = readArray(core, 'v', v, layout);
-  checkInteger('valueDim (the last axis of v)', value.width, 1, MAX_DIM);
+  const value = readArray(core, names.v, v, layout);
+  checkInteger(`valueDim (the last axis of ${names.v})`, value.width, 1, MAX_DIM);
   if (value.batch !== key.batch || value.heads !== key.heads || value.rows !== key.rows) {
-    throw wrongShape('v', `with batch ${key.batch}, heads ${key.heads} and length ${key.rows}, as k has`, value.shape);
+    throw wrongShape(names.v, `with batch ${key.batch}, heads ${key.heads} and length ${key.rows}, as ${names.k} has`, value.shape);
   }
   return { q: query, k: key, v: value };
 }
@@ -49,7 +51,7 @@ export function checkHeld(core, name, Kind, held, { k, v }) {
   if (!(held instanceof Kind)) throw wrongKind(name, name === 'state' ? 'a State' : 'a Cache', held);
   const memory = residentMemory(name, held);
   if (memory.core !== core) throw new RangeError(`${name} must belong to this attention instance, got one of another instance`);
-  for (const [size, got, expected] of [['batch', k.batch, held.batch], ['heads of k', k.heads, held.heads], ['dim', k.width, held.dim], ['valueDim', v.width, held.valueDim]]) {
+  for (const [size, got, expected] of [['batch', k.batch, held.batch], [`heads of ${k.name}`, k.heads, held.heads], ['dim', k.width, held.dim], ['valueDim', v.width, held.valueDim]]) {
     if (got !== expected) throw new RangeError(`${size} must be ${expected}, as the ${name} has, got ${got}`);
   }
   return memory;

@@ -18,9 +18,9 @@ const shapeOf = (axes) => axes.map(([, size]) => size);
 const isHeads = ([name]) => name === 'heads';
 
 /** Natural logarithm of what is kept: a number, one a head, one a head and token, or one a head, token and feature. */
-export function readDecay(core, value, axes, features) {
+export function readDecay(core, value, axes, features, name = 'decay') {
   const perHead = axes.some(isHeads) ? axes.filter(isHeads) : [['heads', 1]];
-  return readGate(core, 'decay', value, [axes, [...axes, ['features', features]], perHead]);
+  return readGate(core, name, value, [axes, [...axes, ['features', features]], perHead]);
 }
 
 /** Strength of the delta rule's writes: a number, one a head and token, or one a token for all heads. */
@@ -73,5 +73,5 @@ export function positiveDecay(core, gate, allowGrowth = false) {
   const data = floatsOf(core, gate);
   const most = allowGrowth ? MAX_GROWTH : 0;
   const at = data.findIndex((x) => x > most);
-  return new RangeError(`decay must be at most ${most} (it is the natural logarithm of what is kept), got ${data[at]} at element ${at}`);
+  return new RangeError(`${gate.name} must be at most ${most} (it is the natural logarithm of what is kept), got ${data[at]} at element ${at}`);
 }

@@ -14,18 +14,21 @@ function refuseConflict(name, value, ofState) {
   if (value !== ofState) throw new RangeError(`${name} must be ${ofState}, as the state has, got ${value}`);
 }
 
-/** `writes`, of presets only: what multiplies φ(k), as a decay is given. */
-export function linear(core, q, k, v, options, writes) {
+/**
+ * Of presets only: `names`, what their callers know q, k, v and decay by, and `writes`, what multiplies φ(k), of beta's
+ * shapes.
+ */
+export function linear(core, q, k, v, options, { names, writes } = {}) {
   core.check();
   const o = checkOptions('linear', options, LINEAR_OPTIONS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readInputs(core, layout, q, k, requireValue(v));
+  const inputs = readInputs(core, layout, q, k, requireValue(v), names);
   const { state } = o;
   const memory = state === undefined ? null : checkHeld(core, 'state', State, state, inputs);
   const map = checkFeatureMap(core, o.featureMap, inputs.q.width, state?.featureMap);
   checkMapHeads(map, inputs.k.heads);
   const axes = sequenceAxes(layout, inputs.k);
-  const decay = readDecay(core, o.decay, axes, map.features);
+  const decay = readDecay(core, o.decay, axes, map.features, names?.decay);
   const beta = readBeta(core, o.beta, axes);
   const strength = readBeta(core, writes, axes);
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);

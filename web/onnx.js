@@ -4,11 +4,13 @@
  */
 import { coreOf } from './attention.js';
 import { wrongShape } from './errors.js';
+import { linear } from './linear.js';
 import { floatsOf, readOperand } from './operand.js';
-import { checkInteger, checkNumber, checkOneOf, checkOptions } from './validate.js';
+import { checkInteger, checkNumber, checkOneOf, checkOptions, sameShape } from './validate.js';
 
 const INPUTS = ['query', 'key', 'value', 'past_state', 'decay', 'beta'];
 const ATTRIBUTES = ['update_rule', 'scale', 'q_num_heads', 'kv_num_heads', 'chunk_size'];
+const NAMES = { q: 'query', k: 'key', v: 'value' };
 const RULES = { linear: [], gated: ['decay'], delta: ['beta'], gated_delta: ['decay', 'beta'] };
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -80,12 +82,14 @@ export function LinearAttention(attention, inputs, attributes) {
     ...(given(provided.beta) && { beta: unpackBeta(core, provided.beta, k.shape) }),
   };
   const past = given(provided.past_state) ? readOperand(core, 'past_state', provided.past_state) : null;
+  const stateShape = [batch, kvHeads, dim, valueDim];
+  if (past && !sameShape(past.shape, stateShape)) throw wrongShape('past_state', `[${stateShape.join(', ')}]`, past.shape);
   const state = attention.state({ batch, heads: kvHeads, dim, valueDim, featureMap: 'identity', normalize: false, scale });
   try {
     if (past) state.set(tensorOf(core, past, past.shape));
-    const { data, shape } = attention.linear(q, k, v, { ...gates, state, causal: true, layout: 'bthd', allowGrowth: true });
+    const { data, shape } = linear(core, q, k, v, { ...gates, state, causal: true, layout: 'bthd', allowGrowth: true }, { names: NAMES });
     const output = { data, shape: [shape[0], shape[1], heads * valueDim] };
-    return { output, present_state: { data: state.data.slice(), shape: [batch, kvHeads, dim, valueDim] } };
+    return { output, present_state: { data: state.data.slice(), shape: stateShape } };
   } finally {
     state.dispose();
   }

@@ -1,5 +1,5 @@
 /** linear() under the names and defaults of published models. All are causal, with the identity as feature map, not normalised. */
-import { wrongKind, wrongValue } from './errors.js';
+import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { checkNumbers } from './gates.js';
 import { linear } from './linear.js';
 import { floatsOf, LAYOUTS, readArray, readOperand } from './operand.js';
@@ -32,13 +32,14 @@ function requireWithin(core, name, value, low, high) {
   for (let i = 0; i < numbers.length; i++) if (numbers[i] < low || numbers[i] > high) throw wrongValue(`${name}[${i}]`, `from ${low} to ${high}`, numbers[i]);
 }
 
-/** The decay under whichever of its names was given. */
+/** The decay and the name under which it was given. */
 function readGate(core, where, o) {
   const given = GATE.filter((name) => o[name] !== undefined);
   if (given.length !== 1) throw new TypeError(`${where} needs its gate as one of g (a logarithm, at most 0), decay (the same) or alpha (its exponential, 0 to 1), got ${given.join(' and ') || 'none'}`);
-  if (given[0] !== 'alpha') return o[given[0]];
-  requireWithin(core, 'alpha', o.alpha, 0, 1);
-  return mapNumbers(core, 'alpha', o.alpha, Math.log);
+  const [name] = given;
+  if (name !== 'alpha') return { name, decay: o[name] };
+  requireWithin(core, name, o.alpha, 0, 1);
+  return { name, decay: mapNumbers(core, name, o.alpha, Math.log) };
 }
 
 /** beta of the delta rule: a sigmoid in the papers, twice that where the transition may have negative eigenvalues. */
@@ -48,10 +49,12 @@ function readBeta(core, where, o) {
   return o.beta;
 }
 
-function run(core, q, k, v, o, gates, writes) {
-  const { shape } = readOperand(core, 'q', q);
+/** `names` and `writes` as linear() takes them. */
+function run(core, q, k, v, o, { decay, beta }, { names = {}, writes } = {}) {
+  const known = { q: 'q', k: 'k', v: 'v', ...names };
+  const { shape } = readOperand(core, known.q, q);
   const { scale = o.state?.scale ?? 1 / Math.sqrt(shape.at(-1) || 1), keyLengths, state, layout, out } = o;
-  return linear(core, q, k, v, { featureMap: 'identity', causal: true, normalize: false, scale, keyLengths, state, layout, out, ...gates }, writes);
+  return linear(core, q, k, v, { featureMap: 'identity', causal: true, normalize: false, scale, keyLengths, state, layout, out, decay, beta }, { names: known, writes });
 }
 
 /** RetNet, Sun et al. 2023: head h keeps gamma_h = 1 − 2^(−5−h) of its state at every token. */
@@ -61,14 +64,15 @@ export function retention(core, q, k, v, options) {
   const { heads } = readArray(core, 'k', k, checkOneOf('layout', o.layout, LAYOUTS, 'bhtd'));
   const gamma = o.gamma ?? Array.from({ length: heads }, (_, h) => 1 - 2 ** (-5 - h));
   requireWithin(core, 'gamma', gamma, 0, 1);
-  return run(core, q, k, v, o, { decay: mapNumbers(core, 'gamma', gamma, Math.log) });
+  return run(core, q, k, v, o, { decay: mapNumbers(core, 'gamma', gamma, Math.log) }, { names: { decay: 'gamma' } });
 }
 
 /** Gated linear attention, Yang et al. 2024a: a gate a channel of k. */
 export function gla(core, q, k, v, options) {
   core.check();
   const o = checkOptions('gla', options, [...COMMON, ...GATE]);
-  return run(core, q, k, v, o, { decay: readGate(core, 'gla', o) });
+  const { name, decay } = readGate(core, 'gla', o);
+  return run(core, q, k, v, o, { decay }, { names: { decay: name } });
 }
 
 /** DeltaNet, Yang et al. 2024b: k is L2-normalised by the caller. */
@@ -81,7 +85,8 @@ export function deltaNet(core, q, k, v, options) {
 const gatedDelta = (where) => (core, q, k, v, options) => {
   core.check();
   const o = checkOptions(where, options, [...COMMON, ...GATE, 'beta', 'allowNegativeEigenvalues']);
-  return run(core, q, k, v, o, { decay: readGate(core, where, o), beta: readBeta(core, where, o) });
+  const { name, decay } = readGate(core, where, o);
+  return run(core, q, k, v, o, { decay, beta: readBeta(core, where, o) }, { names: { decay: name } });
 };
 
 /** Gated DeltaNet, Yang et al. 2025: one gate a head and token. */
@@ -110,7 +115,7 @@ export function mamba2(core, x, dt, A, B, C, options) {
   const skip = o.D === undefined ? null : readSkip(core, o.D, heads, input.width);
   // The result may be written over x, which the skip still reads.
   if (skip && input.data && input.data.buffer === o.out?.buffer) input.data = input.data.slice();
-  const result = run(core, groups[1], groups[0], x, { ...o, scale: o.scale ?? o.state?.scale ?? 1 }, { decay }, delta);
+  const result = run(core, groups[1], groups[0], x, { ...o, scale: o.scale ?? o.state?.scale ?? 1 }, { decay }, { names: { q: 'C', k: 'B', v: 'x', decay: 'dt·A' }, writes: delta });
   if (skip) addSkip(core, result, input, skip);
   return result;
 }
@@ -119,7 +124,7 @@ export function mamba2(core, x, dt, A, B, C, options) {
 function stepSizes(core, dt, input, layout, o) {
   const operand = readOperand(core, 'dt', dt);
   const shape = input.shape.slice(0, -1);
-  if (operand.shape.join() !== shape.join()) throw wrongValue('dt', `of shape [${shape.join(', ')}], as x without its last axis`, `[${operand.shape.join(', ')}]`);
+  if (operand.shape.join() !== shape.join()) throw wrongShape('dt', `[${shape.join(', ')}], as x without its last axis`, operand.shape);
   const { heads, rows } = input;
   const headOf = layout === 'bhtd' ? (i) => Math.floor(i / rows) % heads : (i) => i % heads;
   const bias = o.dtBias === undefined ? null : perHead(core, 'dtBias', o.dtBias, heads);
@@ -135,7 +140,7 @@ function stepSizes(core, dt, input, layout, o) {
 
 function perHead(core, name, value, heads) {
   const numbers = numbersOf(core, name, value);
-  if (numbers.length !== heads) throw wrongValue(name, `${heads} numbers, one a head`, `${numbers.length}`);
+  if (numbers.length !== heads) throw wrongValue(name, `${heads} numbers, one a head`, numbers.length);
   return numbers;
 }
 
@@ -160,7 +165,7 @@ function expandGroups(core, name, value, layout, heads) {
 /** D as one row a head: a number a head, or a head and value channel. */
 function readSkip(core, D, heads, width) {
   const numbers = numbersOf(core, 'D', D);
-  if (numbers.length !== heads && numbers.length !== heads * width) throw wrongValue('D', `${heads} numbers, or ${heads} × ${width}`, `${numbers.length}`);
+  if (numbers.length !== heads && numbers.length !== heads * width) throw wrongValue('D', `${heads} numbers, or ${heads} × ${width}`, numbers.length);
   return Float32Array.from({ length: heads * width }, (_, i) => numbers[numbers.length === heads ? Math.floor(i / width) : i]);
 }
 

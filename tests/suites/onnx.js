@@ -64,7 +64,8 @@ export function onnx(name, make) {
       [{ ...inputs, query: gaussian([B, T, 25], 1) }, attributes, RangeError, /multiple of 4, got \[2, 7, 25\]/],
       [{ ...inputs, decay: gaussian([B, T, 3], 1) }, attributes, RangeError, /decay must have shape \[2, 7, 2\] or \[2, 7, 12\]/],
       [{ ...inputs, beta: gaussian([B, T, 3], 1) }, attributes, RangeError, /beta must have shape \[2, 7, 2\] or \[2, 7, 1\]/],
-      [{ ...inputs, past_state: gaussian([B, kvHeads, valueDim, dim], 1) }, attributes, RangeError, /S must have shape \[2, 2, 6, 5\]/],
+      [{ ...inputs, past_state: gaussian([B, kvHeads, valueDim, dim], 1) }, attributes, RangeError, /past_state must have shape \[2, 2, 6, 5\]/],
+      [{ ...inputs, key: gaussian([B, T, kvHeads * 5], 1) }, attributes, RangeError, /key must have shape with dim 6, as query has/],
       [{ ...inputs, query: undefined }, attributes, TypeError, /query must be a tensor/],
       [{ ...inputs, queries: query }, attributes, TypeError, /unknown option 'queries'/],
     ]) throwsKind(() => LinearAttention(attention, given, attrs), kind, pattern, JSON.stringify(attrs));

@@ -92,21 +92,23 @@ export function presets(name, make) {
       [() => attention.deltaNet(q, k, v), TypeError, /beta of deltaNet must be/],
       [() => attention.gatedDeltaNet(q, k, v, { g }), TypeError, /beta of gatedDeltaNet must be/],
       [() => attention.kda(q, k, v, { beta }), TypeError, /kda needs its gate/],
-      [() => attention.gla(q, k, v, { g: above }), RangeError, /decay must be at most 0 .* got 0.25 at element 100/],
+      [() => attention.gla(q, k, v, { g: above }), RangeError, /g must be at most 0 .* got 0.25 at element 100/],
       [() => attention.gla(q, k, v, { alpha: 1.5 }), RangeError, /alpha\[0\] must be from 0 to 1, got 1.5/],
       [() => attention.deltaNet(q, k, v, { beta: 1.5 }), RangeError, /beta\[0\] must be from 0 to 1, got 1.5/],
       [() => attention.deltaNet(q, k, v, { beta: 2.5, allowNegativeEigenvalues: true }), RangeError, /beta\[0\] must be from 0 to 2, got 2.5/],
       [() => attention.retention(q, k, v, { gamma: [0.5, 2, 0.5] }), RangeError, /gamma\[1\] must be from 0 to 1, got 2/],
-      [() => attention.retention(q, k, v, { gamma: [0.5] }), RangeError, /decay must be a number or have shape .*\[3\], got \[1\]/],
-      [() => attention.gla(q, k, v, { g: gaussian([2, 3, 19, 6], 1) }), RangeError, /decay must be a number or have shape \[2, 3, 20\] or \[2, 3, 20, 6\] or \[3\], got \[2, 3, 19, 6\]/],
-      [() => attention.gla(q, k, v, { g: 'slow' }), TypeError, /decay must be a number, an array of numbers or a tensor .*, got "slow"/],
+      [() => attention.retention(q, k, v, { gamma: [0.5] }), RangeError, /gamma must be a number or have shape .*\[3\], got \[1\]/],
+      [() => attention.gla(q, k, v, { g: gaussian([2, 3, 19, 6], 1) }), RangeError, /g must be a number or have shape \[2, 3, 20\] or \[2, 3, 20, 6\] or \[3\], got \[2, 3, 19, 6\]/],
+      [() => attention.gla(q, k, v, { g: 'slow' }), TypeError, /g must be a number, an array of numbers or a tensor .*, got "slow"/],
       [() => attention.gla(q, k, v, { g, rate: 1 }), TypeError, /gla: unknown option 'rate'/],
       [() => attention.linear(q, k, v, { decay: g, causal: false, featureMap: 'identity' }), RangeError, /causal attention only, got causal: false/],
       [() => attention.linear(q, k, v, { beta: gaussian([2, 4, 20], 1) }), RangeError, /beta must be a number or have shape \[2, 3, 20\] or \[2, 1, 20\] or \[2, 20\]/],
       [() => attention.mamba2(v, undefined, [-1, -1, -1], k, q), TypeError, /dt must be a tensor/],
-      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1], k, q), RangeError, /A must be 3 numbers, one a head, got "2"/],
-      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [1, 1, 1], k, q), RangeError, /decay must be at most 0/],
-      [() => attention.mamba2(v, tensorOf([2, 3, 19], () => 1), [-1, -1, -1], k, q), RangeError, /dt must be of shape \[2, 3, 20\]/],
+      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1], k, q), RangeError, /A must be 3 numbers, one a head, got 2$/],
+      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [1, 1, 1], k, q), RangeError, /dt·A must be at most 0/],
+      [() => attention.mamba2(v, tensorOf([2, 3, 19], () => 1), [-1, -1, -1], k, q), RangeError, /dt must have shape \[2, 3, 20\], as x without its last axis, got \[2, 3, 19\]/],
+      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1, -1], k, gaussian([2, 3, 20, 5], 1)), RangeError, /B must have shape with dim 5, as C has, got \[2, 3, 20, 6\]/],
+      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1, -1], gaussian([2, 3, 19, 6], 1), q), RangeError, /x must have shape with batch 2, heads 3 and length 19, as B has/],
     ]) throwsKind(call, kind, pattern, call.toString());
   });
 
@@ -114,7 +116,7 @@ export function presets(name, make) {
     const held = keep(stateFor(attention, { k, v }, { featureMap: 'identity', normalize: false, scale: 6 ** -0.5 }));
     attention.gla(q, k, v, { g, state: held });
     const before = held.data.slice();
-    throwsKind(() => attention.gla(q, k, v, { g: tensorOf(g.shape, (i) => (i === 719 ? 1 : -1)), state: held }), RangeError, /decay must be/);
+    throwsKind(() => attention.gla(q, k, v, { g: tensorOf(g.shape, (i) => (i === 719 ? 1 : -1)), state: held }), RangeError, /g must be/);
     assertSame(held.data, before);
     assert.equal(held.length, 20);
   });

@@ -14,9 +14,9 @@
 static inline void v4_sincos(v4 x, v4 *sin, v4 *cos) {
   const v4 magic = v4_splat(12582912.0f), half_pi = v4_splat(1.57079637f), one = v4_splat(1.0f);
   v4 n = v4_sub(v4_madd(x, v4_splat(0.318309886f), magic), magic);
-  v4 odd = v4_sub(n, v4_mul(v4_splat(2.0f), v4_sub(v4_madd(n, v4_splat(0.5f), magic), magic)));
-  v4 sign = v4_sub(one, v4_mul(v4_splat(2.0f), v4_mul(odd, odd)));
-  v4 r = v4_sub(v4_sub(v4_sub(x, v4_mul(n, v4_splat(3.140625f))), v4_mul(n, v4_splat(9.67502594e-4f))), v4_mul(n, v4_splat(1.50995799e-7f)));
+  v4 odd = v4_nmadd(v4_splat(2.0f), v4_sub(v4_madd(n, v4_splat(0.5f), magic), magic), n);
+  v4 sign = v4_nmadd(v4_splat(2.0f), v4_mul(odd, odd), one);
+  v4 r = v4_nmadd(n, v4_splat(1.50995799e-7f), v4_nmadd(n, v4_splat(9.67502594e-4f), v4_nmadd(n, v4_splat(3.140625f), x)));
   r = v4_max(v4_min(r, half_pi), v4_sub(v4_splat(0.0f), half_pi));
   v4 t = v4_mul(r, r);
   v4 s = v4_madd(t, v4_madd(t, v4_madd(t, v4_splat(2.63470906e-6f), v4_splat(-1.98227252e-4f)), v4_splat(8.33324157e-3f)), v4_splat(-0.166666657f));

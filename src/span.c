@@ -15,7 +15,7 @@ float span_max(const float *x, size_t n, float sign) {
 /* exp(sign·x − shift)·scale + floor for c < count vectors of x, the constants loaded once for all of them. */
 static inline void exp_vectors(float *out, const float *x, const size_t count, float sign, float shift, float scale, float floor) {
   v4 f[4];
-  for (size_t c = 0; c < count; c++) f[c] = v4_exp(v4_sub(v4_mul(v4_load(x + 4 * c), v4_splat(sign)), v4_splat(shift)));
+  for (size_t c = 0; c < count; c++) f[c] = v4_exp(v4_madd(v4_load(x + 4 * c), v4_splat(sign), v4_splat(-shift)));
   for (size_t c = 0; c < count; c++) v4_store(out + 4 * c, v4_madd(f[c], v4_splat(scale), v4_splat(floor)));
 }
 

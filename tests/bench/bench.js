@@ -14,6 +14,7 @@ const HELP = `Usage: npm run bench -- [options]
   --heads N    heads (8)
   --length N   tokens (4096)
   --dim N      length of query, key and value vectors (64)
+  --layout L   bhtd or bthd, of the kernels' table and of --threads (bhtd)
   --cached N   tokens in the cache of the softmax step (8192)
   --build NAME simd or relaxed (the best that the engine has)
   --threads N  also measure N threads, and print how many times faster they are than one
@@ -28,6 +29,7 @@ function readOptions() {
     heads: { type: 'string', default: '8' },
     length: { type: 'string', default: '4096' },
     dim: { type: 'string', default: '64' },
+    layout: { type: 'string', default: 'bhtd' },
     cached: { type: 'string', default: '8192' },
     rounds: { type: 'string', default: '9' },
     build: { type: 'string', default: 'auto' },
@@ -45,6 +47,7 @@ function readOptions() {
       if (!Number.isInteger(number) || number < 1) throw new RangeError(`--${name} must be an integer of at least 1, got '${values[name]}'`);
       values[name] = number;
     }
+    if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);
     process.exit(2);
@@ -100,7 +103,7 @@ async function measureThreads() {
 }
 
 async function benchKernels() {
-  console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, float32, resident tensors\n`);
+  console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, layout ${options.layout}, float32, resident tensors\n`);
 
   const tile = await tileCase(attention.build);
   const kernels = measureRates(tile, 'kernel', sequenceCases(attention, options));
@@ -118,8 +121,8 @@ async function benchKernels() {
   const startUpMs = startUpTime(7);
   console.log(`\nimport to first result in Node: ${startUpMs.toFixed(1)} ms`);
 
-  const { heads, length, dim, cached, rounds } = options;
-  return { bench: 'kernels', heads, length, dim, cached, rounds, kernels, family, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
+  const { heads, length, dim, layout, cached, rounds } = options;
+  return { bench: 'kernels', heads, length, dim, layout, cached, rounds, kernels, family, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
 }
 
 const LONGEST_MS = 3000;

@@ -22,13 +22,13 @@ function normalTensor(attention, shape, seed) {
 }
 
 /** Whole sequences on resident tensors, feature map and normaliser included. */
-export function sequenceCases(attention, { heads, length, dim }) {
-  const shape = [1, heads, length, dim];
+export function sequenceCases(attention, { heads, length, dim, layout }) {
+  const shape = layout === 'bhtd' ? [1, heads, length, dim] : [1, length, heads, dim];
   const [q, k, v] = [1, 2, 3].map((seed) => normalTensor(attention, shape, seed));
   const out = attention.tensor(shape);
   const linearFlops = 4 * length * dim * dim * heads;
   const softmaxFlops = 4 * length * length * dim * heads;
-  const linear = (name, options) => ({ name, run: () => attention.linear(q, k, v, { ...options, out }), flops: linearFlops });
+  const linear = (name, options) => ({ name, run: () => attention.linear(q, k, v, { ...options, layout, out }), flops: linearFlops });
   return [
     linear('linear causal, elu, normalised', { causal: true }),
     linear('linear causal, elu', { causal: true, normalize: false }),
@@ -37,8 +37,8 @@ export function sequenceCases(attention, { heads, length, dim }) {
     linear('linear full, elu, normalised', {}),
     linear('linear full, elu', { normalize: false }),
     linear('linear full, identity', { featureMap: 'identity', normalize: false }),
-    { name: 'softmax causal', run: () => attention.softmax(q, k, v, { causal: true, out }), flops: softmaxFlops / 2 },
-    { name: 'softmax full', run: () => attention.softmax(q, k, v, { out }), flops: softmaxFlops },
+    { name: 'softmax causal', run: () => attention.softmax(q, k, v, { causal: true, layout, out }), flops: softmaxFlops / 2 },
+    { name: 'softmax full', run: () => attention.softmax(q, k, v, { layout, out }), flops: softmaxFlops },
   ];
 }
 

@@ -29,8 +29,9 @@ static float largest_decay(const float *row, size_t n) {
 static int has_decay_above(const linear_call *call, float limit) {
   la_gate g = call->args->decay;
   if (!g.data) return 0;
-  size_t width = g.channel ? call->d_f : 1, rows = g.row ? call->n_k : 1;
-  for (size_t b = 0; b < call->batch; b++)
+  size_t width = g.channel ? call->d_f : 1;
+  for (size_t b = 0; b < call->batch; b++) {
+    size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;
     for (size_t h = 0; h < call->kv_heads; h++) {
       const float *head = g.data + b * g.batch + h * g.head;
       if (rows > 1 && g.row == width) {
@@ -40,6 +41,7 @@ static int has_decay_above(const linear_call *call, float limit) {
       for (size_t t = 0; t < rows; t++)
         if (largest_decay(head + t * g.row, width) > limit) return 1;
     }
+  }
   return 0;
 }
 
@@ -71,7 +73,7 @@ int32_t linear_each_stream(const linear_work *given) {
 
 int32_t la_linear(const la_linear_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
-  if (args->heads == 0) return LA_OK;
+  if (args->heads == 0 || (args->n_q == 0 && args->n_k == 0)) return LA_OK;
   const map_entry *map = map_find(&args->map);
   size_t d_f = (size_t)map->features(&args->map), d_fp = round_up(d_f, 4);
   linear_call call = {

@@ -93,6 +93,80 @@ test('errors keep their kind, and an argument of this side is checked here', () 
     await rejects(createAttention({ build: 'fastest' }), RangeError, /build/);
   }));
 
+test('objects of another instance are refused, and nothing of this one changes', async () => {
+  const [one, other] = await Promise.all([1, 2].map(() => createAttention({ build: 'simd' })));
+  try {
+    const [mine, theirs] = await Promise.all([one, other].map((remote) => remote.state({ heads: 2, dim: 8 })));
+    const tensor = await other.tensor(qkv[0].shape, qkv[0].data);
+    const foreign = /must belong to this attention instance/;
+    await rejects(one.linear(...qkv, { causal: true, state: theirs }), RangeError, /^state must belong/);
+    await rejects(one.softmax(tensor, qkv[1], qkv[2]), RangeError, /^argument 1 of softmax must belong/);
+    await rejects(one.softmax(...qkv, { out: tensor }), RangeError, foreign);
+    await rejects(one.linear(...qkv, { featureMap: theirs.featureMap }), RangeError, foreign);
+    assert.deepEqual(await Promise.all([mine.length, theirs.length]), [0, 0]);
+    assertSame(await tensor.data, qkv[0].data);
+  } finally {
+    await Promise.all([one.dispose(), other.dispose()]);
+  }
+});
+
+test('what was disposed of is refused, and forgotten', () =>
+  withBoth(async (remote, local) => {
+    const favor = await remote.featureMap('favor', { dim: 8 });
+    const before = await remote.linear(...qkv, { featureMap: favor });
+    const out = await remote.tensor([80_000]);
+    await out.dispose();
+    await out.dispose();
+    const controller = new AbortController();
+    await rejects(remote.linear(...qkv, { featureMap: 'favor', out, signal: controller.signal }), AttentionError, /^disposed$/);
+    await rejects(out.data, AttentionError, /^disposed$/);
+    await remote.tensor([1000], new Float32Array(1000).fill(7));
+    assertSame(await remote.linear(...qkv, { featureMap: favor }), before);
+    const state = await remote.state({ heads: 2, dim: 8 });
+    await state.featureMap.dispose();
+    assertSame(await state.featureMap.apply(qkv[0]), local.featureMap('elu', { dim: 8 }).apply(qkv[0]), 'an own map of the instance lives on');
+  }));
+
+test('arguments that cannot be sent are named', () =>
+  withBoth(async (remote) => {
+    const tensors = qkv.map(copy);
+    await rejects(remote.softmax(...qkv, { scale: () => 1 }), TypeError, /^scale must be something that can be sent/);
+    await rejects(remote.linear(...qkv, { state: remote.state({ heads: 2, dim: 8 }) }), TypeError, /^state must be what a promise gives: await it first, got a Promise/);
+    await rejects(remote.softmax(remote.tensor([2, 2]), qkv[1], qkv[2]), TypeError, /^argument 1 of softmax must be what a promise gives/);
+    await rejects(remote.softmax(...qkv, { scale: [() => 1] }), TypeError, /^an argument of softmax cannot be sent to the Worker/);
+    await remote.softmax(...tensors, { transfer: true });
+    await rejects(remote.softmax(...tensors), RangeError, /^q\.data must be of length 640 .*detached/);
+    for (const out of [new Array(640).fill(0), { length: 640 }, 'x'.repeat(640)]) await rejects(remote.softmax(...qkv, { out }), TypeError, /^out must be a Tensor or a Float32Array/);
+    const shared = new Float32Array(1280);
+    const view = { data: shared.subarray(0, 640), shape: qkv[0].shape };
+    await rejects(remote.softmax(view, qkv[1], qkv[2], { out: shared.subarray(640), transfer: true }), RangeError, /^out must not share its buffer/);
+    assert.equal(shared.length, 1280);
+  }));
+
+test('tensor-likes are taken and refused as the main entry does', () =>
+  withBoth(async (remote, local) => {
+    const transposed = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2], stride: [1, 2], offset: 0 };
+    await rejects(remote.softmax(transposed, transposed, transposed), RangeError, /^q must be row-major/);
+    await rejects(remote.softmax({ ...qkv[0], shape: ['1', '2', '40', '8'] }, qkv[1], qkv[2]), TypeError, /^q\.shape\[0\] must be an integer/);
+    const whole = new Float32Array(2000).fill(7);
+    whole.set(qkv[0].data, 100);
+    const part = { data: whole.subarray(100, 740), dims: [1n, 2n, 40n, 8n], stride: [640, 320, 8, 1], offset: 0 };
+    assertSame(await remote.softmax(part, qkv[1], qkv[2]), local.softmax(...qkv));
+    assert.equal(whole.length, 2000);
+    const options = Object.assign(Object.create(null), { causal: true, onProgress() {} });
+    assertSame(await remote.softmax(...qkv, options), local.softmax(...qkv, { causal: true }));
+    const state = await remote.state({ heads: 2, dim: 8 });
+    const saved = Buffer.from(await state.save());
+    assert.equal((await remote.restore(saved)).heads, 2);
+    assert.ok(saved.length > 0);
+  }));
+
+test('a resident out is given back itself', () =>
+  withBoth(async (remote) => {
+    const out = await remote.tensor(qkv[0].shape);
+    assert.equal(await remote.softmax(...qkv, { out }), out);
+  }));
+
 test('a long call tells how far it is, and slices change no bit', () =>
   withBoth(async (remote, local) => {
     const told = [];

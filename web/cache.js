@@ -1,8 +1,7 @@
 import { AttentionError } from './errors.js';
 import { internal, releaseMemory, residentMemory } from './tensor.js';
-import { checkInteger, checkOptions, MAX_DIM } from './validate.js';
+import { checkInteger, checkOptions, MAX_DIM, MAX_SIZE } from './validate.js';
 
-const MAX_COUNT = 2 ** 31 - 1;
 
 /** Every key and value seen, [batch, heads, maxLength, dim] and [batch, heads, maxLength, valueDim]. */
 export class Cache {
@@ -11,11 +10,11 @@ export class Cache {
   constructor(core, options) {
     core.check();
     const o = checkOptions('cache', options, ['batch', 'heads', 'dim', 'valueDim', 'maxLength']);
-    this.batch = checkInteger('batch', o.batch, 1, MAX_COUNT, 1);
-    this.heads = checkInteger('heads', o.heads, 1, MAX_COUNT);
+    this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
+    this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
     this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
     this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
-    this.maxLength = checkInteger('maxLength', o.maxLength, 1, MAX_COUNT);
+    this.maxLength = checkInteger('maxLength', o.maxLength, 1, MAX_SIZE);
     const streams = this.batch * this.heads;
     const keyFloats = streams * this.maxLength * this.dim;
     const length = keyFloats + streams * this.maxLength * this.valueDim;

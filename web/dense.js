@@ -71,7 +71,7 @@ export class Dense {
     const parts = [];
     let first = 0;
     for (let i = 0; i < tensors.length; i++) {
-      const part = this.#readPart(`out[${i}]`, tensors[i], rows, first);
+      const part = this.#readPart(`out[${i}]`, tensors[i], rows, first, i === tensors.length - 1);
       refuseOverlap(part.name, part, [input]);
       refuseOverlap(part.name, part, parts);
       first += part.width;
@@ -89,11 +89,12 @@ export class Dense {
   }
 
   /** One of several outs, which begins at output `first`. */
-  #readPart(name, tensor, rows, first) {
+  #readPart(name, tensor, rows, first, isLast) {
     if (!(tensor instanceof Tensor)) throw wrongKind(name, 'a Tensor: several outs are resident', tensor);
     const { pointer, length } = readOut(this[internal].core, tensor, tensor.shape);
     const width = length === 0 ? 0 : length / rows;
-    if (!Number.isInteger(width) || first % PANEL !== 0) throw wrongShape(name, `of ${rows} rows, each a multiple of ${PANEL} wide but the last`, tensor.shape);
+    if (!Number.isInteger(width)) throw wrongShape(name, `of ${rows} rows`, tensor.shape);
+    if (!isLast && width % PANEL !== 0) throw wrongShape(name, `of a multiple of ${PANEL} columns, as all but the last of several outs have`, tensor.shape);
     return { name, pointer, length, first, width };
   }
 

@@ -154,26 +154,21 @@ function builtIn(core, name, dim) {
   if (!map) {
     const { needs } = MAP_KINDS[name];
     if (needs) throw new TypeError(`featureMap '${name}' needs ${needs}: make it with attention.featureMap('${name}', { dim: ${dim}, ${needs} })`);
-    map = adopt(core, key, new FeatureMap(core, name, { dim }));
+    map = new FeatureMap(core, name, { dim });
+    adoptMap(core, map, key);
   }
   return map;
 }
 
 /** Makes the map the instance's own: it is not disposed of before the instance, and not counted as in use. */
-function adopt(core, key, map) {
+export function adoptMap(core, map, key = `${map.name}#${core.maps.size}`) {
   map[internal].shared = true;
   core.baseline += map.bytes;
   core.maps.set(key, map);
-  return map;
 }
 
-/** The instance's own map equal to this one, which is either adopted or disposed of. */
-export function internMap(core, map) {
-  const equal = [...core.maps.values()].find((other) => sameMap(other, map));
-  if (!equal) return adopt(core, `${map.name}#${core.maps.size}`, map);
-  map.dispose();
-  return equal;
-}
+/** The instance's own map equal to this one, where it has one. */
+export const findOwnMap = (core, map) => [...core.maps.values()].find((other) => sameMap(other, map));
 
 /** Equal options and, where weights were given, equal weights. */
 export function sameMap(a, b) {

@@ -2,7 +2,7 @@
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { resultFloats } from './memory.js';
 import { residentMemory, Tensor } from './tensor.js';
-import { checkShape, elements, isList, sameShape } from './validate.js';
+import { checkShape, elements, isList, MAX_SIZE, sameShape } from './validate.js';
 
 /** Axes of a rank-4 array under each layout; the leading ones may be left out. */
 const AXES = { bhtd: '[batch, heads, length, dim]', bthd: '[batch, length, heads, dim]' };
@@ -19,7 +19,7 @@ export function readOperand(core, name, value, expected = 'a tensor ({ data, sha
     checkInstance(name, memory, core);
     return { name, shape: value.shape, pointer: memory.pointer, data: null, length: memory.length };
   }
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) throw wrongKind(name, expected, value);
+  if (value === null || typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) throw wrongKind(name, expected, value);
   const { data } = value;
   if (!(data instanceof Float32Array)) throw wrongKind(`${name}.data`, 'a Float32Array', data);
   const shape = checkShape(`${name}.shape`, value.shape ?? value.dims);
@@ -28,7 +28,7 @@ export function readOperand(core, name, value, expected = 'a tensor ({ data, sha
 }
 
 /** Refuses a view of an ndarray whose elements do not lie as its shape says. */
-function refuseStrides(name, { stride, offset }, shape) {
+export function refuseStrides(name, { stride, offset }, shape) {
   let expected = 1;
   let fits = offset === undefined || offset === 0;
   for (let axis = shape.length - 1; isList(stride) && axis >= 0; axis--) {
@@ -42,7 +42,7 @@ function refuseStrides(name, { stride, offset }, shape) {
 export function readFloats(core, name, data, shape) {
   const length = elements(shape);
   if (data.length !== length) {
-    const hint = data.length === 0 && data.buffer.byteLength === 0 ? ' (a detached view: memory growth detaches tensor.data, read it again)' : '';
+    const hint = data.length === 0 && data.buffer.byteLength === 0 ? ' (a detached array: memory growth detaches tensor.data, read it again; transfer hands arrays over)' : '';
     throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]${hint}`, data);
   }
   const resident = core.owns(data.buffer);
@@ -62,6 +62,7 @@ export function readArray(core, name, value, layout) {
   const operand = readOperand(core, name, value);
   const { shape } = operand;
   if (shape.length < 2 || shape.length > 4) throw wrongShape(name, `${AXES[layout]} (the leading axes may be left out)`, shape);
+  if (shape.some((size) => size > MAX_SIZE)) throw wrongShape(name, `with sizes of at most ${MAX_SIZE}`, shape);
   const [batch, first, second, width] = shape.length === 4 ? shape : shape.length === 3 ? [1, ...shape] : layout === 'bhtd' ? [1, 1, ...shape] : [1, shape[0], 1, shape[1]];
   const [heads, length] = layout === 'bhtd' ? [first, second] : [second, first];
   operand.batch = batch;

@@ -16,9 +16,13 @@ function sizesOf({ q, k, v }) {
 /** Heads of k, of all batches, that a piece has. */
 const headsPerPiece = (sizes) => Math.max(1, Math.floor(PIECE_BYTES / (4 * sizes.reduce((a, b) => a + b))));
 
-/** Whether a call on independent heads, all treated alike, is worth cutting into pieces: not with threads, which would wait in between. */
+/**
+ * Whether a call on independent heads, all treated alike, is worth cutting into pieces: not with threads, which would wait
+ * in between, nor where a piece of the result may lie over inputs of a later one.
+ */
 export function isPiecewise(core, layout, inputs, out) {
   const { q, k, v } = inputs;
+  if (out.copy !== null && [q, k, v].some(({ data }) => data?.buffer === out.copy.buffer)) return false;
   if (layout !== 'bhtd' || core.pool !== null || core.interrupt !== null || (out.pointer && [q, k, v].every(({ data }) => data === null))) return false;
   return k.batch * k.heads > headsPerPiece(sizesOf(inputs));
 }

@@ -34,7 +34,7 @@ function requireWithin(core, name, value, low, high) {
 
 /** The decay and the name under which it was given. */
 function readGate(core, where, o) {
-  const given = GATE.filter((name) => o[name] !== undefined);
+  const given = GATE.filter((name) => o[name] !== undefined && o[name] !== null);
   if (given.length !== 1) throw new TypeError(`${where} needs its gate as one of g (a logarithm, at most 0), decay (the same) or alpha (its exponential, 0 to 1), got ${given.join(' and ') || 'none'}`);
   const [name] = given;
   if (name !== 'alpha') return { name, decay: o[name] };
@@ -116,7 +116,7 @@ export function mamba2(core, x, dt, A, B, C, options) {
   // The result may be written over x, which the skip still reads.
   if (skip && input.data && input.data.buffer === o.out?.buffer) input.data = input.data.slice();
   const result = run(core, groups[1], groups[0], x, { ...o, scale: o.scale ?? o.state?.scale ?? 1 }, { decay }, { names: { q: 'C', k: 'B', v: 'x', decay: 'dt·A' }, writes: delta });
-  if (skip) addSkip(core, result, input, skip);
+  if (skip) addSkip(core, result, input, skip, o.keyLengths);
   return result;
 }
 
@@ -169,14 +169,16 @@ function readSkip(core, D, heads, width) {
   return Float32Array.from({ length: heads * width }, (_, i) => numbers[numbers.length === heads ? Math.floor(i / width) : i]);
 }
 
-function addSkip(core, result, input, skip) {
+/** Adds D·x, of the keys that count. */
+function addSkip(core, result, input, skip, keyLengths) {
   const out = result.data;
   const x = floatsOf(core, input);
   const { batch, heads, rows, width, strides: [batchStride, headStride, rowStride] } = input;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const factors = skip.subarray(h * width, (h + 1) * width);
-      for (let t = 0, at = b * batchStride + h * headStride; t < rows; t++, at += rowStride) {
+      const end = keyLengths ? Number(keyLengths[b]) : rows;
+      for (let t = 0, at = b * batchStride + h * headStride; t < end; t++, at += rowStride) {
         for (let c = 0; c < width; c++) out[at + c] += factors[c] * x[at + c];
       }
     }

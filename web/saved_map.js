@@ -3,7 +3,7 @@
  * options, shapes of the given weights), and those weights as float32. Random maps are saved as their seed.
  */
 import { corrupt } from './errors.js';
-import { FeatureMap, internMap } from './feature_map.js';
+import { FeatureMap } from './feature_map.js';
 import { internal } from './tensor.js';
 import { elements, sameShape } from './validate.js';
 
@@ -27,7 +27,7 @@ export function packMap(map) {
   return bytes;
 }
 
-/** The map of what packMap made, as the instance's own; anything else is refused whole. */
+/** A new map of what packMap made; anything else is refused whole. */
 export function unpackMap(core, bytes) {
   const { name, dim, heads, options, shapes, floats } = readParts(bytes);
   let map;
@@ -41,7 +41,7 @@ export function unpackMap(core, bytes) {
     map.dispose();
     throw corrupt('its feature map holds more than one');
   }
-  return internMap(core, map);
+  return map;
 }
 
 function readParts(bytes) {

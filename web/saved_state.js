@@ -42,7 +42,7 @@ export function packState(state, floats) {
 
 export { corrupt };
 
-/** { options, length, floats } of what packState made; anything else is refused whole. */
+/** { options, length, floats } of what packState made, with a new feature map; anything else is refused whole. */
 export function unpackState(core, bytes) {
   if (!(bytes instanceof Uint8Array)) throw wrongKind('bytes', 'a Uint8Array', bytes);
   if (bytes.length < HEADER_BYTES + 4) throw corrupt(`${bytes.length} bytes are too few`);
@@ -60,7 +60,10 @@ export function unpackState(core, bytes) {
   const options = { ...sizes, normalize: sizes.normalize === 1, featureMap };
   const sums = sizes.batch * sizes.heads * featureMap.features;
   const count = sums * sizes.valueDim + (options.normalize ? sums : 0) + (isScaled(featureMap) ? sizes.batch * sizes.heads : 0);
-  if (bytes.length !== start + count * 4 + 4) throw corrupt(`it has ${bytes.length} bytes, its sizes call for ${start + count * 4 + 4}`);
+  if (bytes.length !== start + count * 4 + 4) {
+    featureMap.dispose();
+    throw corrupt(`it has ${bytes.length} bytes, its sizes call for ${start + count * 4 + 4}`);
+  }
   const floats = Float32Array.from({ length: count }, (_, i) => view.getFloat32(start + i * 4, true));
   return { options, length, floats };
 }

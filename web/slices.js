@@ -31,12 +31,10 @@ export function runInSlices(exports, run, { isAborted, progress }, threads) {
   }
 }
 
-/** Calls `body` with its core's calls in slices. What it was about to change in `written`, resident objects, is put back when it throws. */
+/** Calls `body` with its core's calls in slices. What it was about to change in `written`, resident objects, is put back when it throws; those disposed of are left to `body` to refuse. */
 export function interruptible(core, written, interrupt, body) {
-  const kept = written.map((object) => {
-    const { pointer, length } = object[internal];
-    return { pointer, floats: core.f32.slice(pointer >>> 2, (pointer >>> 2) + length) };
-  });
+  const held = written.map((object) => object[internal]).filter(({ pointer }) => pointer !== 0);
+  const kept = held.map(({ pointer, length }) => ({ pointer, floats: core.f32.slice(pointer >>> 2, (pointer >>> 2) + length) }));
   core.interrupt = interrupt;
   try {
     return body();

@@ -1,13 +1,12 @@
 import { wrongShape } from './errors.js';
-import { checkFeatureMap, checkMapHeads, checkPositions, isScaled, mapFields } from './feature_map.js';
+import { adoptMap, checkFeatureMap, checkMapHeads, checkPositions, findOwnMap, isScaled, mapFields } from './feature_map.js';
 import { gateFields, positiveDecay, readBeta, readDecay } from './gates.js';
 import { float, Frame, POSITIVE_DECAY } from './memory.js';
 import { commitOut, place, readFloats, readOperand, readOut, refuseOverlap } from './operand.js';
 import { corrupt, packState, unpackState } from './saved_state.js';
 import { internal, releaseMemory, residentMemory } from './tensor.js';
-import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions, MAX_DIM, sameShape } from './validate.js';
+import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions, MAX_DIM, MAX_SIZE, sameShape } from './validate.js';
 
-const MAX_COUNT = 2 ** 31 - 1;
 const OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'featureMap', 'normalize', 'scale', 'eps'];
 
 /** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
@@ -17,8 +16,8 @@ export class State {
   constructor(core, options) {
     core.check();
     const o = checkOptions('state', options, OPTIONS);
-    this.batch = checkInteger('batch', o.batch, 1, MAX_COUNT, 1);
-    this.heads = checkInteger('heads', o.heads, 1, MAX_COUNT);
+    this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
+    this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
     this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
     this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
@@ -177,9 +176,15 @@ export class State {
 
 /** Numbers that state() would refuse cannot come from save(). */
 function buildRestored(core, options) {
+  const map = options.featureMap;
+  const own = findOwnMap(core, map);
+  if (own) map.dispose();
   try {
-    return new State(core, options);
+    const state = new State(core, { ...options, featureMap: own ?? map });
+    if (!own) adoptMap(core, map);
+    return state;
   } catch (error) {
+    if (!own) map.dispose();
     if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
     throw error;
   }

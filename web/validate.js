@@ -2,6 +2,9 @@ import { wrongKind, wrongValue } from './errors.js';
 
 export const MAX_DIM = 256;
 
+/** Sizes are 32-bit integers in the core. */
+export const MAX_SIZE = 2 ** 31 - 1;
+
 /** An options object with no names but the known ones: a misspelt option must not pass unnoticed. */
 export function checkOptions(where, options, known) {
   if (options === undefined) return {};

@@ -1,6 +1,7 @@
 /** Weights as they come in files, and the checks that layers share. */
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { resultFloats } from './memory.js';
+import { refuseStrides } from './operand.js';
 import { checkShape, elements } from './validate.js';
 
 export const MAX_WIDTH = 65536;
@@ -34,12 +35,14 @@ const KNOWN = Object.keys(CONVERSIONS).join(', ');
 /** { data: Float32Array, shape } of a tensor whose `dtype` says how its elements are stored; without one, float32. */
 export function toFloat32(tensor, name = 'tensor') {
   if (tensor === null || typeof tensor !== 'object' || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
-  const { data, dtype = 'F32' } = tensor;
+  const { data, stride, offset } = tensor;
+  const dtype = tensor.dtype === undefined || tensor.dtype === 'float32' ? 'F32' : tensor.dtype;
   const conversion = Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
   if (!conversion) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
   const [kind, convert] = conversion;
   if (!(data instanceof kind)) throw wrongKind(`${name}.data`, `a ${kind.name}, as dtype ${dtype} has`, data);
   const shape = checkShape(`${name}.shape`, tensor.shape ?? tensor.dims);
+  if (stride !== undefined || offset !== undefined) refuseStrides(name, tensor, shape);
   if (data.length !== elements(shape)) throw wrongValue(`${name}.data`, `of length ${elements(shape)} for shape [${shape.join(', ')}]`, data);
   if (data instanceof Float32Array) return { data, shape };
   const floats = resultFloats(data.length);

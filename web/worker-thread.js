@@ -1,6 +1,8 @@
 /** The Worker's side of linear-attention-wasm/worker: one instance, its objects by handle, one call after another. */
 import * as Comlink from './dist/comlink.js';
 import { create } from './create.js';
+import { AttentionError } from './errors.js';
+import { resultFloats } from './memory.js';
 import { packaged } from './packaged.js';
 import { openThrough } from './relay.js';
 import { interruptible } from './slices.js';
@@ -8,7 +10,9 @@ import { State } from './state.js';
 import { internal, Tensor } from './tensor.js';
 import { nodeModule } from './threads.js';
 
+/** Objects by handle while they live, and their handles; a handle is never used again. */
 const objects = new Map();
+const known = new WeakMap();
 const aborted = new Set();
 const { parentPort } = nodeModule('worker_threads') ?? {};
 const endpoint = parentPort ? Comlink.nodeEndpoint(parentPort) : globalThis;
@@ -27,8 +31,9 @@ function members(object, kind) {
 
 /** What the other side needs to stand for an object; the same object keeps its handle. */
 function describeObject(object) {
-  let id = [...objects.entries()].find(([, known]) => known === object)?.[0];
-  if (id === undefined) objects.set((id = ++handles), object);
+  const id = known.get(object) ?? ++handles;
+  known.set(object, id);
+  objects.set(id, object);
   const fields = Object.fromEntries(Object.entries(object).map(([name, field]) => [name, isPlain(field) ? field : describeObject(field)]));
   return { id, fields, methods: members(object, 'methods'), getters: members(object, 'getters') };
 }
@@ -42,13 +47,22 @@ function answer(value) {
   return Comlink.transfer({ value: view === value ? own : { ...value, data: own } }, [own.buffer]);
 }
 
-const failure = (error) => ({ error: { kind: error.constructor.name, code: error.code, message: error.message } });
+const failure = (error) => ({ error: { kind: error.name, code: error.code, message: error.message } });
 
-function receive(value) {
-  if (!isObject(value) || ArrayBuffer.isView(value)) return value;
-  if (value.handle !== undefined) return objects.get(value.handle);
+/** The object behind a handle; what has none any more was disposed of. */
+function find(where, id) {
+  const object = objects.get(id);
+  if (object === undefined) throw new AttentionError('disposed', `${where} was disposed`);
+  return object;
+}
+
+/** An argument as parcel.js packed it. */
+function receive(where, value) {
+  if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return value;
+  if (value.handle !== undefined) return find(where, value.handle);
+  if (value.floats !== undefined) return resultFloats(value.floats);
   if (Object.getPrototypeOf(value) !== Object.prototype || value.data !== undefined) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, name === 'out' && part?.length !== undefined && !ArrayBuffer.isView(part) ? new Float32Array(part.length) : receive(part)]));
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, receive(name, part)]));
 }
 
 /** Lets messages in that wait, such as the cancellation of a call that has not started. */
@@ -63,16 +77,26 @@ function writtenBy(object, args) {
   return [object, ...named].filter((one) => one instanceof State || one instanceof Tensor);
 }
 
+/** Disposes of an object, and forgets it unless it lives on: an instance's own feature maps do. */
+function release(target, object) {
+  object.dispose();
+  const { pointer, disposed } = object[internal];
+  if (disposed ?? pointer === 0) objects.delete(target);
+  return { value: undefined };
+}
+
 function perform(target, name, args, { id, flag, progress: isAsked }) {
-  const object = objects.get(target);
   const progress = isAsked ? (fraction) => endpoint.postMessage({ progressOf: id, fraction }) : undefined;
   const isAborted = () => aborted.has(id) || (flag !== undefined && Atomics.load(flag, 0) === 1);
   try {
-    const received = args.map(receive);
+    if (name === 'dispose' && !objects.has(target)) return { value: undefined };
+    const object = find('this object', target);
+    const received = args.map((value, i) => receive(`argument ${i + 1} of ${name}`, value));
     const run = () => (typeof object[name] === 'function' ? object[name](...received) : object[name]);
     if (isAborted()) return { aborted: true };
     const { core } = object[internal] ?? {};
     const whole = !core || (flag === undefined && !progress);
+    if (name === 'dispose') return release(target, object);
     return answer(whole ? run() : interruptible(core, writtenBy(object, received), { isAborted, progress }, run));
   } catch (error) {
     return isAborted() ? { aborted: true } : failure(error);

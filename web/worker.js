@@ -1,7 +1,8 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
-import { AttentionError, describe, wrongKind } from './errors.js';
+import { AttentionError, wrongKind } from './errors.js';
 import { compile } from './load.js';
+import { handle, isOptions, pack, unsendable } from './parcel.js';
 import { openFor } from './relay.js';
 import { nodeModule } from './threads.js';
 import { checkOptions } from './validate.js';
@@ -9,14 +10,10 @@ import { checkOptions } from './validate.js';
 export { AttentionError } from './errors.js';
 export { version } from './version.js';
 
-/** Options of every call that this side takes for itself. */
-const OWN_OPTIONS = ['signal', 'onProgress', 'transfer'];
-const handle = Symbol('handle');
-
 function openWorker() {
   const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};
   if (!NodeWorker) {
-    const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm' });
+    const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' });
     return { worker, endpoint: worker, onEnd: (end) => worker.addEventListener('error', (event) => end(event.message ?? 'its script could not be loaded')) };
   }
   const here = import.meta.url;
@@ -31,25 +28,11 @@ function openWorker() {
 /** A call under way hears of its cancellation through shared memory; without it only calls that wait do. */
 const canShare = () => globalThis.crossOriginIsolated !== false && typeof SharedArrayBuffer === 'function';
 
-const isOptions = (value) => value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && !('data' in value);
-
 /** The error that the other side described, as if thrown here. */
 function revive({ kind, code, message }) {
   if (kind === 'AttentionError') return new AttentionError(code, message);
   return new ({ TypeError, RangeError }[kind] ?? Error)(message);
 }
-
-/** What is replaced before arguments are sent: objects of the other side by their handles. */
-function send(value) {
-  if (value === null || typeof value !== 'object') return value;
-  if (value[handle] !== undefined) return { handle: value[handle] };
-  if (isOptions(value)) return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, send(part)]));
-  const shape = value.shape ?? value.dims;
-  return value.data !== undefined && shape !== undefined ? { data: value.data, shape: Array.from(shape, Number) } : value;
-}
-
-/** The buffers of tensor-likes among the arguments. */
-const buffersOf = (args) => [...new Set(args.map((arg) => arg?.data?.buffer).filter((buffer) => buffer instanceof ArrayBuffer))];
 
 /** The calls to one Worker that wait for an answer. */
 class Connection {
@@ -96,19 +79,13 @@ class Connection {
   }
 
   async call(target, name, args) {
-    const last = args.at(-1);
-    const own = isOptions(last) ? Object.fromEntries(OWN_OPTIONS.map((option) => [option, last[option]])) : {};
-    const { signal, onProgress, transfer } = own;
+    const last = isOptions(args.at(-1)) ? args.at(-1) : {};
+    const { signal, onProgress, transfer, out } = last;
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongKind('signal', 'an AbortSignal', signal);
     if (onProgress !== undefined && typeof onProgress !== 'function') throw wrongKind('onProgress', 'a function', onProgress);
     if (transfer !== undefined && typeof transfer !== 'boolean') throw wrongKind('transfer', 'a boolean', transfer);
     signal?.throwIfAborted();
-    const out = isOptions(last) && last.out instanceof Float32Array ? last.out : null;
-    const sent = args.map(send);
-    if (isOptions(last)) {
-      for (const option of OWN_OPTIONS) delete sent.at(-1)[option];
-      if (out) sent.at(-1).out = { length: out.length };
-    }
+    const { sent, moved } = pack(this, name, args, transfer === true);
     const id = ++this.#calls;
     const flag = signal && canShare() ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
     const abort = () => {
@@ -117,14 +94,16 @@ class Connection {
     };
     signal?.addEventListener('abort', abort);
     try {
-      const packed = transfer ? Comlink.transfer(sent, buffersOf(sent)) : sent;
       if (onProgress) this.#listeners.set(id, onProgress);
       const request = { id, flag, waits: Boolean(signal && !flag), progress: onProgress !== undefined };
-      const answer = await this.wait(() => this.remote.call(target, name, packed, request));
+      const answer = await this.wait(() => this.remote.call(target, name, Comlink.transfer(sent, moved), request)).catch((error) => {
+        throw unsendable(name, error);
+      });
       if (answer.aborted) throw signal.reason;
       if (answer.error) throw revive(answer.error);
+      if (out?.[handle] && answer.object?.id === out[handle].id) return out;
       const value = this.receive(answer);
-      if (!out) return value;
+      if (!(out instanceof Float32Array)) return value;
       out.set(value.data);
       return { data: out, shape: value.shape };
     } finally {
@@ -146,7 +125,7 @@ class Remote {
     for (const [name, field] of Object.entries(fields)) this[name] = field?.id === undefined ? field : new Remote(connection, field);
     for (const name of getters) Object.defineProperty(this, name, { enumerable: true, get: () => ask(name, []) });
     for (const name of methods) this[name] = (...args) => ask(name, args);
-    Object.defineProperty(this, handle, { value: id });
+    Object.defineProperty(this, handle, { value: { connection, id } });
     Object.freeze(this);
   }
 }

@@ -284,7 +284,7 @@ bundle_comlink() {
 # What the artefacts depend on, as one line: sources, flags (this file), compilers and npm's wasm-opt.
 fingerprint() {
   {
-    emcc --version | head -n 1
+    emcc --version | sed -n 1p
     clang-19 --version 2>/dev/null || true
     cat build.sh package-lock.json
     sha256sum src/*.c src/*.h
@@ -340,16 +340,28 @@ if command -v node >/dev/null && [[ $(node -p 'process.versions.node.split(".")[
   relaxed_simd=(--experimental-wasm-relaxed-simd)
 fi
 
+# no_more ARGUMENT...: stops when arguments are left that a command does not have.
+no_more() {
+  [[ $# -eq 0 ]] && return
+  say "build.sh $command: unknown argument '$1'"
+  usage >&2
+  exit 2
+}
+
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
   setup)
+    browsers=false
+    if [[ ${1:-} == --browsers ]]; then browsers=true && shift; fi
+    no_more "$@"
     setup
     need_relaxed_compiler
-    if [[ ${1:-} == --browsers ]]; then need_browsers; fi
+    if $browsers; then need_browsers; fi
     ;;
   build)
-    if [[ ${1:-} == --quiet ]]; then quiet=true; fi
+    if [[ ${1:-} == --quiet ]]; then quiet=true && shift; fi
+    no_more "$@"
     build
     ;;
   demo)
@@ -373,14 +385,17 @@ case $command in
     case ${1:-} in
       digits) script=$1 ;;
       peers)
-        need_peers
+        [[ " $* " == *' --help '* ]] || need_peers
         script=peers/race
         ;;
     esac
     if [[ $script != bench ]]; then shift; fi
     exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
-  clean) rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps" ;;
+  clean)
+    no_more "$@"
+    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps"
+    ;;
   '' | -h | --help) usage ;;
   *)
     say "build.sh: unknown command '$command'"

@@ -50,11 +50,11 @@ const pageModule = (name) => JSON.stringify(join(root, 'tests/browser/pages', na
 
 /** Programs of pages that leave `outcome`, a promise, on their window. */
 const apps = {
-  vite: `import { createAttention } from 'linear-attention-wasm';
+  plain: `import { createAttention } from 'linear-attention-wasm';
 import { runScenario } from ${pageModule('scenario.js')};
 window.outcome = createAttention({ build: 'simd' }).then(runScenario);
 `,
-  'vite-threads': `import * as main from 'linear-attention-wasm';
+  threads: `import * as main from 'linear-attention-wasm';
 import * as worker from 'linear-attention-wasm/worker';
 import { compareEntries } from ${pageModule('asynchronous.js')};
 import { describeError } from ${pageModule('scenario.js')};
@@ -62,7 +62,14 @@ import { compareThreads } from ${pageModule('threads.js')};
 const library = { main, worker };
 async function run(threads) {
   const inPage = await compareThreads(library, { build: 'auto', threads });
-  return { inPage, inWorker: await compareEntries(library, { threads }) };
+  return { inPage, inWorker: await compareEntries(library, { threads }), failure: await failure() };
+}
+/** Of an error that comes from the Worker: minifiers rename its class. */
+async function failure() {
+  const remote = await worker.createAttention();
+  const { code, isOurs } = await remote.restore(new Uint8Array(3)).catch((error) => ({ code: error.code, isOurs: error instanceof worker.AttentionError }));
+  await remote.dispose();
+  return { code, isOurs };
 }
 window.outcome = run(2).catch(describeError);
 `,
@@ -74,15 +81,15 @@ const page = `<!doctype html>
 const built = new Map();
 
 /** One of these programs in a page, built by Vite once per process into its dist/. */
-export function viteApp(name = 'vite') {
+export function viteApp(name = 'plain') {
   if (!built.has(name)) built.set(name, buildWithVite(name));
   return built.get(name);
 }
 
-const writeViteApp = (name) => writeApp(name, { 'index.html': page, 'main.js': apps[name] });
+const writePage = (name) => writeApp(name, { 'index.html': page, 'main.js': apps[name] });
 
 async function buildWithVite(name) {
-  const folder = await writeViteApp(name);
+  const folder = await writePage(name);
   const { build, createLogger } = await import('vite');
   const warnings = [];
   const logger = createLogger('silent');
@@ -91,9 +98,23 @@ async function buildWithVite(name) {
   return { dist: join(folder, 'dist'), warnings };
 }
 
+/** The same program built by webpack, as it comes: its dist/ and what it warned of. */
+export async function webpackApp(name) {
+  const folder = await writePage(name);
+  const { default: webpack } = await import('webpack');
+  const dist = join(folder, 'webpack');
+  const compiler = webpack({ mode: 'production', context: folder, entry: './main.js', output: { path: dist, filename: 'main.js', clean: true } });
+  const stats = await promisify(compiler.run.bind(compiler))();
+  await promisify(compiler.close.bind(compiler))();
+  const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));
+  await writeFile(join(dist, 'index.html'), page);
+  return { dist, warnings: warnings.map(({ message }) => message) };
+}
+
 /** The same program on Vite's development server, as `npm run dev` has it; `headers` are sent with every answer. */
 export async function viteDev(name, headers) {
-  const folder = await writeViteApp(name);
+  const folder = await writePage(name);
   const { createServer } = await import('vite');
   const server = await createServer({
     root: folder,

@@ -12,12 +12,13 @@ const place = new URL('../web/dist/simd.wasm', import.meta.url);
 const bytes = await readFile(place);
 const qkv = Object.values(inputs({ T: 20, dim: 8 }));
 
-async function rejects(options, kind, pattern) {
+async function rejects(options, kind, pattern, told = /./) {
   await assert.rejects(
     () => createAttention(options),
     (error) => {
       assert.equal(error.constructor, kind, error.message);
       assert.match(error.code ?? error.message, pattern);
+      assert.match(error.message, told);
       return true;
     },
   );
@@ -86,6 +87,7 @@ test('refuses what is no wasm', async () => {
   for (const wasm of [5, true, null, {}]) await rejects({ wasm }, TypeError, /wasm/);
   await rejects({ wasm: new Uint8Array(100) }, AttentionError, /^load-failed$/);
   await rejects({ wasm: bytes.subarray(0, 1000) }, AttentionError, /^load-failed$/);
+  await rejects({ wasm: new Response('<!doctype html>', { headers: { 'content-type': 'text/html; charset=utf-8' } }) }, AttentionError, /^load-failed$/, /answered with a page\. .*optimizeDeps/);
   await rejects({ wasm: new Response('not found', { status: 404 }) }, AttentionError, /^load-failed$/);
   await rejects({ wasm: new URL('./no-such-file.wasm', place) }, AttentionError, /^load-failed$/);
 });

@@ -12,10 +12,14 @@ function isFile(url) {
   return url.protocol === 'file:' && typeof globalThis.process?.getBuiltinModule === 'function';
 }
 
+/** What the development server of Vite 7 and older, which moves scripts away from what lies beside them, wants. */
+export const OLD_VITE = "Vite 7 and older need optimizeDeps: { exclude: ['linear-attention-wasm'] }";
+
 /** Streams where the server names the type application/wasm, else compiles the whole body. */
 async function compileResponse(response) {
   if (!response.ok) throw loadFailed(`The wasm module was not found: ${response.url} answered ${response.status} ${response.statusText}. Copy the package's web/dist beside your bundle, or pass its bytes or URL as { wasm }.`);
   const type = response.headers.get('content-type')?.split(';')[0].trim();
+  if (type === 'text/html') throw loadFailed(`The wasm module was not found: ${response.url} answered with a page. ${OLD_VITE}; else copy the package's web/dist beside your bundle, or pass its bytes or URL as { wasm }.`);
   if (type === 'application/wasm' && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }

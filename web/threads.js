@@ -63,7 +63,7 @@ export function openWorker() {
       },
     };
   }
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm' });
+  const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-thread' });
   return {
     worker,
     on(message, end) {

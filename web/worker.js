@@ -1,7 +1,7 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './errors.js';
-import { compile } from './load.js';
+import { compile, OLD_VITE } from './load.js';
 import { handle, isOptions, pack, unsendable } from './parcel.js';
 import { openFor } from './relay.js';
 import { nodeModule } from './threads.js';
@@ -14,7 +14,7 @@ function openWorker() {
   const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};
   if (!NodeWorker) {
     const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' });
-    return { worker, endpoint: worker, onEnd: (end) => worker.addEventListener('error', (event) => end(event.message ?? 'its script could not be loaded')) };
+    return { worker, endpoint: worker, onEnd: (end) => worker.addEventListener('error', (event) => end(event.message ?? `its script could not be loaded. ${OLD_VITE}`)) };
   }
   const here = import.meta.url;
   const worker = new NodeWorker(new URL('./worker-thread.js', here));

@@ -81,6 +81,20 @@ export function memory(name, make) {
     attention.dispose();
   });
 
+  test('near 4 GB a free block that is too small is not taken for one that is large enough', async () => {
+    const attention = await make();
+    const { q, k, v } = inputs({ T: 3, dim: 256 });
+    const expected = attention.softmax(q, k, v);
+    attention.cache({ heads: 1, dim: 256, maxLength: 1_500_000 });
+    attention.tensor([100_000]).dispose();
+    const held = attention.memory;
+    throwsCode(() => attention.cache({ heads: 1, dim: 256, maxLength: 700_000 }), 'out-of-memory');
+    throwsCode(() => attention.tensor([330_000_000]), 'out-of-memory');
+    assert.equal(attention.memory, held);
+    assertSame(attention.softmax(q, k, v), expected);
+    attention.dispose();
+  });
+
   test('weights too many to store: out-of-memory', async () => {
     const attention = await make();
     const { q, k } = inputs({ T: 2 ** 18, dim: 1 });

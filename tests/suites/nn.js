@@ -265,6 +265,20 @@ export function nn(name, make) {
     wrong.refuse(attention, [range('outs of rows for no rows', 'out', () => layer.apply(gaussian([0, 4], 2), { out: [all] }))], () => ({}));
   });
 
+  test('dense: the out that is not a multiple of 16 wide is named', (attention, keep) => {
+    const layer = keep(dense(attention, { weight: gaussian([24, 4], 1) }));
+    const out = [8, 8, 8].map((width) => keep(attention.tensor([2, width])));
+    wrong.refuse(attention, [range('narrow outs', 'out\\[0\\]', () => layer.apply(gaussian([2, 4], 2), { out }))], () => ({}));
+  });
+
+  test('weights may be ndarrays whose elements lie row by row', (attention, keep) => {
+    const { data, shape } = gaussian([3, 2], 1);
+    const x = gaussian([2], 2);
+    const expected = keep(dense(attention, { weight: { data, shape } })).apply(x);
+    assertSame(keep(dense(attention, { weight: { data, shape, stride: [2, 1], offset: 0, dtype: 'float32' } })).apply(x), expected);
+    wrong.refuse(attention, [range('a transposed view', 'weight', () => dense(attention, { weight: { data, shape, stride: [1, 3], offset: 0 } }))], () => ({}));
+  });
+
   test('weights that lie in the module survive the growth that packing them causes', async () => {
     const attention = await make();
     const { data } = gaussian([1000], 1);

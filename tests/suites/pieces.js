@@ -60,5 +60,19 @@ export function pieces(name, make) {
     assertSame(attention.linear(x.q, x.k, x.v, { state: one }).data, attention.linear(x.q, x.k, x.v, { state: other }).data);
   });
 
+  test('out that lies over an input of a later piece', (attention) => {
+    const x = inputs(shapes['one batch']);
+    const expected = cases['causal linear'](attention, x).data;
+    for (const name of ['q', 'k', 'v']) {
+      for (const shift of [0, 4, 320 * 64]) {
+        const { data, shape } = x[name];
+        const shared = new Float32Array(Math.max(data.length, expected.length) + shift);
+        shared.set(data);
+        const out = shared.subarray(shift, shift + expected.length);
+        assertSame(cases['causal linear'](attention, { ...x, [name]: { data: shared.subarray(0, data.length), shape } }, { out }).data, expected, `${name} + ${shift}`);
+      }
+    }
+  });
+
   test.run();
 }

@@ -88,6 +88,7 @@ export function presets(name, make) {
     const above = tensorOf(g.shape, (i) => (i === 100 ? 0.25 : -1));
     for (const [call, kind, pattern] of [
       [() => attention.gla(q, k, v), TypeError, /gla needs its gate as one of g .* got none/],
+      [() => attention.gla(q, k, v, { g: null }), TypeError, /gla needs its gate .* got none/],
       [() => attention.gla(q, k, v, { g, alpha: 0.5 }), TypeError, /got g and alpha/],
       [() => attention.deltaNet(q, k, v), TypeError, /beta of deltaNet must be/],
       [() => attention.gatedDeltaNet(q, k, v, { g }), TypeError, /beta of gatedDeltaNet must be/],
@@ -128,6 +129,17 @@ export function presets(name, make) {
     const call = (options) => attention.mamba2(x, dt, [-1, -0.5], B, C, { D: [2, 3], ...options });
     const expected = call();
     assertSame(call({ out: x.data }), expected);
+  });
+
+  test('what lies past keyLengths is not read: keys, gates, and x of the skip', (attention) => {
+    const ruin = ({ data, shape }, width, bad) => ({ data: data.map((value, i) => (Math.floor(i / width) % 20 >= 13 ? bad : value)), shape });
+    const keyLengths = [13, 13];
+    const steps = tensorOf([2, 3, 20], (i) => (i % 5) / 4);
+    const D = [1, 2, 3];
+    const scan = (x, dt) => attention.mamba2(x, dt, [-1, -0.5, -2], k, q, { D, keyLengths });
+    const width = v.shape.at(-1);
+    assertSame(scan(ruin(v, width, NaN), ruin(steps, 1, -9)), scan(v, steps));
+    assertSame(attention.gla(q, k, v, { g: ruin(g, 6, 9), keyLengths }), attention.gla(q, k, v, { g, keyLengths }));
   });
 
   test('sizes may be big integers', (attention) => {

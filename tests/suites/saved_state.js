@@ -57,6 +57,27 @@ export function savedState(name, make, makeOther = make) {
     }
   });
 
+  test('a refused restore leaves no feature map behind', (attention, keep) => {
+    const probe = keep(attention.tensor([1]));
+    const size = () => probe.data.buffer.byteLength;
+    const states = Array.from({ length: 9 }, (_, seed) => {
+      const map = attention.featureMap('favor', { dim: 128, features: 4096, seed });
+      const held = attention.state({ heads: 1, dim: 128, valueDim: 1, featureMap: map });
+      const bytes = held.save();
+      held.dispose();
+      map.dispose();
+      const view = new DataView(bytes.buffer);
+      view.setFloat64(8 + 5 * 8, NaN, true); // scale
+      view.setUint32(bytes.length - 4, crc32(bytes.subarray(0, -4)), true);
+      return bytes;
+    });
+    const refuse = (bytes) => throwsCode(() => attention.restore(bytes), 'corrupt-state');
+    refuse(states[0]);
+    const before = size();
+    states.slice(1).forEach(refuse);
+    assert.equal(size(), before);
+  });
+
   test('saved bytes do not follow the state', (attention, keep) => {
     const held = keep(filled(attention));
     const bytes = held.save();

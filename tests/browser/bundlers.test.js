@@ -1,10 +1,10 @@
-// Threads and the worker entry in an app that has the packed library installed and that Vite serves or builds.
+// Threads and the worker entry in an app that has the packed library installed, built by Vite or webpack, or served by Vite.
 import assert from 'node:assert';
-import { viteApp, viteDev } from '../consumer.js';
+import { viteApp, viteDev, webpackApp } from '../consumer.js';
 import { isolation, watch } from './driver.js';
 import { inEachBrowser, outcomeOf, policy, visit } from './visit.js';
 
-const app = 'vite-threads';
+const app = 'threads';
 
 /** Throws unless both entries computed with so many threads; that their numbers are right the app has asserted. */
 function assertThreads(outcome, threads, reason) {
@@ -14,9 +14,10 @@ function assertThreads(outcome, threads, reason) {
     if (reason) assert.match(told.threadsReason, reason, place);
     else assert.equal(told.threadsReason, null, place);
   }
+  assert.deepEqual(outcome.failure, { code: 'corrupt-state', isOurs: true });
 }
 
-inEachBrowser('Vite app with threads', (test, browser) => {
+inEachBrowser('app with threads', (test, browser) => {
   const open = async (headers, body) => visit(await browser(), (await viteApp(app)).dist, '/', { headers }, body);
   const fetched = (paths, pattern) => paths.filter((path) => pattern.test(path));
 
@@ -35,6 +36,15 @@ inEachBrowser('Vite app with threads', (test, browser) => {
       assert.deepEqual(fetched(paths, /-threads.*\.wasm$/), []);
       watched.assertClean();
     }));
+
+  test('built by webpack, served isolated', async () => {
+    const { dist, warnings } = await webpackApp(app);
+    await visit(await browser(), dist, '/', { headers: { ...isolation, ...policy } }, async ({ page, watched }) => {
+      assertThreads(await outcomeOf({ page, watched }), 2);
+      watched.assertClean();
+    });
+    assert.deepEqual(warnings, []);
+  });
 
   test('on the development server', async () => {
     const server = await viteDev(app, isolation);

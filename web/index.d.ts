@@ -16,6 +16,7 @@
  */
 
 import type { FeatureMap, FeatureMapName, FeatureMapOptionsByName, PlainFeatureMapName } from './feature_map.js';
+import type { Global, WasmModule } from './host.js';
 
 export type {
   FeatureMapName,
@@ -61,7 +62,7 @@ export interface CreateOptions {
    */
   threads?: number | 'auto';
   /** The module itself instead of the packaged file: its bytes, a compiled Module, a Response, or where to fetch it. */
-  wasm?: BufferSource | WebAssembly.Module | Response | URL | string;
+  wasm?: ArrayBuffer | ArrayBufferView | WasmModule | Global<'Response'> | Global<'URL'> | string;
 }
 
 /** Loads and instantiates the wasm module. Nothing can be called before this resolves. */

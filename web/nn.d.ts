@@ -31,7 +31,7 @@ export type Weight = TensorLike | StoredTensor;
  * fits its bytes, and the tensors cover the rest of the file without gap or overlap.
  * Format: https://github.com/huggingface/safetensors#format
  */
-export function readSafetensors(file: BufferSource): { metadata: Record<string, string>; tensors: Map<string, StoredTensor> };
+export function readSafetensors(file: ArrayBuffer | ArrayBufferView): { metadata: Record<string, string>; tensors: Map<string, StoredTensor> };
 
 /** The tensor as float32: the same array when it is float32 already, else converted (float64 is rounded). */
 export function toFloat32(tensor: Weight): Result;

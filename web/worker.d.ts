@@ -4,6 +4,7 @@
  * another, in the order in which they were made. Every method and every getter gives a promise.
  */
 import type * as sync from './index.js';
+import type { Global } from './host.js';
 
 export { AttentionError, version, type AttentionErrorCode } from './index.js';
 
@@ -14,7 +15,7 @@ export interface AsyncOptions {
    * cross-origin isolated page and in Node, within about 20 ms (linear attention between two heads); elsewhere only
    * calls that have not started are cancelled.
    */
-  signal?: AbortSignal;
+  signal?: Global<'AbortSignal'>;
   /**
    * Told how much of a long softmax or linear call is done, more than 0 and less than 1, about every 20 ms (linear
    * attention between two heads).

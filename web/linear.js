@@ -10,8 +10,9 @@ import { checkBoolean, checkKeyLengths, checkNonNegative, checkNumber, checkOneO
 
 const LINEAR_OPTIONS = ['featureMap', 'causal', 'normalize', 'scale', 'eps', 'decay', 'beta', 'allowGrowth', 'keyLengths', 'state', 'layout', 'out'];
 
-function refuseConflict(name, value, ofState) {
-  if (value !== ofState) throw new RangeError(`${name} must be ${ofState}, as the state has, got ${value}`);
+/** Refuses a call whose setting is not its state's; presets have settings that their callers never gave. */
+function refuseConflict(name, value, ofState, isPreset) {
+  if (value !== ofState) throw new RangeError(isPreset ? `state must have ${name} ${value}, got ${ofState}` : `${name} must be ${ofState}, as the state has, got ${value}`);
 }
 
 /**
@@ -39,8 +40,10 @@ export function linear(core, q, k, v, options, { names, writes } = {}) {
   const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
   const eps = checkNonNegative('eps', o.eps, state?.eps ?? 1e-6);
   if (state) {
-    if (!sameMap(map, state.featureMap)) throw new RangeError(`featureMap must be the state's '${state.featureMap.name}', got '${map.name}'`);
-    refuseConflict('normalize', normalize, state.normalize);
+    const isPreset = names !== undefined;
+    if (isPreset) refuseConflict('featureMap', map.name, state.featureMap.name, isPreset);
+    if (!sameMap(map, state.featureMap)) throw new RangeError(`featureMap must be the state's '${state.featureMap.name}', got ${map.name === state.featureMap.name ? 'another ' : ''}'${map.name}'`);
+    refuseConflict('normalize', normalize, state.normalize, isPreset);
     refuseConflict('scale', scale, state.scale);
     refuseConflict('eps', eps, state.eps);
   }

@@ -113,6 +113,13 @@ export function presets(name, make) {
     ]) throwsKind(call, kind, pattern, call.toString());
   });
 
+  test('a state that presets cannot use is what the error names', (attention, keep) => {
+    const plain = keep(stateFor(attention, { k, v }));
+    throwsKind(() => attention.gla(q, k, v, { g, state: plain }), RangeError, /^state must have featureMap identity, got elu$/);
+    const normalised = keep(stateFor(attention, { k, v }, { featureMap: 'identity' }));
+    throwsKind(() => attention.gla(q, k, v, { g, state: normalised }), RangeError, /^state must have normalize false, got true$/);
+  });
+
   test('a refused decay leaves the state as it was', (attention, keep) => {
     const held = keep(stateFor(attention, { k, v }, { featureMap: 'identity', normalize: false, scale: 6 ** -0.5 }));
     attention.gla(q, k, v, { g, state: held });

@@ -9,8 +9,10 @@ import { checkBoolean, checkInteger, checkKeyLengths, checkNumber, checkOneOf, c
 
 const SOFTMAX_OPTIONS = ['causal', 'scale', 'keyLengths', 'cache', 'layout', 'out'];
 
-/** q, k and, when given, v, of shapes that go together; `names`: what the caller knows them by. */
-export function readInputs(core, layout, q, k, v, names = { q: 'q', k: 'k', v: 'v' }) {
+const NAMES = { q: 'q', k: 'k', v: 'v' };
+
+/** q and k of shapes that go together; `names`: what the caller knows them by. */
+export function readPair(core, layout, q, k, names = NAMES) {
   const query = readArray(core, names.q, q, layout);
   const key = readArray(core, names.k, k, layout);
   checkInteger(`dim (the last axis of ${names.q})`, query.width, 1, MAX_DIM);
@@ -19,13 +21,19 @@ export function readInputs(core, layout, q, k, v, names = { q: 'q', k: 'k', v: '
   if (key.heads < 1 || query.heads < 1 || query.heads % key.heads !== 0) {
     throw new RangeError(`heads of ${names.q} must be a multiple of heads of ${names.k}, got ${query.heads} and ${key.heads}`);
   }
-  if (v === undefined) return { q: query, k: key };
+  return { q: query, k: key };
+}
+
+/** q, k and v of shapes that go together. */
+export function readInputs(core, layout, q, k, v, names = NAMES) {
+  const pair = readPair(core, layout, q, k, names);
+  const { k: key } = pair;
   const value = readArray(core, names.v, v, layout);
   checkInteger(`valueDim (the last axis of ${names.v})`, value.width, 1, MAX_DIM);
   if (value.batch !== key.batch || value.heads !== key.heads || value.rows !== key.rows) {
     throw wrongShape(names.v, `with batch ${key.batch}, heads ${key.heads} and length ${key.rows}, as ${names.k} has`, value.shape);
   }
-  return { q: query, k: key, v: value };
+  return { ...pair, v: value };
 }
 
 /** Fields batch … value_dim of the argument structs. */
@@ -61,7 +69,7 @@ export function softmax(core, q, k, v, options) {
   core.check();
   const o = checkOptions('softmax', options, SOFTMAX_OPTIONS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readInputs(core, layout, q, k, requireValue(v));
+  const inputs = readInputs(core, layout, q, k, v);
   const causal = checkBoolean('causal', o.causal, false);
   const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
   const memory = o.cache === undefined ? null : checkHeld(core, 'cache', Cache, o.cache, inputs);
@@ -91,9 +99,4 @@ export function softmax(core, q, k, v, options) {
   } finally {
     frame.release();
   }
-}
-
-export function requireValue(v) {
-  if (v === undefined) throw wrongKind('v', 'a tensor ({ data, shape } or { data, dims })', v);
-  return v;
 }

@@ -1,6 +1,5 @@
 /** gap() and weights(): how linear attention differs from softmax attention. */
-import { arrayFields, readInputs, requireSameLength } from './attend.js';
-import { wrongKind } from './errors.js';
+import { arrayFields, readInputs, readPair, requireSameLength } from './attend.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields } from './feature_map.js';
 import { float, Frame, resultFloats } from './memory.js';
 import { LAYOUTS, place } from './operand.js';
@@ -38,7 +37,6 @@ export function gap(core, q, k, v, options) {
   core.check();
   const o = checkOptions('gap', options, ['featureMap', 'causal', 'layout']);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  if (v === undefined) throw wrongKind('v', 'a tensor ({ data, shape } or { data, dims })', v);
   const inputs = readInputs(core, layout, q, k, v);
   const map = checkInputsMap(core, o.featureMap, inputs);
   const causal = checkBoolean('causal', o.causal, false);
@@ -71,7 +69,7 @@ export function weights(core, q, k, options) {
   const o = checkOptions('weights', options, ['kind', 'featureMap', 'causal', 'scale', 'layout']);
   const kind = checkOneOf('kind', o.kind, KINDS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readInputs(core, layout, q, k);
+  const inputs = readPair(core, layout, q, k);
   const map = checkInputsMap(core, o.featureMap, inputs);
   const causal = checkBoolean('causal', o.causal, false);
   const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));

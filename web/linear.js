@@ -1,5 +1,5 @@
 /** linear(): arguments in, argument struct out. */
-import { arrayFields, checkHeld, outStrides, readInputs, requireSameLength, requireValue, resultShape, sizeFields } from './attend.js';
+import { arrayFields, checkHeld, outStrides, readInputs, requireSameLength, resultShape, sizeFields } from './attend.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from './feature_map.js';
 import { gateFields, positiveDecay, readBeta, readDecay, sequenceAxes } from './gates.js';
 import { float, Frame, POSITIVE_DECAY } from './memory.js';
@@ -23,7 +23,7 @@ export function linear(core, q, k, v, options, { names, writes } = {}) {
   core.check();
   const o = checkOptions('linear', options, LINEAR_OPTIONS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readInputs(core, layout, q, k, requireValue(v), names);
+  const inputs = readInputs(core, layout, q, k, v, names);
   const { state } = o;
   const memory = state === undefined ? null : checkHeld(core, 'state', State, state, inputs);
   const map = checkFeatureMap(core, o.featureMap, inputs.q.width, state?.featureMap);

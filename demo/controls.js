@@ -56,9 +56,13 @@ function bindSet(fieldset, key, state) {
   };
 }
 
-/** A slider amends the view while dragged and adds one when let go. */
+/** Changes of a slider that come this soon after one another are one step to go back. */
+const ONE_STEP_MS = 1000;
+
+/** A slider amends the view while dragged, and while keys move it, and adds one when let go. */
 function bindNumber(input, key, property, state) {
   let dragging = false;
+  let last = -Infinity;
   const set = (options) => {
     const value = property.read(input.value);
     input.setAttribute('aria-invalid', String(value === undefined));
@@ -66,8 +70,9 @@ function bindNumber(input, key, property, state) {
   };
   if (input.type === 'range') {
     input.addEventListener('input', () => {
-      set({ step: !dragging });
+      set({ step: !dragging && performance.now() - last > ONE_STEP_MS });
       dragging = true;
+      last = performance.now();
     });
     input.addEventListener('change', () => (dragging = false));
   } else {

@@ -11,7 +11,7 @@ const urls = {
 const TOTAL_BYTES = 2 * 2_535_232 + 7_840;
 
 const failed = (name, url, reason, cause) =>
-  new Error(`${name === 'examples' ? 'the example digits' : `the ${name} model`} did not load from ${url.pathname} (${reason}). Check the connection, and that demo/models is served beside the page, then paint again`, { cause });
+  new Error(`${name === 'examples' ? 'the example digits' : `the ${name} model`} did not load from ${url.pathname} (${reason}). Check the connection, and that demo/models is served beside the page, and try again`, { cause });
 
 /** By XMLHttpRequest, which reports progress: Chromium calls a fetch aborted when its body is read as a stream too soon. */
 function download(name, onBytes) {

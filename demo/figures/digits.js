@@ -31,21 +31,13 @@ export function digitsFigure(figure, { state, lab }) {
     height: 280,
   });
   const verdict = figure.querySelector('.verdict');
-  const framed = createFrame(figure, {
+  const frame = createFrame(figure, {
     name: 'digits',
     state,
     rows: () => shown.report?.rows ?? [],
-    picture: () => ({ title: 'Digits painted pixel by pixel, and the time of a pixel', charts: [...views.pictures(), chart.picture()] }),
+    picture: () => ({ title: 'Digits painted pixel by pixel, and the time of a pixel', charts: [...views.pictures(), chart.picture()], about: aboutOf(shown.report?.settings ?? {}) }),
   });
-  framed.again.textContent = 'Paint again';
-  const frame = {
-    ...framed,
-    /** A failed download may be tried again. */
-    setPhase(phase, text) {
-      framed.setPhase(phase, text);
-      if (phase === 'error') framed.again.disabled = false;
-    },
-  };
+  frame.again.textContent = 'Paint again';
 
   /** Progress of a download may still come in when it is over. */
   async function load(say) {
@@ -104,15 +96,17 @@ export function digitsFigure(figure, { state, lab }) {
     for (const [column, rate] of Object.entries(rates[BATCHES[0]] ?? {})) figure.dataset[column] = rate;
   };
 
+  const drawing = () => state.values['digits.begin'] === beginnings[2];
   const run = createRun({
     frame,
     ready: lab.ready.then((environment) => ({ ...environment, ...digitBuild })),
     settings: () => ({ ...state.pick('digits'), sketch: sketch.levels() }),
     sweep,
     draw,
+    obstacle: () => (drawing() && !sketch.hasInk() ? 'Draw the top half of a digit first.' : ''),
   });
   const sketch = createSketch(figure.querySelector('.sketch'), { side: SIDE, onFinish: run.start });
-  const showSketch = () => sketch.show(state.values['digits.begin'] === beginnings[2]);
+  const showSketch = () => sketch.show(drawing());
   showSketch();
   draw(shown);
 
@@ -129,10 +123,11 @@ export function digitsFigure(figure, { state, lab }) {
     if (![...changed].some((key) => key.startsWith('digits.'))) return;
     showSketch();
     // A drawing waits until the visitor says that it is finished.
-    const drawing = changed.has('digits.begin') && state.values['digits.begin'] === beginnings[2];
-    if (started && !drawing) run.restart();
+    if (started && !(changed.has('digits.begin') && drawing())) run.restart();
   };
 }
+
+const aboutOf = ({ digit, begin, temperature, seed }) => ({ digit, begin, temperature, seed });
 
 /** A grid of images for each column, with what it has taken so far. */
 function createLanes(container) {
@@ -161,13 +156,13 @@ function createLanes(container) {
         box.dataset.position = lane.position;
       }
     },
-    pictures: () => Object.entries(views).map(([column, { images }]) => ({ canvas: images.picture(4 * devicePixelRatio), title: names[column], series: [] })),
+    pictures: () => Object.entries(views).map(([column, { images, text }]) => ({ canvas: images.picture(4 * devicePixelRatio), title: `${names[column]}: ${text.textContent}`, series: [] })),
   };
 }
 
 function laneText({ images, position, given, ms, done }, running) {
   if (position === given) return 'about to begin';
-  const rate = `${number((1000 * images.length) / ms)} images/s`;
+  const rate = `${number((1000 * images.length) / ms)} images/s${images.length > 1 ? `, ${images.length} at once` : ''}`;
   if (done) return given ? `the lower half in ${duration(ms)}` : `${duration(ms)}, ${rate}`;
   return `${integer(position - given)} of ${LENGTH - given} pixels in ${duration(ms)}${running ? '' : ', then stopped'}`;
 }

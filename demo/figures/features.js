@@ -32,7 +32,7 @@ export function featuresFigure(figure, { state, lab }) {
     name: 'features',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'Random features against softmax attention: relative error', charts: [chart.picture()] }),
+    picture: () => ({ title: 'Random features against softmax attention: relative error', charts: [chart.picture()], about: columnsOf(shown.report?.settings ?? {}), remarks: [`Bands: least and largest error of ${draws} draws; lines: medians.`, clippedText(shown.report)].join(' ') }),
   });
 
   function errorRange() {
@@ -109,11 +109,14 @@ function tableOf(report) {
 function clippedText(report) {
   const points = report ? [...chosenOf(report), ...references].flatMap((kind) => spreadOf(report.rows, kind)) : [];
   const beyond = points.filter(({ middle }) => isBeyond(middle));
-  if (beyond.length === 0) return '';
+  const bands = points.filter(({ middle, most }) => !isBeyond(middle) && isBeyond(most));
+  if (beyond.length + bands.length === 0) return '';
+  const cut = bands.length === 0 ? '' : `The bands of ${list([...new Set(bands.map(({ kind }) => kind))])} are cut off: the largest error is ${number(Math.max(...bands.map(({ most }) => most)))}.`;
+  if (beyond.length === 0) return `↑ ${cut}`;
   const names = list([...new Set(beyond.map(({ kind }) => kind))]);
   const worst = Math.max(...beyond.map(({ middle }) => middle));
   const where = `${names}, at ${beyond.length} of ${points.length} points`;
-  return `↑ Beyond the plot: ${where}; the median error there reaches ${number(worst)}.`;
+  return `↑ Beyond the plot: ${where}; the median error there reaches ${number(worst)}. ${cut}`.trim();
 }
 
 function summaryOf(report) {

@@ -10,7 +10,8 @@ import { bindControls } from '../controls.js';
  * @param {string} options.name of the downloaded files
  * @param {object} options.state
  * @param {() => object[]} options.rows for the CSV
- * @param {() => { title: string, charts: object[] }} options.picture for the PNG
+ * @param {() => { title: string, charts: object[], about: object, remarks?: string }} options.picture for the PNG; `about` are
+ *   the settings that it shows
  */
 export function createFrame(figure, { name, state, rows, picture }) {
   bindControls(figure, state);
@@ -22,7 +23,7 @@ export function createFrame(figure, { name, state, rows, picture }) {
     <span class="status" role="status"></span>`;
   const foot = figure.querySelector('.foot');
   foot.innerHTML = `
-    <details><summary>Data table of ${figure.dataset.title}</summary><div class="scroll" tabindex="0" role="region" aria-label="Data table of ${figure.dataset.title}"></div></details>
+    <details><summary>Data table of ${figure.dataset.title}</summary><div class="scroll" tabindex="0" role="region" aria-label="Data table of ${figure.dataset.title}"></div>${figure.dataset.note ? `<p class="note">${figure.dataset.note}</p>` : ''}</details>
     <p class="downloads"><button type="button" class="csv">Download CSV</button> <button type="button" class="png">Download PNG</button></p>
     <p class="measured"></p>`;
   const [again, cancel, progress, status] = run.children;
@@ -32,19 +33,27 @@ export function createFrame(figure, { name, state, rows, picture }) {
   let environment = null;
 
   csv.addEventListener('click', () => save(new Blob([toCsv(rows(), environment)], { type: 'text/csv' }), `${name}.csv`));
-  png.addEventListener('click', async () => save(await drawPicture({ ...picture(), note: measured.textContent }), `${name}.png`));
+  png.addEventListener('click', async () => {
+    const { about, remarks = '', ...drawn } = picture();
+    const notes = [remarks, settingsText(about), measured.textContent].filter(Boolean);
+    save(await drawPicture({ ...drawn, notes }), `${name}.png`);
+  });
+
+  const showDownloads = () => {
+    for (const button of [csv, png]) button.disabled = rows().length === 0;
+  };
 
   return {
     again,
     cancel,
-    /** 'loading' | 'running' | 'done' | 'cancelled' | 'error', and a sentence for the reader. */
+    /** 'loading' | 'waiting' | 'running' | 'done' | 'cancelled' | 'error' | 'unavailable' for good, and a sentence for the reader. */
     setPhase(phase, text) {
       figure.dataset.state = phase;
       status.textContent = text;
       cancel.disabled = phase !== 'running';
-      again.disabled = phase === 'loading' || phase === 'error';
-      if (phase !== 'running') progress.value = phase === 'done' ? 1 : 0;
-      for (const button of [csv, png]) button.disabled = rows().length === 0;
+      again.disabled = phase === 'loading' || phase === 'unavailable';
+      if (phase === 'done') progress.value = 1;
+      showDownloads();
     },
     setProgress(done, total) {
       progress.value = total ? done / total : 0;
@@ -57,9 +66,17 @@ export function createFrame(figure, { name, state, rows, picture }) {
     /** @param {string[]} header @param {string[][]} lines */
     setTable(header, lines) {
       table.replaceChildren(makeTable(header, lines));
+      showDownloads();
     },
   };
 }
+
+/** Settings as one line: dim 64, heads 4, … */
+const settingsText = (about) =>
+  Object.entries(about)
+    .filter(([, value]) => value !== undefined && value !== '' && value !== false)
+    .map(([name, value]) => (value === true ? name : `${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} ${value}`))
+    .join(', ');
 
 /** A table whose first column heads its rows. */
 export function makeTable(header, lines) {

@@ -1,6 +1,6 @@
 // Figure 1: how far linear attention is from softmax attention, against sequence length.
 import { scaledLength, scales, shortestGap, sweepGap } from '../measure/gap.js';
-import { isTrained, longestOf, trainedLengths } from '../measure/heads.js';
+import { asSourced, isTrained, longestOf, trainedLengths } from '../measure/heads.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { integer, list, number, percent } from '../format.js';
@@ -30,7 +30,12 @@ export function gapFigure(figure, { state, lab, tell }) {
     name: 'gap',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'Linear against softmax attention: relative error', charts: [chart.picture(), scaleChart.picture()] }),
+    picture: () => ({
+      title: 'Linear against softmax attention: relative error',
+      charts: [chart.picture(), scaleChart.picture()],
+      about: { scale: shown.report?.settings.norm, ...columnsOf(shown.report?.settings ?? {}) },
+      remarks: clippedNote.textContent,
+    }),
   });
 
   function errorRange(along) {
@@ -72,7 +77,7 @@ export function gapFigure(figure, { state, lab, tell }) {
   const run = createRun({
     frame,
     ready: lab.ready,
-    settings: () => state.pick('gap'),
+    settings: () => asSourced(state.pick('gap')),
     sweep: ({ maps, length, ...options }, signal) =>
       sweepGap((point) => lab.run(priorities.gap, 'gap', point), {
         ...options,
@@ -82,6 +87,7 @@ export function gapFigure(figure, { state, lab, tell }) {
         signal,
       }),
     draw,
+    onFailure: () => tell({ gap: null }),
   });
   const showControls = () => {
     for (const element of figure.querySelectorAll('[data-source]')) element.hidden = (element.dataset.source === 'trained') !== trained();
@@ -96,8 +102,13 @@ export function gapFigure(figure, { state, lab, tell }) {
   };
 }
 
-const columnsOf = ({ source, dim, heads, causal, seed, digit, layer, head }) =>
-  isTrained(source) ? { source, digit, layer, head, causal } : { source, dim, heads, causal, seed };
+const columnsOf = ({ source, dim, heads, causal, seed, digit, layer, head, features, length }) => ({
+  source,
+  ...(isTrained(source) ? { digit, layer, head } : { dim, heads, seed }),
+  causal,
+  randomFeatures: features,
+  longest: length,
+});
 const rowsAlong = (report, along) => report?.rows.filter((row) => row.along === along) ?? [];
 
 function seriesOf(report, along, faint) {

@@ -1,7 +1,7 @@
 // The three sentences under the title, filled in as the figures measure them.
 import { bytes, duration, integer, number, percent } from '../format.js';
 
-/** @returns {(news: { gap?: object, time?: object, stream?: object }) => void} */
+/** @returns {(news: { gap?: object, time?: object, stream?: object }) => void} null for what could not be measured */
 export function headline(list) {
   const fill = (name, figure, text) => {
     const cell = list.querySelector(`[data-name="${name}"]`);
@@ -9,6 +9,7 @@ export function headline(list) {
     cell.querySelector('.text').textContent = text;
   };
   return ({ gap, time, stream }) => {
+    for (const [name, news] of Object.entries({ gap, time, stream })) if (news === null) fill(name, '–', 'could not be measured');
     if (time) {
       const ratio = time.softmax / time.linear;
       fill(

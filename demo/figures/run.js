@@ -11,8 +11,10 @@ const PAUSE_MS = 150; // a dragged slider asks many times
  * @param {() => object} options.settings as they are now
  * @param {(shown: { report: object | null, previous: object | null, running: boolean }) => void} options.draw
  *   a report carries its settings; previous is the last full one while a new one grows
+ * @param {() => string} [options.obstacle] why nothing can be measured now, or ''
+ * @param {() => void} [options.onFailure] called when an error ended a measurement
  */
-export function createRun({ frame, ready, sweep, settings, draw }) {
+export function createRun({ frame, ready, sweep, settings, draw, obstacle = () => '', onFailure = () => {} }) {
   let controller = null;
   let timer = 0;
   let report = null;
@@ -21,14 +23,17 @@ export function createRun({ frame, ready, sweep, settings, draw }) {
   const start = async () => {
     controller?.abort();
     const mine = (controller = new AbortController());
+    if (obstacle()) return frame.setPhase('waiting', obstacle());
     const present = () => mine === controller;
     if (report?.rows.length > 0) previous = report;
     report = null;
     const chosen = { ...settings() };
+    let loaded = false;
     try {
       const environment = await ready;
+      loaded = true;
       if (!present()) return;
-      frame.setPhase('running', 'Measuring …');
+      frame.setPhase('running', 'Measuring, one figure after another …');
       frame.setProgress(0, 1);
       draw({ report, previous, running: true });
       for await (const next of untilAborted(sweep(chosen, mine.signal), mine.signal)) {
@@ -44,7 +49,10 @@ export function createRun({ frame, ready, sweep, settings, draw }) {
       draw({ report, previous, running: false });
       frame.setPhase(cancelled ? 'cancelled' : 'done', cancelled ? 'Cancelled. What was measured stays.' : 'Done.');
     } catch (error) {
-      if (present()) frame.setPhase('error', `This could not be measured: ${error.message}`);
+      if (!present()) return;
+      onFailure();
+      if (loaded) frame.setPhase('error', `This could not be measured: ${error.message}`);
+      else frame.setPhase('unavailable', 'The WebAssembly module did not load: see the top of the page.');
     }
   };
   const restart = () => {

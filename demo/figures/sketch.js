@@ -7,7 +7,7 @@ const RADIUS = 1.35;
 /**
  * @param {HTMLElement} container
  * @param {{ side: number, onFinish(): void }} options onFinish: the visitor wants it completed
- * @returns {{ levels(): Uint8Array, show(visible: boolean): void }} levels of the top half
+ * @returns {{ levels(): Uint8Array, hasInk(): boolean, show(visible: boolean): void }} levels of the top half
  */
 export function createSketch(container, { side, onFinish }) {
   const rows = side / 2;
@@ -18,11 +18,14 @@ export function createSketch(container, { side, onFinish }) {
       <p>Draw the top half of a digit here; the models see nothing else, and paint the rest. Choose the digit that it is, or all ten.</p>
       <button type="button" class="finish">Finish it</button> <button type="button" class="clear">Clear</button>
     </div>`;
+  const finish = container.querySelector('.finish');
   const canvas = container.querySelector('canvas');
   const context = canvas.getContext('2d');
   let last = null;
 
+  const hasInk = () => levels.some((level) => level > 0);
   const draw = () => {
+    finish.disabled = !hasInk();
     const pixels = context.createImageData(side, rows);
     for (let i = 0; i < levels.length; i++) pixels.data.set([levels[i], levels[i], levels[i], 255], 4 * i);
     context.putImageData(pixels, 0, 0);
@@ -56,7 +59,7 @@ export function createSketch(container, { side, onFinish }) {
     levels.fill(0);
     draw();
   });
-  container.querySelector('.finish').addEventListener('click', onFinish);
+  finish.addEventListener('click', onFinish);
   draw();
-  return { levels: () => levels.slice(), show: (visible) => (container.hidden = !visible) };
+  return { levels: () => levels.slice(), hasInk, show: (visible) => (container.hidden = !visible) };
 }

@@ -26,7 +26,7 @@ export function timeFigure(figure, { state, lab, tell }) {
     name: 'time',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'Time and memory against sequence length', charts: [chart.picture(), memory.picture()] }),
+    picture: () => ({ title: 'Time and memory against sequence length', charts: [chart.picture(), memory.picture()], about: columnsOf(shown.report?.settings ?? {}) }),
   });
 
   const draw = (next) => {
@@ -64,6 +64,7 @@ export function timeFigure(figure, { state, lab, tell }) {
     sweep: ({ dim, heads, causal, map, length, budget }, signal) =>
       lab.bench('time', { dim, heads, causal, featureMap: map }, (bench) => sweepTime(bench, { maxLength: length, budget, signal })),
     draw,
+    onFailure: () => tell({ time: null }),
   });
   draw(shown);
   run.start();

@@ -5,7 +5,7 @@ import { shapes } from '../plots/markers.js';
 import { gradientOf, signedScale, weightScale } from '../plots/scales.js';
 import { integer, number } from '../format.js';
 import { pictureLength } from '../measure/gap.js';
-import { longestOf } from '../measure/heads.js';
+import { asSourced, longestOf } from '../measure/heads.js';
 import { priorities } from '../lab.js';
 import { onTheme } from '../theme.js';
 import { makeTable } from './frame.js';
@@ -40,11 +40,13 @@ export function weightsFigure(panel, { state, lab }) {
 
   const fetch = async () => {
     const mine = ++asked;
-    const { maps, length, ...sample } = state.pick('gap');
+    const { maps, length, ...sample } = asSourced(state.pick('gap'));
     const maxLength = longestOf({ source: sample.source, length });
     panel.dataset.state = weights ? 'running' : 'loading';
+    let loaded = false;
     try {
       await lab.ready;
+      loaded = true;
       const options = { ...sample, maxLength, featureMap: state.values['weights.map'] };
       const next = await lab.run(priorities.weights, 'weights', options);
       if (mine !== asked) return;
@@ -52,8 +54,9 @@ export function weightsFigure(panel, { state, lab }) {
       panel.dataset.state = 'done';
       draw();
     } catch (error) {
+      if (mine !== asked) return;
       panel.dataset.state = 'error';
-      readout.textContent = `The weights could not be computed: ${error.message}`;
+      readout.textContent = loaded ? `The weights could not be computed: ${error.message}` : 'The WebAssembly module did not load: see the top of the page.';
     }
   };
 

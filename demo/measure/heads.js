@@ -9,6 +9,9 @@ export const imageLength = 784;
 
 export const isTrained = (source) => source === sources[1];
 
+/** Settings with `causal` as the source has it: the trained model is. */
+export const asSourced = (settings) => ({ ...settings, causal: settings.causal || isTrained(settings.source) });
+
 /** Lengths of a sweep up to `maxLength`: powers of two, and the whole image. */
 export const trainedLengths = (shortest, maxLength) => [...powersOfTwo(shortest, Math.min(maxLength, 512)), ...(maxLength >= imageLength ? [imageLength] : [])];
 

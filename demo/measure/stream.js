@@ -68,7 +68,8 @@ export function streamBench(attention, { dim, heads, featureMap, maxLength }) {
  * Times a step at growing positions.
  * @param bench a streamBench, or the same methods returning promises
  * @yields {{ rows: object[], bytes: object, done: number, total: number }} rows are
- *   { memory, position, ms, fastest, slowest, samples }; position is the middle of the timed steps
+ *   { memory, position, ms, fastest, slowest, samples }; position is the middle of the steps timed with the cache: the
+ *   state's time does not depend on it
  */
 export async function* sweepStream(bench, { maxLength, signal }) {
   if (signal?.aborted) return;
@@ -89,6 +90,7 @@ export async function* sweepStream(bench, { maxLength, signal }) {
         samples[memory].push(await bench.time({ memory, position, steps: steps[memory] }));
       }
     }
+    const middle = position + Math.floor(steps.cache / 2);
     for (const memory of memories) {
       const values = samples[memory];
       // A coarse clock may see no time at all in a short sample: then only the mean is unbiased.
@@ -96,7 +98,7 @@ export async function* sweepStream(bench, { maxLength, signal }) {
       const ms = (expected[memory] = fine ? median(values) : mean(values));
       rows.push({
         memory,
-        position: position + Math.floor(steps[memory] / 2),
+        position: middle,
         ms,
         fastest: Math.min(...values),
         slowest: Math.max(...values),

@@ -73,7 +73,7 @@ export function createChart(container, { x, y, height = 300 }) {
      * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], faint?: boolean,
      *   band?: boolean, points: Array<{ x: number, y: number, value?: number, clipped?: boolean, low?: number, high?: number }> }>} view.series
      *   a series with a band fills it between low and high;
-     *   a clipped point lies above the plot: it is drawn at its upper edge, and read out as `value`
+     *   a clipped point lies above the plot: it is an arrow at its upper edge, and read out as `value`
      * @param {Array<{ x: number, label?: string, role?: string }>} [view.marks] vertical lines
      * @param {string} view.summary what the plot shows, in words
      */
@@ -120,7 +120,7 @@ function lineOf({ role, dash, faint }) {
     width: 2,
     dash,
     alpha: faint ? FAINT : 1,
-    spanGaps: true,
+    spanGaps: false,
     points: { show: false },
   };
 }
@@ -136,12 +136,12 @@ const bandsOf = (series) =>
       fill: () => colour(role) + (faint ? '14' : '38'),
     }));
 
-/** uPlot wants one x array for all series. */
+/** uPlot wants one x array for all series: it passes over what is undefined, and breaks the line at null, beyond the plot. */
 function align(series) {
   const xs = [...new Set(series.flatMap(({ points }) => points.map((point) => point.x)))].sort((a, b) => a - b);
   const column = (points, quantity) => {
-    const at = new Map(points.map((point) => [point.x, point[quantity]]));
-    return xs.map((value) => at.get(value) ?? null);
+    const at = new Map(points.map((point) => [point.x, quantity === 'y' && point.clipped ? null : point[quantity]]));
+    return xs.map((value) => at.get(value));
   };
   return [xs, ...series.map(({ points }) => column(points, 'y')), ...bandEdges(series).map(({ points, edge }) => column(points, edge))];
 }
@@ -149,6 +149,7 @@ function align(series) {
 function drawMarkers(plot, series) {
   const { ctx, bbox } = plot;
   const unit = uPlot.pxRatio;
+  const arrows = new Map(); // at each x, so that none hides another
   for (const { role, shape, faint, points } of series) {
     if (!shape) continue;
     ctx.save();
@@ -157,7 +158,10 @@ function drawMarkers(plot, series) {
     ctx.strokeStyle = colour('background');
     ctx.lineWidth = unit;
     for (const point of points) {
-      const left = plot.valToPos(point.x, 'x', true);
+      const before = (point.clipped && arrows.get(point.x)) || 0;
+      if (point.clipped && !faint) arrows.set(point.x, before + 1);
+      const left = plot.valToPos(point.x, 'x', true) + 7 * before * unit;
+      if (left < bbox.left - unit || left > bbox.left + bbox.width + unit) continue;
       const top = point.clipped ? bbox.top + 6 * unit : plot.valToPos(point.y, 'y', true);
       const path = markerPath(point.clipped ? BEYOND : shape, left, top, (point.clipped ? 6 : 4) * unit);
       ctx.stroke(path);

@@ -2,6 +2,10 @@
 import { isDark } from '../theme.js';
 
 const GAP = 2;
+/** Between images: grey, which a light page's inversion leaves alone. */
+const BETWEEN = 'rgb(128 128 128 / 0.35)';
+/** What is not painted, in a copy: the page has a hatch there. */
+const EMPTY = '#262626';
 const MOST_ACROSS = 5;
 
 /**
@@ -22,7 +26,9 @@ export function createImages(side) {
       const width = across * (side + GAP) - GAP;
       const height = Math.ceil(images.length / across) * (side + GAP) - GAP;
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      else context.clearRect(0, 0, width, height);
+      context.clearRect(0, 0, width, height);
+      context.fillStyle = BETWEEN;
+      context.fillRect(0, 0, width, height);
       images.forEach((image, n) => {
         const pixels = context.createImageData(side, side);
         for (let i = 0; i < position; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
@@ -38,7 +44,7 @@ export function createImages(side) {
       copy.height = canvas.height * scale;
       const target = copy.getContext('2d');
       target.imageSmoothingEnabled = false;
-      target.fillStyle = 'black';
+      target.fillStyle = EMPTY;
       target.fillRect(0, 0, copy.width, copy.height);
       target.drawImage(canvas, 0, 0, copy.width, copy.height);
       if (!isDark()) {

@@ -8,8 +8,8 @@ const MARGIN = 20; // CSS pixels, as below
 const LINE = 22;
 const SAMPLE = { width: 28, gap: 6, after: 20 };
 
-/** @param {{ title: string, charts: Array<{ canvas: HTMLCanvasElement, title: string, series: object[] }>, note: string }} figure */
-export async function drawPicture({ title, charts, note }) {
+/** @param {{ title: string, charts: Array<{ canvas: HTMLCanvasElement, title: string, series: object[] }>, notes: string[] }} figure */
+export async function drawPicture({ title, charts, notes }) {
   const unit = devicePixelRatio;
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d');
@@ -21,7 +21,7 @@ export async function drawPicture({ title, charts, note }) {
       legendPart(context, chart.series.filter(({ faint }) => !faint), width),
       plotPart(context, chart.canvas, unit),
     ]),
-    textPart(context, note, { size: 12, role: 'muted', width }),
+    ...notes.map((note) => textPart(context, note, { size: 12, role: 'muted', width })),
   ];
 
   canvas.width = Math.round((width + 2 * MARGIN) * unit);

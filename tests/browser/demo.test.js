@@ -233,13 +233,17 @@ for (const name of browsers) {
   });
 
   test('the gap takes q, k and v from a trained head', async () => {
-    await demo.open(`gap.source=a+trained+model&gap.layer=2&gap.head=3&gap.causal=1`);
+    await demo.open(`gap.source=a+trained+model&gap.layer=2&gap.head=3&weights.row=3&weights.column=9`);
     await phase('gap', 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
     assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
     assert.equal(await demo.page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
     assert.equal(await demo.page.$$eval('#weights .head option', (list) => list.length), 1);
     assert.match(await text('#headline'), /heads of a trained model/);
+    const hidden = await demo.page.$eval('[data-key="gap.causal"]', (box) => box.offsetParent === null);
+    assert.ok(hidden, 'the model is causal: there is nothing to choose');
+    const label = await demo.page.$eval('[data-kind="softmax"] canvas', (canvas) => canvas.getAttribute('aria-label'));
+    assert.match(label, /at query 3, key 9: hidden/);
   });
 
   test('nothing overflows at a width of 360 pixels', async () => {
@@ -296,7 +300,7 @@ for (const name of browsers) {
     const broken = await demo.without(/\.wasm$/);
     try {
       await demo.open('', broken.url);
-      for (const figure of figures) await phase(figure, 'error');
+      for (const figure of figures) await phase(figure, 'unavailable');
       assert.equal(await demo.page.$eval('#failure', (element) => element.hidden), false);
       assert.match(await text('#failure'), /npm run build/);
       assert.equal(await demo.page.$eval('#headline', (element) => element.checkVisibility()), false);

@@ -53,6 +53,9 @@ for (const name of browsers) {
 
   test('half a digit of the visitor’s is left as it is, and finished', async () => {
     await openDigits('digits.digit=7&digits.begin=half+a+digit+of+yours');
+    await phase('digits', 'waiting');
+    assert.match(await text('#figure-digits .status'), /Draw the top half/);
+    assert.equal(await demo.page.$eval('.sketch .finish', (button) => button.disabled), true);
     const pad = await demo.page.$('.sketch canvas');
     await pad.scrollIntoView();
     const box = await pad.boundingBox();
@@ -60,7 +63,6 @@ for (const name of browsers) {
     await demo.page.mouse.down();
     await demo.page.mouse.move(box.x + 0.7 * box.width, box.y + 0.2 * box.height, { steps: 5 });
     await demo.page.mouse.up();
-    await until(() => document.querySelector('#figure-digits').dataset.state !== 'loading');
     await click('.sketch .finish');
     const row = 5 * 28;
     await until((at) => {
@@ -82,7 +84,7 @@ for (const name of browsers) {
     try {
       await openDigits('', broken.url);
       await phase('digits', 'error');
-      assert.match(await text('#figure-digits .status'), /the server answered 404.*paint again/);
+      assert.match(await text('#figure-digits .status'), /the server answered 404.*try again/);
       assert.equal(await demo.page.$eval(inFigure('digits', '.again'), (button) => button.disabled), false);
     } finally {
       await broken.close();

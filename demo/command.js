@@ -1,4 +1,6 @@
 // What the command lines share: options in, and an end with one line for an error, its code, and everything printed.
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** What the user typed cannot be carried out. */
@@ -17,6 +19,12 @@ export function readOptions(args, types, flags) {
     if (values[name] !== undefined) values[name] = read(name, values[name]);
   }
   return values;
+}
+
+/** An option's value as a file to write, refused before anything is measured where its folder is missing; - is standard output. */
+export function fileName(name, text) {
+  if (text === '' || (text !== '-' && !existsSync(dirname(text)))) throw new UsageError(`--${name} must be a file in a folder that is there, got ${JSON.stringify(text)}`);
+  return text;
 }
 
 /** Runs `main` and ends the process: 0, 2 after a UsageError, 1 after any other. */

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { createAttention } from 'linear-attention-wasm';
-import { readOptions, runCommand, UsageError } from './command.js';
+import { fileName, readOptions, runCommand, UsageError } from './command.js';
 import { createModel, digitBuild } from './digits/model.js';
 import { createPainter } from './digits/painter.js';
 import { toPng } from './digits/png.js';
@@ -44,8 +44,8 @@ const types = {
   seed: number(0, 2 ** 32 - 1, true),
   temperature: number(0, 10, false),
   batch: number(2, 64, true),
-  out: (_, text) => text,
-  json: (_, text) => text,
+  out: fileName,
+  json: fileName,
 };
 
 const loadModel = (attention, kind) => createModel(attention, readFileSync(new URL(`./models/${kind}.safetensors`, import.meta.url)));
@@ -94,6 +94,7 @@ ${table.join('\n')}
 async function main() {
   const options = readOptions(process.argv.slice(2), types, ['no-rates', 'help']);
   if (options.help) return void process.stdout.write(usage);
+  if (options.json && options['no-rates']) throw new UsageError('--json needs the rates, which --no-rates leaves out');
   const attention = await createAttention(digitBuild);
   const environment = {
     version: attention.version,

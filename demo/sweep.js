@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import cliProgress from 'cli-progress';
 import { createAttention } from 'linear-attention-wasm';
-import { readOptions, runCommand, UsageError } from './command.js';
+import { fileName, readOptions, runCommand, UsageError } from './command.js';
 import { toCsv } from './measure/csv.js';
 import { describeEnvironment, minuteNow } from './measure/environment.js';
 import { draws, featuresBench, kindNames, references, spreadOf, sweepFeatures } from './measure/features.js';
@@ -61,8 +61,8 @@ const types = {
     if (unknown !== undefined) throw new UsageError(`--${name} must be among ${featureMaps.join(', ')}, got "${unknown}"`);
     return [...new Set(maps)];
   },
-  json: (_, text) => text,
-  csv: (_, text) => text,
+  json: fileName,
+  csv: fileName,
 };
 
 function integer(least, most) {

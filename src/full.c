@@ -128,7 +128,7 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   size_t blocks = (call->n_q + w.block - 1) / w.block, q_head = s->kv_head * call->group + item / blocks, t = item % blocks * w.block;
   size_t rows = smaller(w.block, call->n_q - t);
   touch_rows(&(row_span){array_at(a->q, s->b, q_head, t), a->q.row, call->d}, 1, rows);
-  map_queries(call, w.f, s->b, q_head, t, rows);
+  map_queries(call, w.f, &w.state, s->b, q_head, t, rows);
   for (size_t r = 0; r < rows; r++) {
     float q_dot_z = a->normalize ? dot(w.f.rows + r * call->stride, w.state.z, call->d_fp) : 0.0f;
     w.factors[r] = output_factor(call, q_dot_z, &w.state, w.f.exponents[r]);

@@ -73,7 +73,7 @@ static void compare_weights(const la_gap_args *a, scratch *w, la_array q, la_gap
 static int is_valid(const la_gap_args *a) {
   if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
-  if ((a->n_q > 0 && !a->q.data) || (a->n_k > 0 && (!a->k.data || !a->v.data)) || (a->batch * a->heads > 0 && !a->out)) return 0;
+  if ((a->n_q > 0 && !a->q.data) || (a->n_k > 0 && (!a->k.data || !a->v.data)) || (a->batch > 0 && a->heads > 0 && !a->out)) return 0;
   return map_find(&a->map) && a->map.dim == a->dim;
 }
 

@@ -50,6 +50,7 @@ typedef struct {
   float *s, *z;
   size_t width, panels;
   float exponent;
+  float lowered; /* by how much the exponent fell at the first of the tokens mapped last, whose decay makes up for it */
 } panel_state;
 
 void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head);
@@ -78,9 +79,13 @@ typedef struct {
 } feature_rows;
 
 /* φ of `count` tokens from t. Keys of scaled maps are brought to the head's exponent, which may have to grow: then S
- * and z are rescaled. Returns how many tokens are ready: fewer than count where a later key asks for more growth. */
+ * and z are rescaled; or to fall. Returns how many tokens are ready: fewer than count where a later key asks for that. */
 size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count);
-void map_queries(const linear_call *call, feature_rows f, size_t batch, size_t q_head, size_t t, size_t count);
+/* After the keys that these queries see. */
+void map_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t batch, size_t q_head, size_t t, size_t count);
+
+/* What Sᵀφ(k), both as they are kept, is multiplied by twice to be that of the plain ones. */
+float recall_factor(const linear_call *call, const panel_state *p);
 
 /* For maps whose epsilon is relative to the largest exponent of all keys of the call: takes it on before the first. */
 void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t batch, size_t kv_head);

@@ -17,6 +17,7 @@ typedef struct {
   const float *v;    /* of the first token; the next v_stride apart */
   size_t v_stride;
   const float *factors; /* a token each: what its result is multiplied by */
+  float recall;         /* what the delta rule multiplies Sᵀk by, twice: 1 where k and S are not kept scaled */
   float *out;
   size_t out_stride;
 } recurrence;
@@ -66,8 +67,12 @@ static inline pending_write nothing_pending(const float *key) {
   return (pending_write){key, {v4_splat(0.0f), v4_splat(0.0f), v4_splat(0.0f), v4_splat(0.0f)}};
 }
 
+typedef struct {
+  float beta, k_dot_q;
+} delta_token;
+
 /* The delta rule, one token on 4·vectors columns: u = beta·(v − Sᵀk) on the decayed S, out = Sᵀq + (k·q)u. */
-static inline void recur_delta(recurrence r, const size_t stride, pending_write *pending, float beta, float k_dot_q, const int vectors, const int gated) {
+static inline void recur_delta(recurrence r, const size_t stride, pending_write *pending, delta_token token, const int vectors, const int gated) {
   v4 recalled[4], o[4];
   for (int c = 0; c < vectors; c++) recalled[c] = o[c] = v4_splat(0.0f);
   const float *key = r.rows, *before = pending->key;
@@ -84,8 +89,9 @@ static inline void recur_delta(recurrence r, const size_t stride, pending_write 
   }
   pending->key = key;
   for (int c = 0; c < vectors; c++) {
-    pending->u[c] = v4_mul(v4_splat(beta), v4_sub(v4_load(r.v + 4 * c), recalled[c]));
-    store_result(r.out + 4 * c, v4_madd(v4_splat(k_dot_q), pending->u[c], o[c]), r.factors[0]);
+    v4 recall = v4_splat(r.recall);
+    pending->u[c] = v4_mul(v4_splat(token.beta), v4_nmadd(v4_mul(recalled[c], recall), recall, v4_load(r.v + 4 * c)));
+    store_result(r.out + 4 * c, v4_madd(v4_splat(token.k_dot_q), pending->u[c], o[c]), r.factors[0]);
   }
 }
 

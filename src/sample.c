@@ -36,22 +36,25 @@ static int32_t largest(const float *logits, size_t n) {
   return logits[best] == -INFINITY ? -1 : (int32_t)best;
 }
 
-/* p[i] = exp((logits[i] − top) / temperature) for whole vectors of four, 0 in the lanes past n; returns Σ p. */
-static float weigh(const float *logits, size_t n, float top, float temperature, float *p) {
-  v4 total = v4_splat(0.0f);
+/* p[i] = exp((logits[i] − top) / temperature) for whole vectors of four, 0 in the lanes past n. */
+static void weigh(const float *logits, size_t n, float top, float temperature, float *p) {
   for (size_t i = 0; i < n; i += 4) {
     float lanes[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
     memcpy(lanes, logits + i, smaller(4, n - i) * sizeof *lanes);
-    v4 p_i = v4_exp(v4_div(v4_sub(v4_load(lanes), v4_splat(top)), v4_splat(temperature)));
-    v4_store(p + i, p_i);
-    total = v4_add(total, p_i);
+    v4_store(p + i, v4_exp(v4_div(v4_sub(v4_load(lanes), v4_splat(top)), v4_splat(temperature))));
   }
-  return v4_sum(total);
+}
+
+/* In float64, or the many small weights of a large vocabulary would vanish beside the first; as class_at adds them up. */
+static double sum_of(const float *p, size_t n) {
+  double sum = 0.0;
+  for (size_t i = 0; i < n; i++) sum += p[i];
+  return sum;
 }
 
 /* The first class at which the running sum passes `mark`; rounding may keep it below: then the last that has weight. */
-static int32_t class_at(const float *p, size_t n, float mark) {
-  float sum = 0.0f;
+static int32_t class_at(const float *p, size_t n, double mark) {
+  double sum = 0.0;
   size_t last = 0;
   for (size_t i = 0; i < n; i++) {
     sum += p[i];
@@ -82,11 +85,11 @@ int32_t la_sample(const la_sample_args *args) {
       a->out[r] = -1;
       continue;
     }
-    float uniform = (float)(next_bits(a->generators + r) >> 8) * 0x1p-24f;
+    double uniform = (next_bits(a->generators + r) >> 8) * 0x1p-24;
     if (a->temperature == 0.0f) continue;
     const float *logits = a->logits + r * n;
-    float total = weigh(logits, n, logits[a->out[r]], a->temperature, p);
-    a->out[r] = class_at(p, n, uniform * total);
+    weigh(logits, n, logits[a->out[r]], a->temperature, p);
+    a->out[r] = class_at(p, n, uniform * sum_of(p, n));
   }
   la_free(p);
   return LA_OK;

@@ -32,7 +32,7 @@ static inline void step_linear(const linear_call *call, const token_block *w, re
 
 static inline void step_delta(const linear_call *call, const token_block *w, recurrence r, const int vectors, const int gated) {
   pending_write pending = nothing_pending(r.rows - token_floats(call));
-  recur_delta(r, call->stride, &pending, w->beta[0], w->k_dot_q[0], vectors, gated);
+  recur_delta(r, call->stride, &pending, (delta_token){w->beta[0], w->k_dot_q[0]}, vectors, gated);
   write_pending(r.s, r.s_stride, r.features, &pending, vectors);
 }
 
@@ -72,6 +72,7 @@ static void run_token(const linear_call *call, scratch *w, size_t b, size_t kv_h
                   .rows = token_rows(call, &w->token, 0),
                   .v = w->copied ? w->v : v,
                   .factors = w->token.sums,
+                  .recall = recall_factor(call, &w->state),
                   .out = w->copied ? w->out : out};
   loop(call, &w->token, r, w->state.width);
   if (w->copied) memcpy(out, w->out, call->d_v * sizeof *out);
@@ -79,7 +80,7 @@ static void run_token(const linear_call *call, scratch *w, size_t b, size_t kv_h
 
 static void prepare_query(const linear_call *call, scratch *w, size_t b, size_t q_head) {
   float *q = token_rows(call, &w->token, 0) + call->stride;
-  map_queries(call, (feature_rows){q, call->stride, w->token.exponents}, b, q_head, 0, 1);
+  map_queries(call, (feature_rows){q, call->stride, w->token.exponents}, &w->state, b, q_head, 0, 1);
   float q_dot_z = call->args->normalize ? dot(q, w->state.z, call->d_f) : 0.0f;
   w->token.sums[0] = output_factor(call, q_dot_z, &w->state, w->token.exponents[0]);
 }

@@ -5,24 +5,26 @@
 
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
   uint64_t sizes[] = {(block + 1) * (uint64_t)token_floats(call), block, block, block, block};
+  token_block unused;
+  if (!w) w = &unused;
   float **parts[] = {&w->rows, &w->exponents, &w->sums, &w->k_dot_q, &w->beta};
   uint64_t floats = carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
   if (base) zero_floats(w->rows, call->d_fp);
   return floats;
 }
 
-/* a = exp(decay) for every feature of a token, from one number or one a feature. */
-static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_head, size_t t) {
+/* a = exp(decay + lowered) for every feature of a token, from one decay or one a feature. */
+static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_head, size_t t, float lowered) {
   la_gate gate = call->args->decay;
   const float *g = gate.data + b * gate.batch + kv_head * gate.head + t * gate.row;
   if (!gate.channel) {
-    v4 keep = v4_exp(v4_splat(*g));
+    v4 keep = v4_exp(v4_splat(*g + lowered));
     for (size_t i = 0; i < call->d_fp; i += 4) v4_store(a + i, keep);
     return;
   }
   size_t i = 0;
-  for (; i + 4 <= call->d_f; i += 4) v4_store(a + i, v4_exp(v4_load(g + i)));
-  if (i < call->d_f) v4_store(a + i, v4_exp(v4_load_part(g + i, call->d_f - i)));
+  for (; i + 4 <= call->d_f; i += 4) v4_store(a + i, v4_exp(v4_add(v4_load(g + i), v4_splat(lowered))));
+  if (i < call->d_f) v4_store(a + i, v4_exp(v4_add(v4_load_part(g + i, call->d_f - i), v4_splat(lowered))));
 }
 
 static float gate_at(la_gate gate, size_t b, size_t kv_head, size_t t) {
@@ -74,8 +76,8 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
   for (size_t u = 0; call->args->strength.data && u < seen; u++)
     scale_floats(rows + u * next, call->d_fp, gate_at(call->args->strength, b, kv_head, t + u));
   for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
-  for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u);
-  map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, b, q_head, t, tokens);
+  for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u, u == 0 ? p->lowered : 0.0f);
+  map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, p, b, q_head, t, tokens);
   for (size_t u = 0; call->delta && u < tokens; u++) {
     w->k_dot_q[u] = dot(rows + u * next, rows + u * next + call->stride, call->d_f);
     w->beta[u] = u < seen ? gate_at(call->args->beta, b, kv_head, t + u) : 0.0f;

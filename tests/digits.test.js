@@ -174,6 +174,8 @@ test('paints a PNG, the same for the same seed', async () => {
 
 for (const [args, message] of [
   [['--model', 'cubic'], /--model must be linear or softmax, got "cubic"/],
+  [['--no-rates', '--json', 'x.json'], /--json needs the rates/],
+  [['--out', '/no such folder/x.png'], /--out must be a file in a folder that is there/],
   [['--count', '0'], /--count must be an integer from 1 to 256/],
   [['--seed', '1.5'], /--seed must be an integer/],
   [['--what'], /what/],

@@ -67,6 +67,8 @@ const malformed = {
   'no dtype': file({ a: { shape: [], data_offsets: [0, 0] } }),
   'an unknown dtype': file({ a: entry('F128', [], 0, 0) }),
   'a dtype that objects inherit': file({ a: entry('toString', [], 0, 0) }),
+  'a list as dtype': file({ a: entry(['F32'], [], 0, 4) }, new Uint8Array(4)),
+  'a header after a byte order mark': file('\ufeff{}'),
   'no shape': file({ a: { dtype: 'F32', data_offsets: [0, 0] } }),
   'a negative axis': file({ a: entry('F32', [-1], 0, 4) }, new Uint8Array(4)),
   'a fraction as axis': file({ a: entry('F32', [0.5], 0, 2) }, new Uint8Array(2)),

@@ -184,6 +184,8 @@ cli('refuses unknown options and bad values with exit code 2', async () => {
     [['--only', 'constructor'], /--only must be/],
     [['--features', '7'], /--features must be even/],
     [['--json', '-', '--csv', '-'], /standard output/],
+    [['--json', ''], /--json must be a file in a folder that is there/],
+    [['--csv', '/no such folder/x.csv'], /--csv must be a file in a folder that is there/],
   ];
   const results = await Promise.all(wrong.map(([args]) => sweep(...args)));
   results.forEach(({ code, stdout, stderr }, i) => {

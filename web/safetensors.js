@@ -36,7 +36,7 @@ function readHeader(bytes) {
   if (length > MAX_HEADER || length > bytes.length - 8) throw malformed(`its header should take ${length} bytes, and ${bytes.length - 8} follow`);
   let header;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(8, 8 + length)));
   } catch (cause) {
     throw malformed(`its header is not JSON (${cause.message})`, cause);
   }
@@ -54,7 +54,7 @@ function readEntry(name, entry, room) {
   const where = `tensor ${JSON.stringify(name)}`;
   if (!isRecord(entry)) throw malformed(`${where} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (!Object.hasOwn(ARRAYS, dtype)) throw malformed(`${where} has the unknown dtype ${JSON.stringify(dtype)}`);
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) throw malformed(`${where} has the unknown dtype ${JSON.stringify(dtype)}`);
   if (!Array.isArray(shape) || !shape.every(isSize)) throw malformed(`${where} has the shape ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) throw malformed(`${where} has the offsets ${JSON.stringify(offsets)}`);
   const [begin, end] = offsets;

@@ -37,7 +37,7 @@ export function toFloat32(tensor, name = 'tensor') {
   if (tensor === null || typeof tensor !== 'object' || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
   const { data, stride, offset } = tensor;
   const dtype = tensor.dtype === undefined || tensor.dtype === 'float32' ? 'F32' : tensor.dtype;
-  const conversion = Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
+  const conversion = typeof dtype === 'string' && Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
   if (!conversion) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
   const [kind, convert] = conversion;
   if (!(data instanceof kind)) throw wrongKind(`${name}.data`, `a ${kind.name}, as dtype ${dtype} has`, data);

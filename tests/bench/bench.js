@@ -44,9 +44,11 @@ function readOptions() {
     ({ values } = parseArgs({ options }));
     for (const name of ['heads', 'length', 'dim', 'cached', 'rounds', 'threads', 'longest']) {
       const number = Number(values[name]);
-      if (!Number.isInteger(number) || number < 1) throw new RangeError(`--${name} must be an integer of at least 1, got '${values[name]}'`);
+      const most = name === 'dim' || name === 'threads' ? 256 : Number.MAX_SAFE_INTEGER;
+      if (!Number.isInteger(number) || number < 1 || number > most) throw new RangeError(`--${name} must be an integer from 1 to ${most}, got '${values[name]}'`);
       values[name] = number;
     }
+    if (!['auto', 'simd', 'relaxed'].includes(values.build)) throw new RangeError(`--build must be simd or relaxed, got '${values.build}'`);
     if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);

@@ -161,6 +161,18 @@ export function nn(name, make) {
     }
   });
 
+  test('sampler: small weights of many classes add up', (attention, keep) => {
+    const [classes, rows] = [65536, 50];
+    const draws = keep(sampler(attention, { batch: rows, seed: 1 }));
+    const logits = { data: new Float32Array(rows * classes).fill(-16.7), shape: [rows, classes] };
+    for (let row = 0; row < rows; row++) logits.data[row * classes] = 0;
+    const drawn = Array.from({ length: 40 }, () => [...draws.sample(logits)]).flat();
+    const small = drawn.filter((at) => at > 0);
+    // Together they have 0.0037 of the weight: 7.3 of 2000 draws, and as good as never the last of them.
+    assert.ok(small.length >= 2 && small.length <= 16, `${small.length} draws of small classes`);
+    assert.ok(small.filter((at) => at === classes - 1).length <= 1, String(small));
+  });
+
   test('sampler: the largest at temperature 0, the first of equals; −Infinity never; large logits do no harm', (attention, keep) => {
     const cold = keep(sampler(attention, { temperature: 0 }));
     assert.deepEqual([...cold.sample({ data: Float32Array.of(1, 3, -2, 3), shape: [4] })], [1]);

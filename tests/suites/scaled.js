@@ -72,6 +72,82 @@ export function scaled(name, make) {
     assertSame(attention.linear(...next, { causal: true, state: two }), attention.linear(...next, { causal: true, state: one }));
   });
 
+  /** Tokens from … to − 1 of a gate [B, H, T]. */
+  const sliceGate = ({ data, shape: [B, H, length] }, from, to) => tensorOf([B, H, to - from], (i) => data[Math.floor(i / (to - from)) * length + from + (i % (to - from))]);
+
+  /** The same numbers, whole, in steps, and in two parts, against the float64 recurrence. */
+  function assertForms(attention, keep, qkv, form, wanted) {
+    const rule = 'exponents';
+    const length = qkv[0].shape[2];
+    const gatesOf = (from, to) => Object.fromEntries(['decay', 'beta'].filter((gate) => form[gate]).map((gate) => [gate, sliceGate(form[gate], from, to)]));
+    const { decay, beta, ...rest } = form;
+    assertClose(attention.linear(...qkv, { ...form, causal: true }), wanted, { rule, name: 'whole' });
+    const held = keep(stateFor(attention, { k: qkv[1], v: qkv[2] }, rest));
+    const steps = Array.from({ length }, (_, t) => {
+      const gates = Object.fromEntries(Object.entries(gatesOf(t, t + 1)).map(([gate, { data, shape: [B, H] }]) => [gate, { data, shape: [B, H] }]));
+      const { data, shape: [B, H, d] } = held.step(...qkv.map((x) => token(x, t)), gates);
+      return reshape({ data }, [B, H, 1, d]);
+    });
+    assertClose(joinTime(steps), wanted, { rule, name: 'steps' });
+    held.reset();
+    const cut = Math.floor(length / 2);
+    const parts = [[0, cut], [cut, length]].map(([from, to]) => attention.linear(...qkv.map((x) => sliceTime(x, from, to)), { ...gatesOf(from, to), causal: true, state: held }));
+    assertClose(joinTime(parts), wanted, { rule, name: 'two parts' });
+  }
+
+  const square = { data: Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0)), shape: [4, 4] };
+  const rowsOfSquare = rowsOf2d(square);
+  const sequence = (rows) => ({ data: Float32Array.from(rows.flat()), shape: [1, 1, rows.length, rows[0].length] });
+  const gate = (numbers) => ({ data: Float32Array.from(numbers), shape: [1, 1, numbers.length] });
+
+  test('favor and rff with the delta rule: S and φ(k) are kept scaled, what is recalled is not', (attention, keep) => {
+    const k = sequence([[10, 9, 8, 7], [9.5, 9, 8, 7.5], [10, 9.5, 8, 7]]);
+    const q = sequence([[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0, 0], [0, 0, 0.2, 0.1]]);
+    const v = sequence([[1], [2], [-3]]);
+    for (const [mapName, reference, shrink] of [['favor', oracle.favor, 1], ['rff', oracle.rff, 0.9]]) {
+      const featureMap = keep(attention.featureMap(mapName, { dim: 4, projection: square }));
+      for (const beta of [[1, 1, 0.5], [0.01, 0.02, 0.03]]) {
+        const keys = mapName === 'favor' ? k : tensorOf(k.shape, (i) => k.data[i] * shrink * 0.1);
+        const form = { featureMap, normalize: mapName === 'favor', eps: 0, beta: gate(beta) };
+        const wanted = oracle.linear(q, keys, v, { ...form, causal: true, featureMap: reference({ omega: rowsOfSquare }) }).o;
+        assertForms(attention, keep, [q, keys, v], form, wanted);
+      }
+    }
+    const far = { ...inputs({ heads, T: 40, dim, valueDim: 3, make: gaussian }) };
+    const keys = tensorOf(far.k.shape, (i) => far.k.data[i] * 9);
+    const featureMap = keep(attention.featureMap('favor', { dim, projection: omega }));
+    const form = { featureMap, normalize: true, eps: 0, beta: tensorOf([1, heads, 40], () => 1) };
+    const wanted = oracle.linear(far.q, keys, far.v, { ...form, causal: true, featureMap: oracle.favor({ omega: rowsOf2d(omega) }) }).o;
+    assertForms(attention, keep, [far.q, keys, far.v], form, wanted);
+  });
+
+  test('favor and rff with decay: keys far below those that have decayed away count', (attention, keep) => {
+    const falling = Array.from({ length: 200 }, (_, t) => (t === 0 ? [20, 10, 5, 5] : [0.1, 0.2, 0.3 + (t % 3) / 10, 0.1]));
+    const steady = sequence(falling.map(() => [0.1, 0.2, 0.1, 0.1]));
+    const values = sequence(falling.map((_, t) => [t === 0 ? 5 : 7, t % 7]));
+    const smaller = [[10, 10, 10, 10], [16, 16, 16, 16], [16, 15, 16, 16], [11, 11, 10, 10]];
+    const cases = [
+      ['rff', oracle.rff, falling, steady, values, falling.map(() => -1)],
+      ['rff', oracle.rff, falling, steady, values, falling.map((_, t) => (t === 3 ? -Infinity : -0.5))],
+      ['favor', oracle.favor, smaller, sequence(smaller.map(() => [0.1, 0.1, 0.1, 0.1])), sequence([[5], [7], [8], [9]]), [0, -Infinity, -1, -2]],
+      ['favor', oracle.favor, smaller, sequence(smaller.map(() => [0.1, 0.1, 0.1, 0.1])), sequence([[5], [7], [8], [9]]), [0, -300, -1, -500]],
+    ];
+    for (const [mapName, reference, keys, q, v, decay] of cases) {
+      const featureMap = keep(attention.featureMap(mapName, { dim: 4, projection: square }));
+      const form = { featureMap, normalize: true, eps: 0, decay: gate(decay) };
+      const wanted = oracle.linear(q, sequence(keys), v, { ...form, causal: true, featureMap: reference({ omega: rowsOfSquare }) }).o;
+      assertForms(attention, keep, [q, sequence(keys), v], form, wanted);
+    }
+  });
+
+  test('favor, not normalised: a result within float32 whose factor is not', (attention, keep) => {
+    const featureMap = keep(attention.featureMap('favor', { dim: 4, projection: square, normTerm: false }));
+    const large = 60 * Math.SQRT2;
+    const [q, k, v] = [sequence([[large, 0, 0, 0]]), sequence([[0, large, 0, 0]]), sequence([[1]])];
+    const wanted = oracle.linear(q, k, v, { normalize: false, featureMap: oracle.favor({ omega: rowsOfSquare, normTerm: false }) }).o;
+    for (const causal of [false, true]) assertClose(attention.linear(q, k, v, { featureMap, causal, normalize: false }), wanted, { rule: 'exponents' });
+  });
+
   test('favor: rows whose weights all underflow are 0, not NaN', (attention, keep) => {
     const featureMap = keep(attention.featureMap('favor', { dim, projection: omega, normTerm: false }));
     const { data } = attention.linear(...Object.values(growing(80)), { featureMap, causal: true, eps: 0 });

@@ -98,8 +98,15 @@ async function buildWithVite(name) {
   return { dist: join(folder, 'dist'), warnings };
 }
 
-/** The same program built by webpack, as it comes: its dist/ and what it warned of. */
-export async function webpackApp(name) {
+const packed = new Map();
+
+/** The same program built by webpack once per process, as it comes: its dist/ and what it warned of. */
+export function webpackApp(name) {
+  if (!packed.has(name)) packed.set(name, buildWithWebpack(name));
+  return packed.get(name);
+}
+
+async function buildWithWebpack(name) {
   const folder = await writePage(name);
   const { default: webpack } = await import('webpack');
   const dist = join(folder, 'webpack');

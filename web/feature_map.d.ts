@@ -41,7 +41,8 @@ export interface FavorOptions extends RandomOptions {
   normTerm?: boolean;
   /**
    * Added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2), the maximum over the row for queries and over all keys for
-   * keys; it pulls results towards the mean of V. performer-pytorch has 1e-4. ≥ 0, default 0.
+   * keys; it pulls results towards the mean of V. Since it is relative to all keys of a call, causal rows
+   * feel later keys through it, and splitting a sequence changes results. performer-pytorch has 1e-4. ≥ 0, default 0.
    */
   epsilon?: number;
 }
@@ -122,7 +123,8 @@ export interface FeatureMap {
   /** Bytes of weights held in the module. */
   readonly bytes: number;
   /**
-   * φ of every vector of `x`, [..., dim] → [..., features]; infinite only where φ overflows float32. With heads > 1
+   * φ of every vector of `x`, [..., dim] → [..., features]; infinite only where φ overflows float32, and 0 where it is
+   * less than exp(−87) times the largest feature of its vector. With heads > 1
    * `x` is [..., heads, length, dim]; cosformer, and favor with epsilon, take the axis before the last as the sequence.
    * favor with epsilon leaves the maximum out that epsilon is relative to, as performer-pytorch does.
    */

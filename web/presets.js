@@ -64,6 +64,7 @@ export function retention(core, q, k, v, options) {
   const { heads } = readArray(core, 'k', k, checkOneOf('layout', o.layout, LAYOUTS, 'bhtd'));
   const gamma = o.gamma ?? Array.from({ length: heads }, (_, h) => 1 - 2 ** (-5 - h));
   requireWithin(core, 'gamma', gamma, 0, 1);
+  if (numbersOf(core, 'gamma', gamma).some(Number.isNaN)) throw wrongValue('gamma', 'from 0 to 1', NaN);
   return run(core, q, k, v, o, { decay: mapNumbers(core, 'gamma', gamma, Math.log) }, { names: { decay: 'gamma' } });
 }
 

@@ -70,7 +70,7 @@ static inline void run_delta(const block_run *run, recurrence r, const size_t st
   size_t next = token_floats(run->call);
   pending_write pending = nothing_pending(r.rows - next);
   for (size_t u = 0; u < run->tokens; u++) {
-    recur_delta(r, stride, &pending, (delta_token){run->w->tokens.beta[u], run->w->tokens.k_dot_q[u]}, PANEL / 4, gated);
+    recur_delta(r, stride, &pending, run->w->tokens.beta[u], run->w->tokens.k_dot_q[u], PANEL / 4, gated);
     r.rows += next;
     r.v += r.v_stride;
     r.out += r.out_stride;
@@ -115,6 +115,7 @@ static void copy_values(block *k) {
 static void run_panels(const block *k, size_t first, size_t end) {
   const linear_call *call = k->call;
   block_run run = {call, k->w, k->tokens};
+  float recall = recall_factor(call, &k->w->state);
   for (size_t column = first * PANEL; column < end * PANEL; column += PANEL) {
     recurrence r = {.s = k->w->state.s + column * call->d_fp,
                     .s_stride = PANEL,
@@ -123,7 +124,7 @@ static void run_panels(const block *k, size_t first, size_t end) {
                     .v = k->v + column,
                     .v_stride = k->v_stride,
                     .factors = k->factors,
-                    .recall = recall_factor(call, &k->w->state),
+                    .recall = recall,
                     .out = k->out + column,
                     .out_stride = k->out_stride};
     panel_loops[call->delta][call->gated](&run, r);

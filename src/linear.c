@@ -1,5 +1,6 @@
 /* Linear attention: checks the call, then picks the form of the same numbers that is fastest for its sizes. */
 #include "linear.h"
+#include "span.h"
 
 #include <math.h>
 
@@ -17,15 +18,7 @@ static int is_valid(const la_linear_args *a) {
   return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && gate_is_valid(a->strength, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
-/* The largest decay of a row, or 0 where none is positive; NaN passes, since NaN inputs are allowed. */
-static float largest_decay(const float *row, size_t n) {
-  v4 most = v4_splat(0.0f);
-  size_t i = 0;
-  for (; i + 4 <= n; i += 4) most = v4_max(most, v4_load(row + i));
-  if (i < n) most = v4_max(most, v4_load_part(row + i, n - i));
-  return v4_max_lane(most);
-}
-
+/* NaN passes, since NaN inputs are allowed. */
 static int has_decay_above(const linear_call *call, float limit) {
   la_gate g = call->args->decay;
   if (!g.data) return 0;
@@ -35,11 +28,11 @@ static int has_decay_above(const linear_call *call, float limit) {
     for (size_t h = 0; h < call->kv_heads; h++) {
       const float *head = g.data + b * g.batch + h * g.head;
       if (rows > 1 && g.row == width) {
-        if (largest_decay(head, rows * width) > limit) return 1;
+        if (span_max(head, rows * width, 1.0f) > limit) return 1;
         continue;
       }
       for (size_t t = 0; t < rows; t++)
-        if (largest_decay(head + t * g.row, width) > limit) return 1;
+        if (span_max(head + t * g.row, width, 1.0f) > limit) return 1;
     }
   }
   return 0;

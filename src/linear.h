@@ -67,6 +67,11 @@ static inline float *key_sum_of(const linear_call *call, size_t batch, size_t kv
   return call->args->key_sum ? call->args->key_sum + (batch * call->kv_heads + kv_head) * call->features + call->first : NULL;
 }
 
+/* A token's decay or beta: one number, or one a feature. */
+static inline const float *gate_row(la_gate gate, size_t batch, size_t kv_head, size_t t) {
+  return gate.data + batch * gate.batch + kv_head * gate.head + t * gate.row;
+}
+
 static inline float *exponent_of(const linear_call *call, size_t batch, size_t kv_head) {
   return call->args->exponents ? call->args->exponents + batch * call->kv_heads + kv_head : NULL;
 }

@@ -7,8 +7,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "exp.h"
 #include "linear.h"
+#include "span.h"
 
 #define BAND 40.0f /* exp(40)² is still far from overflow, and so are sums of it */
 #define MOST 87.0f /* exp of it is a float32 number */
@@ -91,21 +91,12 @@ static int is_beyond(const panel_state *p, float exponent) {
   return p->exponent == -INFINITY ? fabsf(exponent) > BAND : exponent > p->exponent + BAND;
 }
 
-/* The largest decay of a token's features. */
-static float largest_decay(const linear_call *call, size_t batch, size_t kv_head, size_t t) {
-  la_gate gate = call->args->decay;
-  const float *g = gate.data + batch * gate.batch + kv_head * gate.head + t * gate.row;
-  float most = *g;
-  for (size_t i = 1; gate.channel && i < call->d_f; i++)
-    if (g[i] > most) most = g[i];
-  return most;
-}
-
 /* The exponent that the head may fall to at this token, whose key's exponent is given; its own where it need not fall. */
 static float fallen(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head, size_t t, float exponent) {
   if (!call->gated || !takes_exponents_out(call) || !(exponent < p->exponent - BAND) || exponent == -INFINITY) return p->exponent;
-  float kept = p->exponent + largest_decay(call, batch, kv_head, t);
-  return kept > exponent ? kept : exponent;
+  la_gate gate = call->args->decay;
+  float kept = p->exponent + span_max(gate_row(gate, batch, kv_head, t), gate.channel ? call->d_f : 1, 1.0f);
+  return larger_float(exponent, kept);
 }
 
 size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {

@@ -1,8 +1,8 @@
 /* The recurrence micro-kernels: S ← diag(a)·S + k uᵀ, o = Sᵀq for one or two tokens on a few columns of S.
  *
  * Columns of S never meet, so a panel of eight runs through all tokens of a block while it stays in cache. Share of the
- * 4×8 tile's rate at d = 64 (Zen 5, Node 20): two tokens × 8 columns 91 % (Sapphire Rapids 93 to 95 %), whether k and q are interleaved or in rows a
- * constant apart (85 % in rows a variable apart); one token × 16 columns 84 %; two tokens × 12 columns 87 %; four tokens
+ * 4×8 tile's rate at d = 64 (Zen 5, Node 20): two tokens × 8 columns 91 % (Sapphire Rapids 93 to 95 %), whether k and q
+ * are interleaved or in rows a constant apart (85 % in rows a variable apart); one token × 16 columns 84 %; two tokens × 12 columns 87 %; four tokens
  * × 8 columns, 66 %, spill; features unrolled by two or four 65 and 56 %, spill as well. Chunks on the tile itself would
  * reach 99 % but do 17 % more work. With decay, two tokens × 8 columns 69 %: five operations for four. */
 #ifndef LA_RECURRENCE_H
@@ -67,12 +67,8 @@ static inline pending_write nothing_pending(const float *key) {
   return (pending_write){key, {v4_splat(0.0f), v4_splat(0.0f), v4_splat(0.0f), v4_splat(0.0f)}};
 }
 
-typedef struct {
-  float beta, k_dot_q;
-} delta_token;
-
 /* The delta rule, one token on 4·vectors columns: u = beta·(v − Sᵀk) on the decayed S, out = Sᵀq + (k·q)u. */
-static inline void recur_delta(recurrence r, const size_t stride, pending_write *pending, delta_token token, const int vectors, const int gated) {
+static inline void recur_delta(recurrence r, const size_t stride, pending_write *pending, float beta, float k_dot_q, const int vectors, const int gated) {
   v4 recalled[4], o[4];
   for (int c = 0; c < vectors; c++) recalled[c] = o[c] = v4_splat(0.0f);
   const float *key = r.rows, *before = pending->key;
@@ -88,10 +84,10 @@ static inline void recur_delta(recurrence r, const size_t stride, pending_write 
     }
   }
   pending->key = key;
+  v4 recall = v4_splat(r.recall);
   for (int c = 0; c < vectors; c++) {
-    v4 recall = v4_splat(r.recall);
-    pending->u[c] = v4_mul(v4_splat(token.beta), v4_nmadd(v4_mul(recalled[c], recall), recall, v4_load(r.v + 4 * c)));
-    store_result(r.out + 4 * c, v4_madd(v4_splat(token.k_dot_q), pending->u[c], o[c]), r.factors[0]);
+    pending->u[c] = v4_mul(v4_splat(beta), v4_nmadd(v4_mul(recalled[c], recall), recall, v4_load(r.v + 4 * c)));
+    store_result(r.out + 4 * c, v4_madd(v4_splat(k_dot_q), pending->u[c], o[c]), r.factors[0]);
   }
 }
 

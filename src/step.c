@@ -32,7 +32,7 @@ static inline void step_linear(const linear_call *call, const token_block *w, re
 
 static inline void step_delta(const linear_call *call, const token_block *w, recurrence r, const int vectors, const int gated) {
   pending_write pending = nothing_pending(r.rows - token_floats(call));
-  recur_delta(r, call->stride, &pending, (delta_token){w->beta[0], w->k_dot_q[0]}, vectors, gated);
+  recur_delta(r, call->stride, &pending, w->beta[0], w->k_dot_q[0], vectors, gated);
   write_pending(r.s, r.s_stride, r.features, &pending, vectors);
 }
 

@@ -16,7 +16,7 @@ uint64_t token_block_layout(const linear_call *call, size_t block, token_block *
 /* a = exp(decay + lowered) for every feature of a token, from one decay or one a feature. */
 static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_head, size_t t, float lowered) {
   la_gate gate = call->args->decay;
-  const float *g = gate.data + b * gate.batch + kv_head * gate.head + t * gate.row;
+  const float *g = gate_row(gate, b, kv_head, t);
   if (!gate.channel) {
     v4 keep = v4_exp(v4_splat(*g + lowered));
     for (size_t i = 0; i < call->d_fp; i += 4) v4_store(a + i, keep);
@@ -25,10 +25,6 @@ static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_hea
   size_t i = 0;
   for (; i + 4 <= call->d_f; i += 4) v4_store(a + i, v4_exp(v4_add(v4_load(g + i), v4_splat(lowered))));
   if (i < call->d_f) v4_store(a + i, v4_exp(v4_add(v4_load_part(g + i, call->d_f - i), v4_splat(lowered))));
-}
-
-static float gate_at(la_gate gate, size_t b, size_t kv_head, size_t t) {
-  return gate.data[b * gate.batch + kv_head * gate.head + t * gate.row];
 }
 
 /* A token past the key lengths writes and decays nothing. */
@@ -74,13 +70,13 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
   size_t ready = map_keys(call, (feature_rows){rows, next, w->exponents}, p, b, kv_head, t, seen);
   if (ready < seen) seen = tokens = ready;
   for (size_t u = 0; call->args->strength.data && u < seen; u++)
-    scale_floats(rows + u * next, call->d_fp, gate_at(call->args->strength, b, kv_head, t + u));
+    scale_floats(rows + u * next, call->d_fp, *gate_row(call->args->strength, b, kv_head, t + u));
   for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
   for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u, u == 0 ? p->lowered : 0.0f);
   map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, p, b, q_head, t, tokens);
   for (size_t u = 0; call->delta && u < tokens; u++) {
     w->k_dot_q[u] = dot(rows + u * next, rows + u * next + call->stride, call->d_f);
-    w->beta[u] = u < seen ? gate_at(call->args->beta, b, kv_head, t + u) : 0.0f;
+    w->beta[u] = u < seen ? *gate_row(call->args->beta, b, kv_head, t + u) : 0.0f;
   }
   return tokens;
 }

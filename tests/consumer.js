@@ -78,13 +78,17 @@ window.outcome = run(2).catch(describeError);
 const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>app</title><script type="module" src="/main.js"></script></html>
 `;
-const built = new Map();
-
-/** One of these programs in a page, built by Vite once per process into its dist/. */
-export function viteApp(name = 'plain') {
-  if (!built.has(name)) built.set(name, buildWithVite(name));
-  return built.get(name);
+/** Calls `make` once per process for each name. */
+function once(make) {
+  const made = new Map();
+  return (name = 'plain') => {
+    if (!made.has(name)) made.set(name, make(name));
+    return made.get(name);
+  };
 }
+
+/** One of these programs in a page, built by Vite into its dist/. */
+export const viteApp = once(buildWithVite);
 
 const writePage = (name) => writeApp(name, { 'index.html': page, 'main.js': apps[name] });
 
@@ -98,13 +102,8 @@ async function buildWithVite(name) {
   return { dist: join(folder, 'dist'), warnings };
 }
 
-const packed = new Map();
-
-/** The same program built by webpack once per process, as it comes: its dist/ and what it warned of. */
-export function webpackApp(name) {
-  if (!packed.has(name)) packed.set(name, buildWithWebpack(name));
-  return packed.get(name);
-}
+/** The same program built by webpack as it comes: its dist/ and what it warned of. */
+export const webpackApp = once(buildWithWebpack);
 
 async function buildWithWebpack(name) {
   const folder = await writePage(name);

@@ -9,7 +9,8 @@ import { checkBoolean, checkInteger, checkKeyLengths, checkNumber, checkOneOf, c
 
 const SOFTMAX_OPTIONS = ['causal', 'scale', 'keyLengths', 'cache', 'layout', 'out'];
 
-const NAMES = { q: 'q', k: 'k', v: 'v' };
+/** What q, k and v are called where the caller has no names of its own for them. */
+export const NAMES = { q: 'q', k: 'k', v: 'v' };
 
 /** q and k of shapes that go together; `names`: what the caller knows them by. */
 export function readPair(core, layout, q, k, names = NAMES) {

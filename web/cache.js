@@ -2,7 +2,6 @@ import { AttentionError } from './errors.js';
 import { internal, releaseMemory, residentMemory } from './tensor.js';
 import { checkInteger, checkOptions, MAX_DIM, MAX_SIZE } from './validate.js';
 
-
 /** Every key and value seen, [batch, heads, maxLength, dim] and [batch, heads, maxLength, valueDim]. */
 export class Cache {
   #length = 0;

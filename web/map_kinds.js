@@ -1,10 +1,9 @@
 /** The kinds of feature map: one row each, from the options of a call to the fields of la_feature_map. */
 import { wrongValue } from './errors.js';
-import { checkBoolean, checkInteger, checkNonNegative, checkOneOf } from './validate.js';
+import { checkBoolean, checkInteger, checkNonNegative, checkOneOf, MAX_SIZE } from './validate.js';
 
 /** LA_MAX_FEATURES. */
 export const MAX_FEATURES = 65536;
-const MAX_INT32 = 2 ** 31 - 1;
 /** la_map_options. */
 const [HYPERBOLIC, NO_NORM_TERM, GAUSSIAN, JOINT] = [1, 2, 4, 8];
 
@@ -71,7 +70,7 @@ export const MAP_KINDS = {
   learned: { kind: 8, arrays: affine, needs: 'weights', fields: (_, columns) => ({ size: columns }) },
   cosformer: {
     kind: 9,
-    settings: { maxLength: (value) => checkInteger('maxLength', value, 1, MAX_INT32) },
+    settings: { maxLength: (value) => checkInteger('maxLength', value, 1, MAX_SIZE) },
     needs: 'maxLength',
     positional: true,
     fields: (s) => ({ size: s.maxLength }),

@@ -6,13 +6,12 @@ import { coreOf } from './attention.js';
 import { wrongShape } from './errors.js';
 import { linear } from './linear.js';
 import { floatsOf, readOperand } from './operand.js';
-import { checkInteger, checkNumber, checkOneOf, checkOptions, sameShape } from './validate.js';
+import { checkInteger, checkNumber, checkOneOf, checkOptions, MAX_SIZE, sameShape } from './validate.js';
 
 const INPUTS = ['query', 'key', 'value', 'past_state', 'decay', 'beta'];
 const ATTRIBUTES = ['update_rule', 'scale', 'q_num_heads', 'kv_num_heads', 'chunk_size'];
 const NAMES = { q: 'query', k: 'key', v: 'value' };
 const RULES = { linear: [], gated: ['decay'], delta: ['beta'], gated_delta: ['decay', 'beta'] };
-const MAX_INT32 = 2 ** 31 - 1;
 
 const given = (value) => value !== undefined && value !== null;
 
@@ -66,10 +65,10 @@ export function LinearAttention(attention, inputs, attributes) {
   const provided = checkOptions('LinearAttention inputs', inputs, INPUTS);
   const a = checkOptions('LinearAttention attributes', attributes, ATTRIBUTES);
   const rule = checkOneOf('update_rule', a.update_rule, Object.keys(RULES), 'gated_delta');
-  const heads = checkInteger('q_num_heads', a.q_num_heads, 1, MAX_INT32);
-  const kvHeads = checkInteger('kv_num_heads', a.kv_num_heads, 1, MAX_INT32);
+  const heads = checkInteger('q_num_heads', a.q_num_heads, 1, MAX_SIZE);
+  const kvHeads = checkInteger('kv_num_heads', a.kv_num_heads, 1, MAX_SIZE);
   if (heads % kvHeads !== 0) throw new RangeError(`q_num_heads must be a multiple of kv_num_heads (${kvHeads}), got ${heads}`);
-  checkInteger('chunk_size', a.chunk_size, 0, MAX_INT32, 0);
+  checkInteger('chunk_size', a.chunk_size, 0, MAX_SIZE, 0);
   checkGates(rule, provided);
   const q = unpack(core, 'query', provided.query, heads);
   const k = unpack(core, 'key', provided.key, kvHeads);

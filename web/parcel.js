@@ -65,13 +65,12 @@ function packOptions(parcel, options) {
 }
 
 /**
- * What is sent for the arguments of the method `name`, and the buffers that go with it; with `hands`, those of the
- * caller's tensors.
+ * What is sent for the arguments of the method `name`, and the buffers that go with it: with the option `transfer`, those
+ * of the caller's tensors.
  */
-export function pack(connection, name, args, hands) {
-  const parcel = { connection, hands, moved: new Set() };
+export function pack(connection, name, args, { transfer, out }) {
+  const parcel = { connection, hands: transfer === true, moved: new Set() };
   const sent = args.map((value, i) => (isBuffer(value) && !isShape(name, i) ? packArray(parcel, value) : packValue(parcel, `argument ${i + 1} of ${name}`, value)));
-  const { out } = isOptions(args.at(-1)) ? args.at(-1) : {};
   if (parcel.moved.has(out?.buffer)) throw new RangeError('out must not share its buffer with an input that transfer hands over');
   return { sent, moved: [...parcel.moved] };
 }

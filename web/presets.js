@@ -1,4 +1,5 @@
 /** linear() under the names and defaults of published models. All are causal, with the identity as feature map, not normalised. */
+import { NAMES } from './attend.js';
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
 import { checkNumbers } from './gates.js';
 import { linear } from './linear.js';
@@ -51,7 +52,7 @@ function readBeta(core, where, o) {
 
 /** `names` and `writes` as linear() takes them. */
 function run(core, q, k, v, o, { decay, beta }, { names = {}, writes } = {}) {
-  const known = { q: 'q', k: 'k', v: 'v', ...names };
+  const known = { ...NAMES, ...names };
   const { shape } = readOperand(core, known.q, q);
   const { scale = o.state?.scale ?? 1 / Math.sqrt(shape.at(-1) || 1), keyLengths, state, layout, out } = o;
   return linear(core, q, k, v, { featureMap: 'identity', causal: true, normalize: false, scale, keyLengths, state, layout, out, decay, beta }, { names: known, writes });

@@ -35,14 +35,14 @@ const KNOWN = Object.keys(CONVERSIONS).join(', ');
 /** { data: Float32Array, shape } of a tensor whose `dtype` says how its elements are stored; without one, float32. */
 export function toFloat32(tensor, name = 'tensor') {
   if (tensor === null || typeof tensor !== 'object' || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
-  const { data, stride, offset } = tensor;
+  const { data } = tensor;
   const dtype = tensor.dtype === undefined || tensor.dtype === 'float32' ? 'F32' : tensor.dtype;
   const conversion = typeof dtype === 'string' && Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
   if (!conversion) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
   const [kind, convert] = conversion;
   if (!(data instanceof kind)) throw wrongKind(`${name}.data`, `a ${kind.name}, as dtype ${dtype} has`, data);
   const shape = checkShape(`${name}.shape`, tensor.shape ?? tensor.dims);
-  if (stride !== undefined || offset !== undefined) refuseStrides(name, tensor, shape);
+  refuseStrides(name, tensor, shape);
   if (data.length !== elements(shape)) throw wrongValue(`${name}.data`, `of length ${elements(shape)} for shape [${shape.join(', ')}]`, data);
   if (data instanceof Float32Array) return { data, shape };
   const floats = resultFloats(data.length);

@@ -77,26 +77,26 @@ function writtenBy(object, args) {
   return [object, ...named].filter((one) => one instanceof State || one instanceof Tensor);
 }
 
-/** Disposes of an object, and forgets it unless it lives on: an instance's own feature maps do. */
-function release(target, object) {
+/** Disposes of an object, once, and forgets it unless it lives on: an instance's own feature maps do. */
+function release(target) {
+  const object = objects.get(target);
+  if (!object) return;
   object.dispose();
   const { pointer, disposed } = object[internal];
   if (disposed ?? pointer === 0) objects.delete(target);
-  return { value: undefined };
 }
 
 function perform(target, name, args, { id, flag, progress: isAsked }) {
   const progress = isAsked ? (fraction) => endpoint.postMessage({ progressOf: id, fraction }) : undefined;
   const isAborted = () => aborted.has(id) || (flag !== undefined && Atomics.load(flag, 0) === 1);
   try {
-    if (name === 'dispose' && !objects.has(target)) return { value: undefined };
+    if (isAborted()) return { aborted: true };
+    if (name === 'dispose') return answer(release(target));
     const object = find('this object', target);
     const received = args.map((value, i) => receive(`argument ${i + 1} of ${name}`, value));
     const run = () => (typeof object[name] === 'function' ? object[name](...received) : object[name]);
-    if (isAborted()) return { aborted: true };
     const { core } = object[internal] ?? {};
     const whole = !core || (flag === undefined && !progress);
-    if (name === 'dispose') return release(target, object);
     return answer(whole ? run() : interruptible(core, writtenBy(object, received), { isAborted, progress }, run));
   } catch (error) {
     return isAborted() ? { aborted: true } : failure(error);

@@ -79,13 +79,13 @@ class Connection {
   }
 
   async call(target, name, args) {
-    const last = isOptions(args.at(-1)) ? args.at(-1) : {};
-    const { signal, onProgress, transfer, out } = last;
+    const options = isOptions(args.at(-1)) ? args.at(-1) : {};
+    const { signal, onProgress, transfer, out } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongKind('signal', 'an AbortSignal', signal);
     if (onProgress !== undefined && typeof onProgress !== 'function') throw wrongKind('onProgress', 'a function', onProgress);
     if (transfer !== undefined && typeof transfer !== 'boolean') throw wrongKind('transfer', 'a boolean', transfer);
     signal?.throwIfAborted();
-    const { sent, moved } = pack(this, name, args, transfer === true);
+    const { sent, moved } = pack(this, name, args, options);
     const id = ++this.#calls;
     const flag = signal && canShare() ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
     const abort = () => {

@@ -35,7 +35,7 @@ export function digitsFigure(figure, { state, lab }) {
     name: 'digits',
     state,
     rows: () => shown.report?.rows ?? [],
-    picture: () => ({ title: 'Digits painted pixel by pixel, and the time of a pixel', charts: [...views.pictures(), chart.picture()], about: aboutOf(shown.report?.settings ?? {}) }),
+    picture: () => ({ title: 'Digits painted pixel by pixel, and the time of a pixel', charts: [...views.pictures(), chart.picture()], about: aboutOf(shown.report.settings) }),
   });
   frame.again.textContent = 'Paint again';
 

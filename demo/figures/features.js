@@ -32,7 +32,7 @@ export function featuresFigure(figure, { state, lab }) {
     name: 'features',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'Random features against softmax attention: relative error', charts: [chart.picture()], about: columnsOf(shown.report?.settings ?? {}), remarks: [`Bands: least and largest error of ${draws} draws; lines: medians.`, clippedText(shown.report)].join(' ') }),
+    picture: () => ({ title: 'Random features against softmax attention: relative error', charts: [chart.picture()], about: columnsOf(shown.report.settings), remarks: [`Bands: least and largest error of ${draws} draws; lines: medians.`, clippedText(shown.report)].join(' ') }),
   });
 
   function errorRange() {

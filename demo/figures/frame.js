@@ -10,8 +10,8 @@ import { bindControls } from '../controls.js';
  * @param {string} options.name of the downloaded files
  * @param {object} options.state
  * @param {() => object[]} options.rows for the CSV
- * @param {() => { title: string, charts: object[], about: object, remarks?: string }} options.picture for the PNG; `about` are
- *   the settings that it shows
+ * @param {() => { title: string, charts: object[], about: object, remarks?: string }} options.picture for the PNG, asked for only
+ *   while there are rows; `about` are the settings that it shows
  */
 export function createFrame(figure, { name, state, rows, picture }) {
   bindControls(figure, state);
@@ -39,10 +39,6 @@ export function createFrame(figure, { name, state, rows, picture }) {
     save(await drawPicture({ ...drawn, notes }), `${name}.png`);
   });
 
-  const showDownloads = () => {
-    for (const button of [csv, png]) button.disabled = rows().length === 0;
-  };
-
   return {
     again,
     cancel,
@@ -53,7 +49,6 @@ export function createFrame(figure, { name, state, rows, picture }) {
       cancel.disabled = phase !== 'running';
       again.disabled = phase === 'loading' || phase === 'unavailable';
       if (phase === 'done') progress.value = 1;
-      showDownloads();
     },
     setProgress(done, total) {
       progress.value = total ? done / total : 0;
@@ -63,10 +58,13 @@ export function createFrame(figure, { name, state, rows, picture }) {
       environment = where;
       measured.textContent = `Measured here: ${describeEnvironment(where)}.`;
     },
-    /** @param {string[]} header @param {string[][]} lines */
+    /**
+     * The rows as a table; without any there is nothing to download.
+     * @param {string[]} header @param {string[][]} lines
+     */
     setTable(header, lines) {
       table.replaceChildren(makeTable(header, lines));
-      showDownloads();
+      for (const button of [csv, png]) button.disabled = rows().length === 0;
     },
   };
 }

@@ -33,7 +33,7 @@ export function gapFigure(figure, { state, lab, tell }) {
     picture: () => ({
       title: 'Linear against softmax attention: relative error',
       charts: [chart.picture(), scaleChart.picture()],
-      about: { scale: shown.report?.settings.norm, ...columnsOf(shown.report?.settings ?? {}) },
+      about: { scale: shown.report.settings.norm, ...columnsOf(shown.report.settings) },
       remarks: clippedNote.textContent,
     }),
   });

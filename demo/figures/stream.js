@@ -28,7 +28,7 @@ export function streamFigure(figure, { state, lab, tell }) {
     name: 'stream',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, bytes: heldAt(shown.report, row), ...columnsOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'One token at a time: time and memory against position', charts: [time.picture(), memory.picture()], about: columnsOf(shown.report?.settings ?? {}) }),
+    picture: () => ({ title: 'One token at a time: time and memory against position', charts: [time.picture(), memory.picture()], about: columnsOf(shown.report.settings) }),
   });
 
   const draw = (next) => {

@@ -26,7 +26,7 @@ export function timeFigure(figure, { state, lab, tell }) {
     name: 'time',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...columnsOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'Time and memory against sequence length', charts: [chart.picture(), memory.picture()], about: columnsOf(shown.report?.settings ?? {}) }),
+    picture: () => ({ title: 'Time and memory against sequence length', charts: [chart.picture(), memory.picture()], about: columnsOf(shown.report.settings) }),
   });
 
   const draw = (next) => {

@@ -186,6 +186,7 @@ setup() {
 
 flags=(
   -O3
+  -Isrc
   -Wall -Wextra -Werror
   -ffp-contract=off # no fused operations but those that simd.h names: a build rounds alike everywhere
   -fno-math-errno   # sqrtf is one instruction, not a call that may set errno
@@ -194,7 +195,7 @@ flags=(
 )
 
 emscripten_flags=(
-  --no-entry -sSTANDALONE_WASM   # a bare module without JavaScript glue: web/load.js is the glue
+  --no-entry -sSTANDALONE_WASM   # a bare module without JavaScript glue: web/core/load.js is the glue
   -sMALLOC=emmalloc              # 5 KB smaller than dlmalloc
   -sALLOW_MEMORY_GROWTH          # sizes are known only at run time
   -sMAXIMUM_MEMORY=4GB           # all that 32-bit pointers reach; the default stops at 2 GB
@@ -202,26 +203,26 @@ emscripten_flags=(
   -sBINARYEN_EXTRA_PASSES=one-caller-inline-max-function-size=1 # kernels stay apart: engines spill in one large function
 )
 
-# Threads without the pthread runtime, which STANDALONE_WASM refuses: web/thread.js gives each a stack.
+# Threads without the pthread runtime, which STANDALONE_WASM refuses: web/threads/thread.js gives each a stack.
 atomics=(-matomics -mbulk-memory -mmutable-globals)
 shared_memory=(--shared-memory --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align)
 emscripten_threads=("${atomics[@]}" -sIMPORTED_MEMORY "${shared_memory[@]/#/-Wl,}")
 
-# compile NAME FLAG...: src/*.c to web/dist/NAME.wasm, which appears only when complete.
+# compile NAME FLAG...: src/*/*.c to web/dist/NAME.wasm, which appears only when complete.
 compile() {
   local name=$1
   shift
   say "Compiling $name.wasm ..."
-  emcc src/*.c "${flags[@]}" "${emscripten_flags[@]}" "$@" -o "$dist/$name.partial.wasm"
+  emcc src/*/*.c "${flags[@]}" "${emscripten_flags[@]}" "$@" -o "$dist/$name.partial.wasm"
   mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
 }
 
-# compile_relaxed NAME [--threads]: src/*.c to web/dist/NAME.wasm with relaxed SIMD.
+# compile_relaxed NAME [--threads]: src/*/*.c to web/dist/NAME.wasm with relaxed SIMD.
 compile_relaxed() {
   local name=$1
   shift
   say "Compiling $name.wasm by $relaxed_by ..."
-  relaxed_module "$@" "$dist/$name.partial.wasm" src/*.c
+  relaxed_module "$@" "$dist/$name.partial.wasm" src/*/*.c
   mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
 }
 
@@ -287,7 +288,7 @@ fingerprint() {
     emcc --version | sed -n 1p
     clang-19 --version 2>/dev/null || true
     cat build.sh package-lock.json
-    sha256sum src/*.c src/*.h
+    sha256sum src/*.h src/*/*.c src/*/*.h
   } | sha256sum
 }
 

@@ -47,10 +47,10 @@ async function applyListing(listing) {
 test('one function and two rows make a map that every call takes', async () => {
   const { c, diff } = await readSection();
   for (const part of ['src', 'web', 'package.json']) await cp(join(root, part), join(folder, part), { recursive: true });
-  await writeFile(join(folder, 'src/map_square.c'), c);
+  await writeFile(join(folder, 'src/maps/square.c'), c);
   await applyListing(diff);
   const wasm = join(folder, 'square.wasm');
-  await run('sh', ['-c', `emcc src/*.c ${flags.join(' ')} -o ${wasm}`], { cwd: folder });
+  await run('sh', ['-c', `emcc -Isrc src/*/*.c ${flags.join(' ')} -o ${wasm}`], { cwd: folder });
   const { createAttention } = await import(pathToFileURL(join(folder, 'web/index.js')));
   const attention = await createAttention({ wasm: await readFile(wasm) });
   const { q, k, v } = inputs({ heads: 2, T: 21, dim: 7 });

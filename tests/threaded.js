@@ -1,9 +1,9 @@
 /** Instances with threads whose inside a test can reach. */
 import { readFile } from 'node:fs/promises';
-import { Attention } from '../web/attention.js';
-import { compile, instantiate } from '../web/load.js';
-import { Core } from '../web/memory.js';
-import { sharedMemory, startPool } from '../web/threads.js';
+import { Attention } from '../web/calls/attention.js';
+import { compile, instantiate } from '../web/core/load.js';
+import { Core } from '../web/core/core.js';
+import { sharedMemory, startPool } from '../web/threads/pool.js';
 
 /** The core of an instance whose calls are split from `worth` multiply-adds on. */
 export async function createCore(build, threads, worth = 0) {

@@ -1,9 +1,9 @@
-import { Attention } from './attention.js';
-import { AttentionError } from './errors.js';
-import { compile, hasRelaxedSimd, hasThreads, instantiate } from './load.js';
-import { BUILDS, Core } from './memory.js';
-import { processors, sharedMemory, startPool, threadsObstacle } from './threads.js';
-import { checkInteger, checkOneOf, checkOptions } from './validate.js';
+import { Attention } from './calls/attention.js';
+import { AttentionError } from './core/errors.js';
+import { compile, hasRelaxedSimd, hasThreads, instantiate } from './core/load.js';
+import { BUILDS, Core } from './core/core.js';
+import { processors, sharedMemory, startPool, threadsObstacle } from './threads/pool.js';
+import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 
 const MAX_THREADS = 256;
 let warned = false;

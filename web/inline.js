@@ -1,8 +1,8 @@
 import { create } from './create.js';
 import base64 from './dist/inline-simd.js';
 
-export { AttentionError } from './errors.js';
-export { version } from './version.js';
+export { AttentionError } from './core/errors.js';
+export { version } from './core/version.js';
 
 const packaged = { simd: () => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)) };
 

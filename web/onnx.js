@@ -2,11 +2,11 @@
  * The ONNX operator LinearAttention (opset 27) on an attention instance:
  * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
  */
-import { coreOf } from './attention.js';
-import { wrongShape } from './errors.js';
-import { linear } from './linear.js';
-import { floatsOf, readOperand } from './operand.js';
-import { checkInteger, checkNumber, checkOneOf, checkOptions, MAX_SIZE, sameShape } from './validate.js';
+import { coreOf } from './calls/attention.js';
+import { wrongShape } from './core/errors.js';
+import { linear } from './calls/linear.js';
+import { floatsOf, readOperand } from './core/operand.js';
+import { checkInteger, checkNumber, checkOneOf, checkOptions, MAX_SIZE, sameShape } from './core/validate.js';
 
 const INPUTS = ['query', 'key', 'value', 'past_state', 'decay', 'beta'];
 const ATTRIBUTES = ['update_rule', 'scale', 'q_num_heads', 'kv_num_heads', 'chunk_size'];

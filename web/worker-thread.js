@@ -1,14 +1,14 @@
 /** The Worker's side of linear-attention-wasm/worker: one instance, its objects by handle, one call after another. */
 import * as Comlink from './dist/comlink.js';
 import { create } from './create.js';
-import { AttentionError } from './errors.js';
-import { resultFloats } from './memory.js';
+import { AttentionError } from './core/errors.js';
+import { resultFloats } from './core/core.js';
 import { packaged } from './packaged.js';
-import { openThrough } from './relay.js';
-import { interruptible } from './slices.js';
-import { State } from './state.js';
-import { internal, Tensor } from './tensor.js';
-import { nodeModule } from './threads.js';
+import { openThrough } from './threads/relay.js';
+import { interruptible } from './core/slices.js';
+import { State } from './calls/state.js';
+import { internal, Tensor } from './core/tensor.js';
+import { nodeModule } from './threads/pool.js';
 
 /** Objects by handle while they live, and their handles; a handle is never used again. */
 const objects = new Map();

@@ -1,14 +1,14 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
-import { AttentionError, wrongKind } from './errors.js';
-import { compile, OLD_VITE } from './load.js';
-import { handle, isOptions, pack, unsendable } from './parcel.js';
-import { openFor } from './relay.js';
-import { nodeModule } from './threads.js';
-import { checkOptions } from './validate.js';
+import { AttentionError, wrongKind } from './core/errors.js';
+import { compile, OLD_VITE } from './core/load.js';
+import { handle, isOptions, pack, unsendable } from './threads/parcel.js';
+import { openFor } from './threads/relay.js';
+import { nodeModule } from './threads/pool.js';
+import { checkOptions } from './core/validate.js';
 
-export { AttentionError } from './errors.js';
-export { version } from './version.js';
+export { AttentionError } from './core/errors.js';
+export { version } from './core/version.js';
 
 function openWorker() {
   const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};

@@ -1,4 +1,4 @@
-/** Every feature map and every preset, whole and per token. Causal sequences all run the fused recurrence (src/recurrence.h). */
+/** Every feature map and every preset, whole and per token. Causal sequences all run the fused recurrence (src/linear/recurrence.h). */
 import { gaussian, tensorOf } from '../util.js';
 
 /** Maps with the options to measure them with; `projected`: columns of xW, whose products count as useful. */

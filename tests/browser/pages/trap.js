@@ -1,7 +1,7 @@
 // A thread that traps, from inside the library.
-import { compile, instantiate } from '/web/load.js';
-import { Core, float } from '/web/memory.js';
-import { sharedMemory, startPool } from '/web/threads.js';
+import { compile, instantiate } from '/web/core/load.js';
+import { Core, float } from '/web/core/core.js';
+import { sharedMemory, startPool } from '/web/threads/pool.js';
 
 /** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
 function passBroken(core) {

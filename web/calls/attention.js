@@ -1,0 +1,116 @@
+import { softmax } from './softmax.js';
+import { Cache } from './cache.js';
+import { wrongKind } from '../core/errors.js';
+import { FeatureMap } from '../maps/feature_map.js';
+import { gap, weights } from './gap.js';
+import { linear } from './linear.js';
+import * as presets from './presets.js';
+import { State } from './state.js';
+import { internal, Tensor } from '../core/tensor.js';
+import { version } from '../core/version.js';
+
+/** One instance of the library: a wasm module, its memory and everything made in it. */
+export class Attention {
+  #core;
+
+  constructor(core) {
+    this.#core = core;
+    this.build = core.build;
+    this.threadsStartMs = core.pool?.startMs ?? 0;
+    this.version = version;
+    Object.freeze(this);
+  }
+
+  /** For the package's other entries. */
+  get [internal]() {
+    return { core: this.#core };
+  }
+
+  get threads() {
+    return this.#core.pool?.threads ?? 1;
+  }
+
+  get threadsReason() {
+    const { obstacle, pool, broken } = this.#core;
+    return broken?.message ?? obstacle ?? pool?.failure ?? null;
+  }
+
+  get memory() {
+    this.#core.check();
+    return this.#core.used;
+  }
+
+  softmax(q, k, v, options) {
+    return softmax(this.#core, q, k, v, options);
+  }
+
+  linear(q, k, v, options) {
+    return linear(this.#core, q, k, v, options);
+  }
+
+  retention(q, k, v, options) {
+    return presets.retention(this.#core, q, k, v, options);
+  }
+
+  mamba2(x, dt, A, B, C, options) {
+    return presets.mamba2(this.#core, x, dt, A, B, C, options);
+  }
+
+  gla(q, k, v, options) {
+    return presets.gla(this.#core, q, k, v, options);
+  }
+
+  deltaNet(q, k, v, options) {
+    return presets.deltaNet(this.#core, q, k, v, options);
+  }
+
+  gatedDeltaNet(q, k, v, options) {
+    return presets.gatedDeltaNet(this.#core, q, k, v, options);
+  }
+
+  kda(q, k, v, options) {
+    return presets.kda(this.#core, q, k, v, options);
+  }
+
+  featureMap(name, options) {
+    return new FeatureMap(this.#core, name, options);
+  }
+
+  state(options) {
+    return new State(this.#core, options);
+  }
+
+  restore(bytes) {
+    return State.restore(this.#core, bytes);
+  }
+
+  cache(options) {
+    return new Cache(this.#core, options);
+  }
+
+  gap(q, k, v, options) {
+    return gap(this.#core, q, k, v, options);
+  }
+
+  weights(q, k, options) {
+    return weights(this.#core, q, k, options);
+  }
+
+  tensor(shape, data) {
+    return new Tensor(this.#core, shape, data);
+  }
+
+  dispose() {
+    if (!this.#core.disposed) this.#core.dispose();
+  }
+}
+
+if (Symbol.dispose) Attention.prototype[Symbol.dispose] = Attention.prototype.dispose;
+
+/** What the package's other entries run on. */
+export function coreOf(attention) {
+  if (!(attention instanceof Attention)) throw wrongKind('attention', 'what createAttention() resolves to', attention);
+  const { core } = attention[internal];
+  core.check();
+  return core;
+}

@@ -1,0 +1,79 @@
+/** Weights as they come in files, and the checks that layers share. */
+import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
+import { resultFloats } from '../core/core.js';
+import { refuseStrides } from '../core/operand.js';
+import { checkShape, elements } from '../core/validate.js';
+
+export const MAX_WIDTH = 65536;
+
+const bits = new Uint32Array(1);
+const asFloat = new Float32Array(bits.buffer);
+
+/** Shifted into a float32, a float16 is 2^112 too small, and keeps its subnormals; 31 is the exponent of infinity and NaN. */
+function fromHalf(half) {
+  const magnitude = half & 0x7fff;
+  bits[0] = magnitude << 13;
+  const value = magnitude >= 0x7c00 ? (magnitude === 0x7c00 ? Infinity : NaN) : asFloat[0] * 2 ** 112;
+  return half & 0x8000 ? -value : value;
+}
+
+/** A bfloat16 is the upper half of a float32. */
+function fromBrain(brain) {
+  bits[0] = brain << 16;
+  return asFloat[0];
+}
+
+/** How each dtype becomes float32: the array that it comes in, and one element's value. */
+const CONVERSIONS = {
+  F32: [Float32Array, (x) => x],
+  F64: [Float64Array, (x) => x],
+  F16: [Uint16Array, fromHalf],
+  BF16: [Uint16Array, fromBrain],
+};
+const KNOWN = Object.keys(CONVERSIONS).join(', ');
+
+/** { data: Float32Array, shape } of a tensor whose `dtype` says how its elements are stored; without one, float32. */
+export function toFloat32(tensor, name = 'tensor') {
+  if (tensor === null || typeof tensor !== 'object' || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
+  const { data } = tensor;
+  const dtype = tensor.dtype === undefined || tensor.dtype === 'float32' ? 'F32' : tensor.dtype;
+  const conversion = typeof dtype === 'string' && Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
+  if (!conversion) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
+  const [kind, convert] = conversion;
+  if (!(data instanceof kind)) throw wrongKind(`${name}.data`, `a ${kind.name}, as dtype ${dtype} has`, data);
+  const shape = checkShape(`${name}.shape`, tensor.shape ?? tensor.dims);
+  refuseStrides(name, tensor, shape);
+  if (data.length !== elements(shape)) throw wrongValue(`${name}.data`, `of length ${elements(shape)} for shape [${shape.join(', ')}]`, data);
+  if (data instanceof Float32Array) return { data, shape };
+  const floats = resultFloats(data.length);
+  for (let i = 0; i < data.length; i++) floats[i] = convert(data[i]);
+  return { data: floats, shape };
+}
+
+/** The float32 elements of a vector of `width`, or of any width a layer takes. */
+export function readVector(name, tensor, width) {
+  const { data, shape } = toFloat32(tensor, name);
+  if (shape.length !== 1 || (width !== undefined && shape[0] !== width)) throw wrongShape(name, `[${width ?? 'width'}]`, shape);
+  if (shape[0] < 1 || shape[0] > MAX_WIDTH) throw wrongShape(name, `[width] with width from 1 to ${MAX_WIDTH}`, shape);
+  return data;
+}
+
+/** The float32 elements of a matrix [outputs, inputs], and both sizes. */
+export function readMatrix(name, tensor) {
+  const { data, shape } = toFloat32(tensor, name);
+  if (shape.length !== 2 || shape.some((size) => size < 1 || size > MAX_WIDTH)) {
+    throw wrongShape(name, `[outputs, inputs], each from 1 to ${MAX_WIDTH}`, shape);
+  }
+  return { data, outputs: shape[0], inputs: shape[1] };
+}
+
+/** Splits the axes of a layer's input into the leading ones and the last that multiply to `width`. */
+export function leadingAxes(name, { shape }, width) {
+  let product = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    product *= shape[axis];
+    if (product === width) return shape.slice(0, axis);
+    if (product > width || product === 0) break;
+  }
+  throw wrongShape(name, `[..., ${width}] (the last axes may multiply to ${width})`, shape);
+}

@@ -259,7 +259,7 @@ function passBroken(core) {
   const [keys, dim] = [20000, 16];
   const array = (rows, stride) => [core.alloc(rows * dim * 4), stride, 0, dim];
   const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
-  core.pass('la_softmax', [2, 1, 1, 64, keys, dim, dim, 0, 0, float(1), 0, ...q, ...k, ...v, ...out]);
+  core.pass('la_softmax', [2, 1, 1, 64, keys, dim, dim, 0, 0, float(1), 0, ...q, ...k, ...v, ...out, 0, 0]);
 }
 
 test('a worker that traps in a call fails the call and the instance', async () => {

@@ -3,7 +3,8 @@ import { AttentionError } from './core/errors.js';
 import { compile, hasRelaxedSimd, hasThreads, instantiate } from './core/load.js';
 import { BUILDS, Core } from './core/core.js';
 import { processors, sharedMemory, startPool, threadsObstacle } from './threads/pool.js';
-import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
+import { asTheyAre, takeOptions } from './core/given.js';
+import { checkInteger, checkOneOf } from './core/validate.js';
 
 const MAX_THREADS = 256;
 let warned = false;
@@ -31,7 +32,7 @@ function chooseBuild(build, packaged) {
  * module; `open` opens a worker of the pool.
  */
 export async function create(options, packaged, open) {
-  const o = checkOptions('createAttention', options, ['build', 'threads', 'wasm']);
+  const o = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
   const asked = checkOneOf('build', o.build, ['auto', 'simd', 'relaxed'], 'auto');
   const threads = checkThreads(o.threads);
   let obstacle = threads > 1 ? threadsObstacle() : null;

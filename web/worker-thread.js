@@ -5,9 +5,7 @@ import { AttentionError } from './core/errors.js';
 import { resultFloats } from './core/core.js';
 import { packaged } from './packaged.js';
 import { openThrough } from './threads/relay.js';
-import { interruptible } from './core/slices.js';
-import { State } from './calls/state.js';
-import { internal, Tensor } from './core/tensor.js';
+import { internal } from './core/resident.js';
 import { nodeModule } from './threads/pool.js';
 
 /** Objects by handle while they live, and their handles; a handle is never used again. */
@@ -70,13 +68,6 @@ function turn() {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-/** Resident objects that a call may write: its state and its out. */
-function writtenBy(object, args) {
-  const options = args.at(-1);
-  const named = isObject(options) ? [options.state, options.out] : [];
-  return [object, ...named].filter((one) => one instanceof State || one instanceof Tensor);
-}
-
 /** Disposes of an object, once, and forgets it unless it lives on: an instance's own feature maps do. */
 function release(target) {
   const object = objects.get(target);
@@ -97,7 +88,7 @@ function perform(target, name, args, { id, flag, progress: isAsked }) {
     const run = () => (typeof object[name] === 'function' ? object[name](...received) : object[name]);
     const { core } = object[internal] ?? {};
     const whole = !core || (flag === undefined && !progress);
-    return answer(whole ? run() : interruptible(core, writtenBy(object, received), { isAborted, progress }, run));
+    return answer(whole ? run() : core.interruptible({ isAborted, progress }, run));
   } catch (error) {
     return isAborted() ? { aborted: true } : failure(error);
   } finally {

@@ -5,7 +5,7 @@ import { compile, OLD_VITE } from './core/load.js';
 import { handle, isOptions, pack, unsendable } from './threads/parcel.js';
 import { openFor } from './threads/relay.js';
 import { nodeModule } from './threads/pool.js';
-import { checkOptions } from './core/validate.js';
+import { asTheyAre, takeOptions } from './core/given.js';
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
@@ -132,7 +132,7 @@ class Remote {
 
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
-  const { build, threads, wasm } = checkOptions('createAttention', options, ['build', 'threads', 'wasm']);
+  const { build, threads, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
   const isBytes = wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
   const connection = new Connection();

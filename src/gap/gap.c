@@ -1,6 +1,9 @@
 /* How far linear attention is from softmax attention on the same q, k, v: sums per head, in float64. */
 #include <math.h>
 
+#include "base/arguments.h"
+#include "base/rows.h"
+#include "base/scratch.h"
 #include "gap/weights.h"
 
 typedef struct {
@@ -18,8 +21,8 @@ static uint64_t scratch_layout(const la_gap_args *a, scratch *w, float *base) {
   uint64_t total = weight_rows_layout(&w->softmax, base);
   total += weight_rows_layout(&w->linear, base ? base + total : NULL);
   uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v};
-  float **parts[] = {&w->softmax_out, &w->linear_out};
-  return total + carve(base ? base + total : NULL, parts, sizes, 2);
+  float **arrays[] = {&w->softmax_out, &w->linear_out};
+  return total + carve(base ? base + total : NULL, arrays, sizes, 2);
 }
 
 /* One head of an array, as an array of one head. */

@@ -3,15 +3,18 @@
 
 #include <math.h>
 
-#include "softmax/score.h"
+#include "base/arguments.h"
+#include "base/exp.h"
+#include "base/scratch.h"
 #include "base/span.h"
+#include "softmax/score.h"
 
 uint64_t weight_rows_layout(weight_rows *w, float *base) {
   w->width = w->kind == LA_WEIGHTS_LINEAR ? (size_t)map_find(&w->map)->features(&w->map) : w->d;
   w->stride = round_up(w->n_k, 8);
   uint64_t sizes[] = {(uint64_t)w->stride * w->width, 4 * w->width, 8 * (w->width + 1), 4 * (uint64_t)w->stride, w->stride};
-  float **parts[] = {&w->panels, &w->q, &w->x, &w->rows, &w->exponents};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float **arrays[] = {&w->panels, &w->q, &w->x, &w->rows, &w->exponents};
+  return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
 /* Panels of `width` rows from position t on: x times factor for softmax, φ(x) for linear. Exponents: [rows] or NULL. */

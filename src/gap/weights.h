@@ -3,7 +3,6 @@
 #define LA_WEIGHTS_H
 
 #include "maps/feature_map.h"
-#include "base/rows.h"
 
 typedef struct {
   la_weights_kind kind;

@@ -6,6 +6,7 @@ import { exp } from './exp.js';
 import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
 import { gap } from './gap.js';
+import { given } from './given.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
@@ -34,6 +35,7 @@ const suites = {
   onnx,
   state,
   'saved state': savedState,
+  'what is given': given,
   cache,
   gap,
   properties,

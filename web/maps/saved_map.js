@@ -4,7 +4,7 @@
  */
 import { corrupt } from '../core/errors.js';
 import { FeatureMap } from './feature_map.js';
-import { internal } from '../core/tensor.js';
+import { internal } from '../core/resident.js';
 import { elements, sameShape } from '../core/validate.js';
 
 export function packMap(map) {

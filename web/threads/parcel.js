@@ -1,6 +1,8 @@
 /** Arguments of a call on their way to the Worker of linear-attention-wasm/worker. */
 import { wrongKind } from '../core/errors.js';
-import { isList } from '../core/validate.js';
+import { isObject as isObjectLike } from '../core/lists.js';
+
+const isList = (value) => isObjectLike(value) && Number.isInteger(value.length) && value.length >= 0;
 
 /** Where an object that stands for one of a Worker keeps { connection, id }. */
 export const handle = Symbol('handle');

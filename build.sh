@@ -10,7 +10,8 @@ Usage: ./build.sh <command>
   setup [--browsers]   install what is missing: Emscripten, npm packages (and test browsers)
   build [--quiet]      compile src/ to web/dist/ and print the sizes
   demo [vite options]  build, then serve the demo page
-  test [name ...]      build, then run all tests, or the test files whose path contains a name
+  test [name ...]      build, then run all tests, or the files and suites of that name; the browsers
+                       are needed only by the files in tests/browser/
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
   clean                remove everything that the commands above made in this folder
@@ -372,7 +373,8 @@ case $command in
     ;;
   test)
     setup
-    need_browsers
+    selected=$(node tests/run.js --list "$@") || exit
+    if [[ $selected == *tests/browser/* ]]; then need_browsers; fi
     build
     exec node tests/run.js "$@"
     ;;

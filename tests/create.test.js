@@ -87,7 +87,7 @@ test('refuses what is no wasm', async () => {
   for (const wasm of [5, true, null, {}]) await rejects({ wasm }, TypeError, /wasm/);
   await rejects({ wasm: new Uint8Array(100) }, AttentionError, /^load-failed$/);
   await rejects({ wasm: bytes.subarray(0, 1000) }, AttentionError, /^load-failed$/);
-  await rejects({ wasm: new Response('<!doctype html>', { headers: { 'content-type': 'text/html; charset=utf-8' } }) }, AttentionError, /^load-failed$/, /answered with a page\. .*optimizeDeps/);
+  await rejects({ wasm: new Response('<!doctype html>', { headers: { 'content-type': 'text/html; charset=utf-8' } }) }, AttentionError, /^load-failed$/, /answered with a page\. Copy/);
   await rejects({ wasm: new Response('not found', { status: 404 }) }, AttentionError, /^load-failed$/);
   await rejects({ wasm: new URL('./no-such-file.wasm', place) }, AttentionError, /^load-failed$/);
 });

@@ -1,5 +1,6 @@
 /** The asynchronous face: the numbers of the main entry, from a Worker of its own. */
 import assert from 'node:assert';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import { createAttention as createSync } from '../web/index.js';
 import { AttentionError, createAttention } from '../web/worker.js';
@@ -234,10 +235,15 @@ test('without shared memory a call that waits is still cancelled', async () => {
   }
 });
 
-test('dispose rejects what waits and everything after it', async () => {
+test('dispose ends a call under way at once, rejects it, and what waits and comes after it', async () => {
   const remote = await createAttention({ build: 'simd', threads: 2 });
   assert.equal(await remote.threads, 2);
+  const calls = [remote.gap(...long), remote.linear(...qkv), remote.softmax(...qkv, { signal: new AbortController().signal })].map((promise) => rejects(promise, AttentionError, /^disposed$/));
+  await sleep(100);
+  const started = performance.now();
   await remote.dispose();
+  await Promise.all(calls);
+  assert.ok(performance.now() - started < 200, `${performance.now() - started} ms after dispose`);
   await rejects(remote.linear(...qkv), AttentionError, /^disposed$/);
   await remote.dispose();
 });

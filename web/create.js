@@ -1,12 +1,16 @@
 import { Attention } from './calls/attention.js';
 import { AttentionError } from './core/errors.js';
-import { compile, hasRelaxedSimd, hasThreads, instantiate } from './core/load.js';
+import { compile, findPackaged, hasRelaxedSimd, hasThreads, instantiate } from './core/load.js';
 import { BUILDS, Core } from './core/core.js';
 import { processors, sharedMemory, startPool, threadsObstacle } from './threads/pool.js';
 import { asTheyAre, takeOptions } from './core/given.js';
 import { checkInteger, checkOneOf } from './core/validate.js';
 
-const MAX_THREADS = 256;
+/** More than share a call well on any machine so far; each costs a Worker and its stack. */
+const MAX_THREADS = 64;
+
+/** Ends the workers of instances that are gone, with all that was made in them, and were not disposed of. */
+const forgotten = new FinalizationRegistry((pool) => pool.stop());
 let warned = false;
 
 function checkThreads(value) {
@@ -27,24 +31,36 @@ function chooseBuild(build, packaged) {
   return build === 'auto' ? (relaxed && packaged.relaxed ? 'relaxed' : 'simd') : build;
 }
 
+/** Memory for threads, or why there is none. */
+function reserve() {
+  try {
+    return { memory: sharedMemory(), obstacle: null };
+  } catch (cause) {
+    return { obstacle: cause.message };
+  }
+}
+
 /**
  * `packaged` holds, by build and with '-threads' behind it, functions that give what runs when the caller names no
  * module; `open` opens a worker of the pool.
  */
 export async function create(options, packaged, open) {
-  const o = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
-  const asked = checkOneOf('build', o.build, ['auto', 'simd', 'relaxed'], 'auto');
-  const threads = checkThreads(o.threads);
+  const { build: wanted, threads: count, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
+  const asked = checkOneOf('build', wanted, ['auto', 'simd', 'relaxed'], 'auto');
+  const threads = checkThreads(count);
   let obstacle = threads > 1 ? threadsObstacle() : null;
-  let source = o.wasm;
+  let source = wasm;
+  let memory;
   if (source === undefined) {
     const build = chooseBuild(asked, packaged);
     if (threads > 1 && !packaged[`${build}-threads`]) obstacle ??= 'this entry of linear-attention-wasm carries no module with threads';
-    source = packaged[threads > 1 && obstacle === null ? `${build}-threads` : build]();
+    // Before the module is chosen: the one with threads cannot run without.
+    if (threads > 1 && obstacle === null) ({ memory, obstacle } = reserve());
+    source = findPackaged(packaged[memory ? `${build}-threads` : build]);
   }
   const module = await compile(source);
   if (threads > 1 && !hasThreads(module)) obstacle ??= 'the wasm module that was given has no threads';
-  const memory = hasThreads(module) ? sharedMemory() : undefined;
+  if (hasThreads(module)) memory ??= sharedMemory();
   const exports = await instantiate(module, memory);
   const build = BUILDS[exports.la_build()];
   if (asked !== 'auto' && build !== asked) throw new RangeError(`wasm must hold the build '${asked}', got '${build}'`);
@@ -57,5 +73,7 @@ export async function create(options, packaged, open) {
     }
   }
   if (obstacle !== null) warnOnce(threads, obstacle);
-  return new Attention(new Core(exports, pool, obstacle));
+  const core = new Core(exports, pool, obstacle);
+  if (pool) forgotten.register(core, pool);
+  return new Attention(core);
 }

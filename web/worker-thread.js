@@ -4,14 +4,16 @@ import { create } from './create.js';
 import { AttentionError } from './core/errors.js';
 import { resultFloats } from './core/core.js';
 import { packaged } from './packaged.js';
+import { Fates } from './threads/fates.js';
 import { openThrough } from './threads/relay.js';
 import { internal } from './core/resident.js';
-import { nodeModule } from './threads/pool.js';
+import { remember } from './threads/undo.js';
+import { nodeModule } from './threads/open.js';
 
 /** Objects by handle while they live, and their handles; a handle is never used again. */
 const objects = new Map();
 const known = new WeakMap();
-const aborted = new Set();
+const fates = new Fates();
 const { parentPort } = nodeModule('worker_threads') ?? {};
 const endpoint = parentPort ? Comlink.nodeEndpoint(parentPort) : globalThis;
 let attention = null;
@@ -77,24 +79,38 @@ function release(target) {
   if (disposed ?? pointer === 0) objects.delete(target);
 }
 
-function perform(target, name, args, { id, flag, progress: isAsked }) {
+/** Calls a method, or gets a property; `fate`: whether the call was cancelled meanwhile, of a call that may be. */
+function perform(target, name, args, { id, flag, progress: isAsked }, fate) {
+  if (name === 'dispose') return answer(release(target));
+  const object = find('this object', target);
+  const received = args.map((value, i) => receive(`argument ${i + 1} of ${name}`, value));
+  const run = () => (typeof object[name] === 'function' ? object[name](...received) : object[name]);
+  if (!fate) return answer(run());
+  const { core } = object[internal] ?? {};
+  fate.undo = remember(object, received);
   const progress = isAsked ? (fraction) => endpoint.postMessage({ progressOf: id, fraction }) : undefined;
-  const isAborted = () => aborted.has(id) || (flag !== undefined && Atomics.load(flag, 0) === 1);
+  const value = core && (flag || progress) ? core.interruptible({ isAborted: () => isCancelled(fate, flag), progress }, run) : run();
+  if (isPlain(value) || known.has(value)) return answer(value);
+  // What nobody has heard of yet.
+  const described = answer(value);
+  fate.undo = () => release(described.object.id);
+  return described;
+}
+
+const isCancelled = (fate, flag) => fate.isCancelled || (flag !== undefined && Atomics.load(flag, 0) === 1);
+
+/** A call's answer, whatever comes; the other side does not wait for that of a cancelled call. */
+function answerCall(target, name, args, request, fate) {
+  if (fate && isCancelled(fate, request.flag)) return {};
   try {
-    if (isAborted()) return { aborted: true };
-    if (name === 'dispose') return answer(release(target));
-    const object = find('this object', target);
-    const received = args.map((value, i) => receive(`argument ${i + 1} of ${name}`, value));
-    const run = () => (typeof object[name] === 'function' ? object[name](...received) : object[name]);
-    const { core } = object[internal] ?? {};
-    const whole = !core || (flag === undefined && !progress);
-    return answer(whole ? run() : core.interruptible({ isAborted, progress }, run));
+    return perform(target, name, args, request, fate);
   } catch (error) {
-    return isAborted() ? { aborted: true } : failure(error);
-  } finally {
-    aborted.delete(id);
+    fate?.takeBack();
+    return failure(error);
   }
 }
+
+endpoint.addEventListener('message', ({ data }) => data?.settled !== undefined && fates.settle(data.settled, data.isCancelled));
 
 Comlink.expose(
   {
@@ -106,15 +122,13 @@ Comlink.expose(
         return failure(error);
       }
     },
-    call(...request) {
-      const { waits } = request[3];
-      queue = queue.then(() => waits && turn()).then(() => perform(...request));
-      return queue;
+    /** One call after another: the next one starts once a call that may be cancelled is settled. */
+    call(target, name, args, request) {
+      const fate = request.cancellable ? fates.open(request.id) : null;
+      const answered = queue.then(() => fate && !request.flag && turn()).then(() => answerCall(target, name, args, request, fate));
+      queue = fate ? answered.then(() => fate.end()) : answered;
+      return answered;
     },
-    /** After the calls made so far: the threads end by themselves, which is faster than to be ended. */
-    dispose: () => queue.then(() => attention?.dispose()),
-    /** Takes effect between the slices of a call, or before it starts. */
-    abort: (id) => void aborted.add(id),
   },
   endpoint,
 );

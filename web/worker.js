@@ -1,32 +1,25 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
-import { compile, OLD_VITE } from './core/load.js';
-import { handle, isOptions, pack, unsendable } from './threads/parcel.js';
-import { openFor } from './threads/relay.js';
-import { nodeModule } from './threads/pool.js';
 import { asTheyAre, takeOptions } from './core/given.js';
+import { compile } from './core/load.js';
+import { Link } from './threads/link.js';
+import { openWorker } from './threads/open.js';
+import { handle, pack, readOptions, unsendable } from './threads/parcel.js';
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
 
-function openWorker() {
-  const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};
-  if (!NodeWorker) {
-    const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' });
-    return { worker, endpoint: worker, onEnd: (end) => worker.addEventListener('error', (event) => end(event.message ?? `its script could not be loaded. ${OLD_VITE}`)) };
-  }
+function openOwnWorker() {
   const here = import.meta.url;
-  const worker = new NodeWorker(new URL('./worker-thread.js', here));
-  const onEnd = (end) => {
-    worker.on('error', (error) => end(error.message));
-    worker.on('exit', (code) => end(`it ended with code ${code}`));
-  };
-  return { worker, endpoint: Comlink.nodeEndpoint(worker), onEnd };
+  return openWorker(
+    (NodeWorker) => new NodeWorker(new URL('./worker-thread.js', here)),
+    () => new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' }),
+  );
 }
 
-/** A call under way hears of its cancellation through shared memory; without it only calls that wait do. */
-const canShare = () => globalThis.crossOriginIsolated !== false && typeof SharedArrayBuffer === 'function';
+/** Memory by which a call under way hears that it was cancelled; without, it is carried through, and then taken back. */
+const shareFlag = () => (globalThis.crossOriginIsolated !== false && typeof SharedArrayBuffer === 'function' ? new Int32Array(new SharedArrayBuffer(4)) : undefined);
 
 /** The error that the other side described, as if thrown here. */
 function revive({ kind, code, message }) {
@@ -34,82 +27,74 @@ function revive({ kind, code, message }) {
   return new ({ TypeError, RangeError }[kind] ?? Error)(message);
 }
 
-/** The calls to one Worker that wait for an answer. */
+const disposedError = () => new AttentionError('disposed', 'This attention instance was disposed');
+
+/** Ends the Workers of instances that are gone, with all that stood for their objects, and were not disposed of. */
+const forgotten = new FinalizationRegistry((link) => link.end(disposedError()));
+
+/** One instance's calls; held by all that stands for its objects, and by nothing else. */
 class Connection {
-  #waiting = new Set();
-  #listeners = new Map();
-  #ended = null;
+  #link;
   #calls = 0;
 
-  constructor() {
-    const { worker, endpoint, onEnd } = openWorker();
-    this.worker = worker;
-    this.endThreads = openFor(endpoint);
-    this.remote = Comlink.wrap(endpoint);
-    // Beside Comlink's messages, on the same port, so that none comes later than the answer to its call.
-    endpoint.addEventListener('message', ({ data }) => this.#listeners.get(data?.progressOf)?.(data.fraction));
-    onEnd((reason) => this.end(new AttentionError('thread-failed', `The Worker of this attention instance failed: ${reason}`)));
+  constructor(link) {
+    this.#link = link;
+    forgotten.register(this, link);
   }
 
-  /** Ends the Worker; what waits, and every later call, is rejected with this error. */
-  end(error) {
-    if (this.#ended) return;
-    this.#ended = error;
-    this.worker.terminate();
-    this.endThreads();
-    for (const reject of this.#waiting) reject(error);
-    this.#waiting.clear();
-    this.worker.unref?.();
-  }
-
-  /** Settles as `answer` does, or when the Worker ends. */
-  wait(answer) {
-    if (this.#ended) return Promise.reject(this.#ended);
+  /**
+   * The Worker's answer to `post`, or a rejection as soon as `signal` is aborted or `onProgress` throws. The Worker is
+   * told which of the two it was, and starts no other call before: it can still take back what a cancelled one changed.
+   */
+  #ask({ id, flag }, post, signal, onProgress) {
+    const link = this.#link;
     return new Promise((resolve, reject) => {
-      this.#waiting.add(reject);
-      if (this.#waiting.size === 1) this.worker.ref?.();
-      const settle = (done) => (value) => {
-        this.#waiting.delete(reject);
-        // Only a call under way keeps a program alive.
-        if (this.#waiting.size === 0) this.worker.unref?.();
-        done(value);
+      let isOpen = true;
+      const close = (isCancelled) => {
+        if (!isOpen) return false;
+        isOpen = false;
+        signal?.removeEventListener('abort', abort);
+        link.unlisten(id);
+        if (isCancelled && flag) Atomics.store(flag, 0, 1);
+        link.tell({ settled: id, isCancelled });
+        return true;
       };
-      answer().then(settle(resolve), settle(reject));
+      const cancel = (reason) => close(true) && reject(reason);
+      const abort = () => cancel(signal.reason);
+      signal?.addEventListener('abort', abort);
+      const listen = (fraction) => {
+        try {
+          onProgress(fraction);
+        } catch (error) {
+          cancel(error);
+        }
+      };
+      if (onProgress) link.listen(id, listen);
+      link.wait(post).then((answer) => close(false) && resolve(answer), (error) => close(false) && reject(error));
     });
   }
 
   async call(target, name, args) {
-    const options = isOptions(args.at(-1)) ? args.at(-1) : {};
-    const { signal, onProgress, transfer, out } = options;
+    const options = takeOptions(args.at(-1));
+    const { signal, onProgress, transfer, out } = options ?? {};
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongKind('signal', 'an AbortSignal', signal);
     if (onProgress !== undefined && typeof onProgress !== 'function') throw wrongKind('onProgress', 'a function', onProgress);
     if (transfer !== undefined && typeof transfer !== 'boolean') throw wrongKind('transfer', 'a boolean', transfer);
+    const { sent, moved } = pack(this, name, options ? [...args.slice(0, -1), options] : args, options);
     signal?.throwIfAborted();
-    const { sent, moved } = pack(this, name, args, options);
-    const id = ++this.#calls;
-    const flag = signal && canShare() ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
-    const abort = () => {
-      if (flag) Atomics.store(flag, 0, 1);
-      this.remote.abort(id);
-    };
-    signal?.addEventListener('abort', abort);
-    try {
-      if (onProgress) this.#listeners.set(id, onProgress);
-      const request = { id, flag, waits: Boolean(signal && !flag), progress: onProgress !== undefined };
-      const answer = await this.wait(() => this.remote.call(target, name, Comlink.transfer(sent, moved), request)).catch((error) => {
-        throw unsendable(name, error);
-      });
-      if (answer.aborted) throw signal.reason;
-      if (answer.error) throw revive(answer.error);
-      if (out?.[handle] && answer.object?.id === out[handle].id) return out;
-      const value = this.receive(answer);
-      if (!(out instanceof Float32Array)) return value;
-      out.set(value.data);
-      return { data: out, shape: value.shape };
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      this.#listeners.delete(id);
-    }
+    const cancellable = signal !== undefined || onProgress !== undefined;
+    const request = { id: ++this.#calls, cancellable, flag: cancellable ? shareFlag() : undefined, progress: onProgress !== undefined };
+    const post = () => this.#link.remote.call(target, name, Comlink.transfer(sent, moved), request);
+    const asked = cancellable ? this.#ask(request, post, signal, onProgress) : this.#link.wait(post);
+    const answer = await asked.catch((error) => {
+      throw unsendable(name, error);
+    });
+    if (answer.error) throw revive(answer.error);
+    if (out?.[handle] && answer.object?.id === out[handle].id) return out;
+    const value = this.receive(answer);
+    if (!(out instanceof Float32Array)) return value;
+    out.set(value.data);
+    return { data: out, shape: value.shape };
   }
 
   /** A value as it came, or an object that stands for one of the other side. */
@@ -135,19 +120,16 @@ export async function createAttention(options) {
   const { build, threads, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
   const isBytes = wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
-  const connection = new Connection();
-  let attention;
+  const link = new Link(openOwnWorker());
+  let answer;
   try {
-    const answer = await connection.wait(() => connection.remote.create({ build, threads, wasm: module }));
+    answer = await link.wait(() => link.remote.create({ build, threads, wasm: module }));
     if (answer.error) throw revive(answer.error);
-    attention = connection.receive(answer);
   } catch (cause) {
-    connection.end(cause);
+    link.end(cause);
     throw cause;
   }
-  const dispose = async () => {
-    await connection.wait(() => connection.remote.dispose()).catch(() => undefined);
-    connection.end(new AttentionError('disposed', 'This attention instance was disposed'));
-  };
+  const attention = new Connection(link).receive(answer);
+  const dispose = async () => link.end(disposedError());
   return Object.freeze(Object.create(attention, { dispose: { value: dispose }, ...(Symbol.asyncDispose ? { [Symbol.asyncDispose]: { value: dispose } } : {}) }));
 }

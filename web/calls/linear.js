@@ -75,7 +75,7 @@ export function attend(core, given, o, isPreset = false) {
       allow_growth: allowGrowth ? 1 : 0,
       ...(memory && { state: memory.pointer, key_sum: memory.keySum, exponents: memory.exponents }),
     };
-    const plan = { call: 'la_linear', args, sliceable: true, writes: memory ? [out, memory] : [out] };
+    const plan = { call: 'la_linear', args, sliceable: true };
     const alike = memory === null && !gated && gates.writeGate === null && keyLengths === null && map.heads === 1;
     if (alike && isPiecewise(core, layout, inputs, out)) return runInPieces(core, frame, plan, inputs, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);

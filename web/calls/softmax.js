@@ -32,7 +32,7 @@ export function softmax(core, q, k, v, options) {
       ...sizeFields(inputs), n_k: keys, causal: causal ? 1 : 0, causal_offset: before, scale,
       key_lengths: keyLengths ? frame.copyIn(keyLengths) : 0,
     };
-    const plan = { call: 'la_softmax', args, sliceable: true, writes: [out] };
+    const plan = { call: 'la_softmax', args, sliceable: true };
     if (memory === null && keyLengths === null && isPiecewise(core, layout, inputs, out)) return runInPieces(core, frame, plan, inputs, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     const arrays = placeInputs(frame, inputs);

@@ -86,10 +86,9 @@ export class Core {
   }
 
   /**
-   * Runs a plan: { call, args, sliceable, writes }. `args`: the fields of the call's argument struct by name;
-   * `sliceable`: the call takes first and count, so that it can report and be cancelled in between; `writes`: resident
-   * memory, { pointer, length }, that a cancelled call puts back. `causes` makes the errors of statuses that only this
-   * call has.
+   * Runs a plan: { call, args, sliceable }. `args`: the fields of the call's argument struct by name; `sliceable`: the call
+   * takes first and count, so that it can report and be cancelled in between. `causes` makes the errors of statuses that
+   * only this call has.
    */
   run(plan, causes) {
     const status = this.interrupt && plan.sliceable ? runInSlices(this, plan, this.interrupt) : this.runItems(plan);

@@ -13,23 +13,61 @@ function isFile(url) {
 }
 
 /** What the development server of Vite 7 and older, which moves scripts away from what lies beside them, wants. */
-export const OLD_VITE = "Vite 7 and older need optimizeDeps: { exclude: ['linear-attention-wasm'] }";
+export const viteRemedy = (place) => (place.includes('/.vite/') ? "Vite 7 and older need optimizeDeps: { exclude: ['linear-attention-wasm'] }. " : '');
+
+const REMEDY = "Copy the package's web/dist beside your bundle, or pass the module's bytes or URL as { wasm }.";
+
+/** Why nothing beside these files is found, in bundles that do not know where they lie; null in all others. */
+export const PLACELESS =
+  import.meta.url === undefined
+    ? "this bundle has no import.meta.url, so that the files beside linear-attention-wasm cannot be found: build it as an ES module, pass { wasm }, or import 'linear-attention-wasm/inline'"
+    : null;
+
+/** The packaged module that `locate` gives. */
+export function findPackaged(locate) {
+  try {
+    return locate();
+  } catch (cause) {
+    throw loadFailed(`The wasm module was not found: ${PLACELESS ?? cause.message}`, cause);
+  }
+}
 
 /** Streams where the server names the type application/wasm, else compiles the whole body. */
-async function compileResponse(response) {
-  if (!response.ok) throw loadFailed(`The wasm module was not found: ${response.url} answered ${response.status} ${response.statusText}. Copy the package's web/dist beside your bundle, or pass its bytes or URL as { wasm }.`);
+async function compileResponse(response, place = response.url || 'the Response that was given') {
+  if (!response.ok) throw loadFailed(`The wasm module was not found: ${place} answered ${response.status} ${response.statusText}. ${viteRemedy(place)}${REMEDY}`);
   const type = response.headers.get('content-type')?.split(';')[0].trim();
-  if (type === 'text/html') throw loadFailed(`The wasm module was not found: ${response.url} answered with a page. ${OLD_VITE}; else copy the package's web/dist beside your bundle, or pass its bytes or URL as { wasm }.`);
+  if (type === 'text/html') throw loadFailed(`The wasm module was not found: ${place} answered with a page. ${viteRemedy(place)}${REMEDY}`);
   if (type === 'application/wasm' && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-async function compileUrl(url) {
-  if (isFile(url)) {
-    const { readFile } = process.getBuiltinModule('node:fs/promises');
-    return WebAssembly.compile(await readFile(url));
+async function readBytes(url) {
+  try {
+    return await globalThis.process.getBuiltinModule('node:fs/promises').readFile(url);
+  } catch (cause) {
+    throw loadFailed(`The wasm module was not found: ${cause.message}. A bundle for a server must leave the package outside (serverExternalPackages in Next.js, external in esbuild, Rollup and webpack, no ssr.noExternal in Vite). Or: ${REMEDY}`, cause);
   }
-  return compileResponse(await fetch(url));
+}
+
+async function compileUrl(url) {
+  try {
+    return isFile(url) ? await WebAssembly.compile(await readBytes(url)) : await compileResponse(await fetch(url), url.href);
+  } catch (cause) {
+    throw loadError(cause, ` from ${url.href}`);
+  }
+}
+
+/** Modules by URL, compiled or on their way; what failed is tried anew. */
+const compiled = new Map();
+
+function compileOnce(url) {
+  const { href } = url;
+  if (!compiled.has(href)) {
+    const module = compileUrl(url);
+    compiled.set(href, module);
+    module.catch(() => compiled.delete(href));
+  }
+  return compiled.get(href);
 }
 
 function parseUrl(text) {
@@ -43,7 +81,7 @@ function parseUrl(text) {
 function compileSource(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  if (source instanceof URL || typeof source === 'string') return compileUrl(parseUrl(source));
+  if (source instanceof URL || typeof source === 'string') return compileOnce(parseUrl(source));
   // After the URL: Node takes 40 ms to make its Response when it is first named.
   if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);
   throw wrongKind('wasm', 'a URL, bytes, a Response or a WebAssembly.Module', source);
@@ -51,11 +89,11 @@ function compileSource(source) {
 
 export const hasRelaxedSimd = () => typeof WebAssembly === 'object' && WebAssembly.validate(RELAXED_PROBE);
 
-/** What went wrong while a module was compiled or instantiated, as an error of ours. */
-function loadError(cause) {
+/** What went wrong while a module `from` somewhere was compiled or instantiated, as an error of ours. */
+function loadError(cause, from = '') {
   if (cause instanceof AttentionError || (cause instanceof TypeError && cause.message.startsWith('wasm must'))) return cause;
   if (!WebAssembly.validate(SIMD_PROBE)) return new AttentionError('unsupported', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16 or later have it)', { cause });
-  return loadFailed(`The wasm module could not be loaded: ${cause.message}`, cause);
+  return loadFailed(`The wasm module${from} could not be loaded: ${cause.message}`, cause);
 }
 
 /** The compiled module at `source`. */

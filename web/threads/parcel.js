@@ -1,4 +1,4 @@
-/** Arguments of a call on their way to the Worker of linear-attention-wasm/worker. */
+/** Arguments of a call on their way to the Worker of linear-attention-wasm/worker. Each property of the caller's is read once. */
 import { wrongKind } from '../core/errors.js';
 import { isObject as isObjectLike } from '../core/lists.js';
 
@@ -10,21 +10,21 @@ export const handle = Symbol('handle');
 /** Options of every call that the sending side takes for itself. */
 const OWN_OPTIONS = ['signal', 'onProgress', 'transfer'];
 
+/** Beside data and shape, what the other side looks at in a tensor-like: how its elements lie. Methods of these names tell nothing. */
+const ORDER = ['stride', 'strides', 'offset', 'order', 'fortranOrder'];
+
 const isObject = (value) => value !== null && typeof value === 'object';
 const isBuffer = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 
-export const isOptions = (value) => isObject(value) && !Array.isArray(value) && !isBuffer(value) && value[handle] === undefined && typeof value.then !== 'function' && !('data' in value);
+/** An object of named values: no array, map, date or other thing that the other side should refuse by its kind. */
+const isRecord = (value) => isObject(value) && Object.prototype.toString.call(value) === '[object Object]';
 
-/** Of a tensor-like, all that the other side looks at. */
-function packTensor(parcel, value) {
-  const { data, stride, offset } = value;
-  const shape = value.shape ?? value.dims;
-  return {
-    data: packArray(parcel, data),
-    shape: isList(shape) ? Array.from(shape) : shape,
-    ...(stride !== undefined && { stride: isList(stride) ? Array.from(stride) : stride }),
-    ...(offset !== undefined && { offset }),
-  };
+/** A plain copy of an object that gives options, or null for what gives none. */
+export function readOptions(value) {
+  if (!isRecord(value) || value[handle] !== undefined || 'data' in value || typeof value.then === 'function') return null;
+  const names = [];
+  for (const name in value) names.push(name);
+  return Object.fromEntries(names.map((name) => [name, value[name]]));
 }
 
 /** Views of part of a buffer are sent without the rest of it; arrays whose buffer is gone cannot be sent, but seem empty. */
@@ -41,6 +41,18 @@ function packArray({ moved, hands }, data) {
   return new (data instanceof Uint8Array ? Uint8Array : data.constructor)(bytes);
 }
 
+const plainList = (value) => (isList(value) ? Array.from(value) : value);
+
+/** Of a tensor-like, all that the other side looks at. */
+function packTensor(parcel, value, data) {
+  const sent = { data: packArray(parcel, data), shape: plainList(value.shape ?? value.dims) };
+  for (const name of ORDER) {
+    const told = value[name];
+    if (told !== undefined && typeof told !== 'function') sent[name] = plainList(told);
+  }
+  return sent;
+}
+
 /** tensor() takes a shape first, which is never handed over. */
 const isShape = (name, i) => name === 'tensor' && i === 0;
 
@@ -53,13 +65,14 @@ function packValue(parcel, where, value) {
     return { handle: known.id };
   }
   if (typeof value.then === 'function') throw wrongKind(where, 'what a promise gives: await it first', value);
-  if (isOptions(value)) return packOptions(parcel, value);
-  return value.data === undefined ? value : packTensor(parcel, value);
+  const options = readOptions(value);
+  if (options) return packOptions(parcel, options);
+  const { data } = value;
+  return data === undefined ? value : packTensor(parcel, value, data);
 }
 
-function packOptions(parcel, options) {
-  const { out } = options;
-  const names = Object.keys(options).filter((name) => !OWN_OPTIONS.includes(name) && name !== 'out');
+function packOptions(parcel, { out, ...options }) {
+  const names = Object.keys(options).filter((name) => !OWN_OPTIONS.includes(name));
   const sent = Object.fromEntries(names.map((name) => [name, packValue(parcel, name, options[name])]));
   if (out instanceof Float32Array) sent.out = { floats: out.length };
   else if (out !== undefined) sent.out = packValue(parcel, 'out', out);
@@ -68,11 +81,15 @@ function packOptions(parcel, options) {
 
 /**
  * What is sent for the arguments of the method `name`, and the buffers that go with it: with the option `transfer`, those
- * of the caller's tensors.
+ * of the caller's tensors. The last argument may be what readOptions gave, `options`.
  */
-export function pack(connection, name, args, { transfer, out }) {
+export function pack(connection, name, args, options) {
+  const { transfer, out } = options ?? {};
   const parcel = { connection, hands: transfer === true, moved: new Set() };
-  const sent = args.map((value, i) => (isBuffer(value) && !isShape(name, i) ? packArray(parcel, value) : packValue(parcel, `argument ${i + 1} of ${name}`, value)));
+  const sent = args.map((value, i) => {
+    if (value === options && options) return packOptions(parcel, options);
+    return isBuffer(value) && !isShape(name, i) ? packArray(parcel, value) : packValue(parcel, `argument ${i + 1} of ${name}`, value);
+  });
   if (parcel.moved.has(out?.buffer)) throw new RangeError('out must not share its buffer with an input that transfer hands over');
   return { sent, moved: [...parcel.moved] };
 }

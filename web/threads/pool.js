@@ -1,5 +1,6 @@
 /** The pool: workers that run the same module over one shared memory. They are started once and sleep between calls. */
 import { AttentionError } from '../core/errors.js';
+import { nodeModule, openWorker, workersObstacle } from './open.js';
 
 /** Bytes of a worker's own stack; the kernels keep little there, their scratch comes from the heap. */
 const STACK_BYTES = 65536;
@@ -9,9 +10,6 @@ const WORTH_SPLITTING = 2 ** 19;
 const NOT_ISOLATED =
   'memory cannot be shared, because the page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
 
-/** A module of Node's, where there is one. */
-export const nodeModule = (name) => globalThis.process?.getBuiltinModule?.(`node:${name}`);
-
 export function processors() {
   return globalThis.navigator?.hardwareConcurrency ?? nodeModule('os')?.availableParallelism() ?? 1;
 }
@@ -19,21 +17,23 @@ export function processors() {
 /** Why threads cannot be had here, or null. */
 export function threadsObstacle() {
   if (globalThis.crossOriginIsolated === false || typeof SharedArrayBuffer !== 'function') return NOT_ISOLATED;
-  if (typeof Worker !== 'function' && !nodeModule('worker_threads')) return 'this engine has no workers';
-  return null;
+  return workersObstacle();
 }
 
-/** Memory for a module with threads. It reserves addresses, not memory, and not every system has 4 GB of them to spare. */
+/** 4 GB, which not every system has addresses for, down to 64 MB. */
+const MAXIMA = [65536, 32768, 16384, 8192, 4096, 2048, 1024];
+
+/** Memory for a module with threads, as large as can be had. It reserves addresses, not memory. */
 export function sharedMemory() {
   let cause;
-  for (const maximum of [65536, 32768, 16384]) {
+  for (const maximum of MAXIMA) {
     try {
       return new WebAssembly.Memory({ initial: 256, maximum, shared: true });
     } catch (error) {
       cause = error;
     }
   }
-  throw new AttentionError('out-of-memory', `Could not reserve ${16384 * PAGE_BYTES} bytes of shared memory`, { cause });
+  throw new AttentionError('out-of-memory', `shared memory of ${MAXIMA.at(-1) * PAGE_BYTES} bytes could not be reserved: ${cause.message}`, { cause });
 }
 
 /** Whether this thread may sleep in Atomics.wait: a page's main thread may not. */
@@ -46,34 +46,15 @@ function mayWait() {
   }
 }
 
-/** A worker under one interface: `on` takes handlers of messages and of its end. */
-export function openWorker() {
-  const { Worker: NodeWorker } = nodeModule('worker_threads') ?? {};
-  if (NodeWorker) {
-    const here = import.meta.url;
-    const worker = new NodeWorker(new URL('./thread.js', here));
-    return {
-      worker,
-      on(message, end) {
-        worker.on('message', message);
-        // From then on it keeps no program alive that forgets to dispose.
-        worker.once('message', () => worker.unref());
-        worker.on('error', (error) => end(error.message));
-        worker.on('exit', (code) => end(`it ended with code ${code}`));
-      },
-    };
-  }
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-thread' });
-  return {
-    worker,
-    on(message, end) {
-      worker.onmessage = ({ data }) => message(data);
-      worker.onerror = (event) => {
-        event.preventDefault();
-        end(event.message ?? 'its script could not be loaded');
-      };
-    },
-  };
+/** A worker of the pool, which keeps no program alive once it has said that it is ready. */
+export function openThread() {
+  const here = import.meta.url;
+  const worker = openWorker(
+    (NodeWorker) => new NodeWorker(new URL('./thread.js', here)),
+    () => new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-thread' }),
+  );
+  worker.addEventListener('message', () => worker.unref());
+  return worker;
 }
 
 class Pool {
@@ -92,27 +73,29 @@ class Pool {
   }
 
   /** Resolves once the worker has its instance and waits for work. */
-  start(module, slot) {
+  async start(module, slot) {
     const { la_alloc, memory, __tls_size, __tls_align } = this.#exports;
-    const { worker, on } = this.#open();
     const tlsBytes = __tls_size?.value ? __tls_size.value + __tls_align.value : 0;
     const block = la_alloc(STACK_BYTES + tlsBytes) >>> 0;
-    const member = { worker, runs: false };
-    this.#members.push(member);
     if (block === 0) throw new AttentionError('out-of-memory', `Could not allocate ${STACK_BYTES} bytes of WebAssembly memory for a worker`);
     const stackTop = block + STACK_BYTES;
     const tls = tlsBytes ? Math.ceil(stackTop / __tls_align.value) * __tls_align.value : 0;
-    return new Promise((resolve, reject) => {
+    const worker = this.#open();
+    const member = { worker, runs: false };
+    this.#members.push(member);
+    await new Promise((resolve, reject) => {
       const end = (reason) => {
         reject(new Error(reason));
         this.#lose(member, reason);
       };
-      on((message) => {
-        if (message.error !== undefined) return end(message.error);
+      worker.onEnd(end);
+      worker.addEventListener('message', ({ data }) => {
+        if (data.error !== undefined) return end(data.error);
+        if (this.#exports === null) return; // stopped meanwhile
         this.threads++;
         member.runs = true;
         resolve();
-      }, end);
+      });
       worker.postMessage({ module, memory, slot, stackTop, tls });
     });
   }
@@ -127,17 +110,18 @@ class Pool {
 
   /** Ends the workers. Their stacks stay allocated: one of them may still be running on its own. */
   stop() {
-    this.#exports.la_threads_quit();
+    this.#exports?.la_threads_quit();
     for (const member of this.#members) {
       member.runs = false;
       member.worker.terminate();
     }
     this.#members.length = 0;
+    this.#exports = null;
   }
 }
 
 /** `threads − 1` workers, all of them ready, that share calls of at least `worth` multiply-adds; `open` opens one. */
-export async function startPool(module, exports, threads, { worth = WORTH_SPLITTING, open = openWorker } = {}) {
+export async function startPool(module, exports, threads, { worth = WORTH_SPLITTING, open = openThread } = {}) {
   const started = performance.now();
   const pool = new Pool(exports, open);
   try {

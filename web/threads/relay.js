@@ -2,25 +2,22 @@
  * The pool of an instance that lives in a Worker, opened by the side that opened that Worker: Workers opened by Workers
  * can hang in Firefox while it is remotely controlled, and outlive the one that opened them in Chromium.
  */
-import { openWorker } from './pool.js';
+import { openThread } from './pool.js';
 
-/** The instance's side: opens workers through `endpoint`, with the interface of openWorker. */
+/** The instance's side: opens workers through `endpoint`, with what a pool uses of openWorker's interface. */
 export function openThrough(endpoint) {
   let count = 0;
   return () => {
     const thread = ++count;
+    const hear = (handle) =>
+      endpoint.addEventListener('message', ({ data }) => {
+        if (data?.thread === thread) handle(data);
+      });
     return {
-      worker: {
-        postMessage: (message) => endpoint.postMessage({ thread, message }),
-        terminate: () => endpoint.postMessage({ thread, isOver: true }),
-      },
-      on(message, end) {
-        endpoint.addEventListener('message', ({ data }) => {
-          if (data?.thread !== thread) return;
-          if (data.reason !== undefined) end(data.reason);
-          else message(data.message);
-        });
-      },
+      postMessage: (message) => endpoint.postMessage({ thread, message }),
+      addEventListener: (_, listener) => hear(({ reason, message }) => reason === undefined && listener({ data: message })),
+      onEnd: (end) => hear(({ reason }) => reason !== undefined && end(reason)),
+      terminate: () => endpoint.postMessage({ thread, isOver: true }),
     };
   };
 }
@@ -29,12 +26,10 @@ export function openThrough(endpoint) {
 export function openFor(endpoint) {
   const workers = new Map();
   const open = (thread) => {
-    const { worker, on } = openWorker();
+    const worker = openThread();
     workers.set(thread, worker);
-    on(
-      (message) => endpoint.postMessage({ thread, message }),
-      (reason) => workers.has(thread) && endpoint.postMessage({ thread, reason }),
-    );
+    worker.addEventListener('message', ({ data: message }) => endpoint.postMessage({ thread, message }));
+    worker.onEnd((reason) => workers.has(thread) && endpoint.postMessage({ thread, reason }));
     return worker;
   };
   const end = (thread) => {

@@ -18,5 +18,5 @@ port.onmessage = async ({ data }) => {
     exports?.la_thread_fail();
     port.postMessage({ error: String(error) });
   }
-  port.close();
+  port.close?.();
 };

@@ -1,0 +1,159 @@
+/** Every method of the asynchronous face, with and without its own options, twice on one instance: the main entry's bits. */
+import assert from 'node:assert';
+import { isDeepStrictEqual } from 'node:util';
+import { suite } from 'uvu';
+import { Attention } from '../web/calls/attention.js';
+import { Cache } from '../web/calls/cache.js';
+import { State } from '../web/calls/state.js';
+import { Tensor } from '../web/core/tensor.js';
+import { createAttention as createSync } from '../web/index.js';
+import { FeatureMap } from '../web/maps/feature_map.js';
+import { createAttention } from '../web/worker.js';
+import { gaussian, inputs } from './util.js';
+
+const test = suite('worker: methods');
+
+// As long as it takes for every call that can be sliced to be.
+const { q, k, v } = inputs({ heads: 4, T: 300, dim: 16, make: gaussian });
+const qkv = [q, k, v];
+const perHead = (shape, seed, f) => {
+  const { data } = gaussian(shape, seed);
+  return { data: data.map(f), shape };
+};
+const gate = perHead([1, 4, 300], 11, (x) => -Math.abs(x) / 4);
+const channelGate = perHead([1, 4, 300, 16], 12, (x) => -Math.abs(x) / 4);
+const beta = perHead([1, 4, 300], 13, (x) => 1 / (1 + Math.exp(-x)));
+const dt = perHead([1, 4, 300], 14, (x) => Math.abs(x));
+const at = ({ data, shape }, t) => {
+  const [, H, T, d = 1] = shape;
+  const row = new Float32Array(H * d);
+  for (let h = 0; h < H; h++) row.set(data.subarray((h * T + t) * d, (h * T + t + 1) * d), h * d);
+  return { data: row, shape: shape.length === 4 ? [1, H, d] : [1, H] };
+};
+const tokens = (t) => qkv.map((x) => at(x, t));
+const A = [-0.1, -0.2, -0.3, -0.4];
+
+/**
+ * By class and method: calls on what `make` gives, with `o`, the options of every call. Both faces run the same
+ * program; each result is awaited, and so is what it left behind.
+ */
+const programs = {
+  Attention: {
+    softmax: async (a, o) => [await a.softmax(...qkv, o), await a.softmax(...qkv, { causal: true, scale: 0.3, keyLengths: [200], ...o })],
+    linear: async (a, o) => {
+      const state = await a.state({ heads: 4, dim: 16, featureMap: 'dpfp' });
+      const decaying = await a.state({ heads: 4, dim: 16, normalize: false, featureMap: 'identity' });
+      const results = [await a.linear(...qkv, o)];
+      for (let i = 0; i < 2; i++) results.push(await a.linear(...qkv, { causal: true, state, featureMap: 'dpfp', ...o }), await copied(state.data), await copied(state.keySum), await state.length);
+      for (const options of [{ decay: A }, { decay: gate }, { decay: channelGate }, { beta }, { decay: gate, beta }]) {
+        results.push(await a.linear(...qkv, { causal: true, featureMap: 'identity', ...options, ...o }));
+        results.push(await a.linear(...qkv, { causal: true, featureMap: 'identity', state: decaying, normalize: false, ...options, ...o }), await copied(decaying.data));
+      }
+      for (const featureMap of ['elu', 'relu', 'identity', 'favor', 'rff', 'dpfp', 'taylor', 'hedgehog']) results.push(await a.linear(...qkv, { causal: true, featureMap, ...o }));
+      return results;
+    },
+    retention: async (a, o) => [await a.retention(...qkv, o)],
+    mamba2: async (a, o) => [await a.mamba2(v, dt, A, k, q, { D: [1, 2, 3, 4], ...o })],
+    gla: async (a, o) => [await a.gla(...qkv, { g: channelGate, ...o })],
+    deltaNet: async (a, o) => [await a.deltaNet(...qkv, { beta, ...o })],
+    gatedDeltaNet: async (a, o) => [await a.gatedDeltaNet(...qkv, { g: gate, beta, ...o })],
+    kda: async (a, o) => [await a.kda(...qkv, { g: channelGate, beta, ...o })],
+    featureMap: async (a, o) => [(await a.featureMap('favor', { dim: 16, seed: 3, ...o })).features],
+    state: async (a, o) => [await (await a.state({ heads: 2, dim: 8, ...o })).data],
+    restore: async (a, o) => [await (await a.restore(await (await seen(a)).save(), o)).data],
+    cache: async (a, o) => [(await a.cache({ heads: 2, dim: 8, maxLength: 5, ...o })).maxLength],
+    gap: async (a, o) => [await a.gap(...qkv, o), await a.gap(...qkv, { causal: true, featureMap: 'relu', ...o })],
+    weights: async (a, o) => [await a.weights(q, k, { kind: 'softmax', ...o }), await a.weights(q, k, { kind: 'linear', causal: true, ...o })],
+    tensor: async (a, o) => [await (await a.tensor(q.shape, q.data, o)).data, await (await a.tensor([2, 3], undefined, o)).data],
+  },
+  State: {
+    step: async (a, o) => {
+      const state = await seen(a);
+      const results = [];
+      for (let t = 0; t < 3; t++) results.push(await state.step(...tokens(t), { decay: at(gate, t), ...o }));
+      return [...results, await copied(state.data), await copied(state.keySum), await state.length];
+    },
+    set: async (a, o) => {
+      const [from, to] = [await seen(a), await a.state({ heads: 4, dim: 16 })];
+      await to.set(await copied(from.data), await copied(from.keySum), o);
+      return [await copied(to.data), await copied(to.keySum)];
+    },
+    reset: (a, o) => changed(a, (state) => state.reset(o)),
+    clone: async (a, o) => [await (await (await seen(a)).clone(o)).data],
+    save: async (a, o) => [await (await seen(a)).save(o)],
+    dispose: async (a, o) => [await (await seen(a)).dispose(o)],
+  },
+  Cache: {
+    reset: (a, o) => cached(a, o, (cache) => cache.reset(o)),
+    clone: (a, o) => cached(a, o, (cache) => cache.clone(o)),
+    dispose: async (a, o) => [await (await a.cache({ heads: 4, dim: 16, maxLength: 700 })).dispose(o)],
+  },
+  FeatureMap: {
+    apply: async (a, o) => {
+      const results = [];
+      for (const name of ['elu', 'favor', 'rff', 'taylor', 'dpfp', 'hedgehog']) {
+        const map = await a.featureMap(name, { dim: 16 });
+        for (const as of ['query', 'key']) results.push(await map.apply(q, { as, ...o }));
+      }
+      return results;
+    },
+    dispose: async (a, o) => [await (await a.featureMap('favor', { dim: 16, seed: 8 })).dispose(o)],
+  },
+  Tensor: {
+    dispose: async (a, o) => [await (await a.tensor([4])).dispose(o)],
+  },
+};
+
+/** What a getter gives now; the main entry's are live views. */
+const copied = async (values) => (await values).slice();
+
+async function seen(a) {
+  const state = await a.state({ heads: 4, dim: 16 });
+  await a.linear(...qkv, { causal: true, state });
+  return state;
+}
+
+async function changed(a, change) {
+  const state = await seen(a);
+  await change(state);
+  return [await copied(state.data), await copied(state.keySum), await state.length, await a.linear(...qkv, { causal: true, state })];
+}
+
+/** Calls through a cache, before and after `change`, which gives the cache to go on with or nothing. */
+async function cached(a, o, change) {
+  const cache = await a.cache({ heads: 4, dim: 16, maxLength: 700 });
+  const first = await a.softmax(...qkv, { causal: true, cache, ...o });
+  const next = (await change(cache)) ?? cache;
+  return [first, await next.length, await a.softmax(...qkv, { causal: true, cache: next, ...o }), await next.length];
+}
+
+const dropOwn = ({ signal, onProgress, ...options }) => options;
+
+for (const [kind, methods] of Object.entries(programs)) {
+  for (const [name, run] of Object.entries(methods)) {
+    test(`${kind}.${name}`, async () => {
+      const [remote, local] = await Promise.all([createAttention({ build: 'simd' }), createSync({ build: 'simd' })]);
+      try {
+        const mine = [{}, { signal: new AbortController().signal }, { onProgress() {} }, { signal: new AbortController().signal, onProgress() {} }];
+        for (const options of [...mine, ...mine]) {
+          const [told, expected] = [await run(remote, options), await run(local, dropOwn(options))];
+          const wrong = expected.findIndex((value, i) => !isDeepStrictEqual(told[i], value));
+          assert.equal(wrong, -1, `result ${wrong} differs with ${Object.keys(options).join(' and ') || 'no options'}`);
+        }
+      } finally {
+        await remote.dispose();
+        local.dispose();
+      }
+    });
+  }
+}
+
+test('the table has every method there is', () => {
+  for (const [kind, { prototype }] of Object.entries({ Attention, State, Cache, FeatureMap, Tensor })) {
+    const methods = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter(([name, { value }]) => name !== 'constructor' && typeof value === 'function');
+    const known = kind === 'Attention' ? [...Object.keys(programs[kind]), 'dispose'] : Object.keys(programs[kind]);
+    assert.deepEqual(methods.map(([name]) => name).sort(), known.sort(), kind);
+  }
+});
+
+test.run();

@@ -1,0 +1,42 @@
+/** Calls that the caller's side may cancel: what it decided of each, and how each is taken back. */
+
+class Fate {
+  isCancelled = false;
+  /** Undoes what the call has changed, or null. */
+  undo = null;
+  #settled = new Promise((resolve) => (this.settle = resolve));
+
+  takeBack() {
+    this.undo?.();
+    this.undo = null;
+  }
+
+  /** Resolves once the caller has its answer or has stopped waiting for it; in the latter case the call is taken back. */
+  async end() {
+    await this.#settled;
+    if (this.isCancelled) this.takeBack();
+  }
+}
+
+/** By the calls' ids, from their arrival until they are settled: the caller's side settles each of them once. */
+export class Fates {
+  #open = new Map();
+
+  get size() {
+    return this.#open.size;
+  }
+
+  open(id) {
+    const fate = new Fate();
+    this.#open.set(id, fate);
+    return fate;
+  }
+
+  settle(id, isCancelled) {
+    const fate = this.#open.get(id);
+    if (!fate) return;
+    this.#open.delete(id);
+    fate.isCancelled = isCancelled;
+    fate.settle();
+  }
+}

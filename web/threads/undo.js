@@ -1,0 +1,46 @@
+/** What a call changes in resident objects, kept so that a cancelled call can be taken back. */
+import { Cache } from '../calls/cache.js';
+import { State } from '../calls/state.js';
+import { resultFloats } from '../core/core.js';
+import { internal, isResident } from '../core/resident.js';
+import { Tensor } from '../core/tensor.js';
+
+/** Rows behind a cache's length count for nothing, so that its length is all that is to be put back. */
+function rememberCache(cache) {
+  const { setLength } = cache[internal];
+  const { length } = cache;
+  return () => setLength(length);
+}
+
+function rememberFloats(object) {
+  const { core, pointer, length } = object[internal];
+  const floats = resultFloats(length);
+  floats.set(core.floatsAt(pointer, length));
+  return () => core.f32.set(floats, pointer >>> 2);
+}
+
+function rememberState(state) {
+  const putBack = rememberFloats(state);
+  const { lengths } = state[internal];
+  const before = lengths.slice();
+  return () => {
+    putBack();
+    lengths.set(before);
+  };
+}
+
+function rememberOne(object) {
+  if (object instanceof Cache) return rememberCache(object);
+  return object instanceof State ? rememberState(object) : rememberFloats(object);
+}
+
+const isWritable = (one) => [Cache, State, Tensor].some((Kind) => isResident(one, Kind)) && one[internal].pointer !== 0;
+
+/** A function that undoes what a method of `object` may do to it and to its options state, cache and out; call it before anything else is called. */
+export function remember(object, args) {
+  const { state, cache, out } = args.at(-1) ?? {};
+  const undo = [object, state, cache, out].filter(isWritable).map(rememberOne);
+  return () => {
+    for (const putBack of undo) putBack();
+  };
+}

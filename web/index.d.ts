@@ -15,7 +15,7 @@
  * A call that throws changes no state and leaks nothing.
  */
 
-import type { FeatureMap, FeatureMapName, FeatureMapOptionsByName, PlainFeatureMapName } from './maps/feature_map.js';
+import type { FeatureMap, FeatureMapName, FeatureMapOptionsByName, PlainFeatureMapName } from './feature_map.js';
 import type { Global, WasmModule } from './host.js';
 
 export type {
@@ -31,7 +31,7 @@ export type {
   FeatureMapOptionsByName,
   FeatureMapApplyOptions,
   FeatureMap,
-} from './maps/feature_map.js';
+} from './feature_map.js';
 
 /** A float32 array with its shape: tensors of onnxruntime, transformers.js and ndarray pass as they are. */
 export type TensorLike =

@@ -7,7 +7,7 @@ import { packaged } from './packaged.js';
 import { Fates } from './threads/fates.js';
 import { openThrough } from './threads/relay.js';
 import { internal } from './core/resident.js';
-import { remember } from './threads/undo.js';
+import { remember } from './calls/undo.js';
 import { nodeModule } from './threads/open.js';
 
 /** Objects by handle while they live, and their handles; a handle is never used again. */

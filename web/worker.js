@@ -75,7 +75,7 @@ class Connection {
   }
 
   async call(target, name, args) {
-    const options = takeOptions(args.at(-1));
+    const options = readOptions(args.at(-1));
     const { signal, onProgress, transfer, out } = options ?? {};
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongKind('signal', 'an AbortSignal', signal);
     if (onProgress !== undefined && typeof onProgress !== 'function') throw wrongKind('onProgress', 'a function', onProgress);

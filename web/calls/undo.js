@@ -1,6 +1,6 @@
 /** What a call changes in resident objects, kept so that a cancelled call can be taken back. */
-import { Cache } from '../calls/cache.js';
-import { State } from '../calls/state.js';
+import { Cache } from './cache.js';
+import { State } from './state.js';
 import { resultFloats } from '../core/core.js';
 import { internal, isResident } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';

@@ -129,7 +129,7 @@ export interface FeatureMap {
    * favor with epsilon leaves the maximum out that epsilon is relative to, as performer-pytorch does.
    */
   apply(x: TensorLike | Tensor, options?: FeatureMapApplyOptions): Result;
-  /** Frees the weights; a disposed map is refused. Maps made from a name alone, or by restore, belong to the instance: nothing happens. */
+  /** Frees the weights; a disposed map is refused. Nothing happens to maps made from a name alone, which belong to the instance, or by restore, which go with the last state that holds them. */
   dispose(): void;
   [Symbol.dispose](): void;
 }

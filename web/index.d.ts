@@ -206,12 +206,16 @@ export interface State {
    * → [batch, query heads, valueDim]. The batch axis may be left out when batch is 1.
    */
   step<O extends Out | undefined = undefined>(q: TensorLike | Tensor, k: TensorLike | Tensor, v: TensorLike | Tensor, options?: StepOptions<O>): ResultOf<O>;
-  /** Overwrites S [batch, heads, features, valueDim] and z [batch, heads, features] (z only when normalised). */
+  /**
+   * Overwrites S [batch, heads, features, valueDim] and z [batch, heads, features] (z only when normalised). A state of favor,
+   * rff or cosformer holds more (exponents, a position): once it has seen tokens, set throws `unsupported`; take save and
+   * restore, or clone, or reset it first.
+   */
   set(S: TensorLike | Tensor | Float32Array, z?: TensorLike | Tensor | Float32Array | null): void;
   /** Back to the empty state. */
   reset(): void;
   clone(): State;
-  /** The state as bytes, for `attention.restore` on this or another instance. */
+  /** The state and its feature map as bytes, for `attention.restore` on this or another instance, of this or a later version. */
   save(): Uint8Array;
   dispose(): void;
   [Symbol.dispose](): void;
@@ -342,7 +346,10 @@ export interface Attention {
   /** Milliseconds that starting the threads took, once, inside createAttention; 0 with one thread. */
   readonly threadsStartMs: number;
   readonly version: string;
-  /** Bytes in use inside the module by tensors, states and caches. */
+  /**
+   * Bytes in use inside the module by tensors, states, caches and the weights of feature maps: those made here, those that
+   * restored states hold, and those of names (`'favor'`, `'rff'`), which stay as long as the instance.
+   */
   readonly memory: number;
 
   /**
@@ -371,7 +378,11 @@ export interface Attention {
   /** A feature map to share between calls; one with weights holds memory until it is disposed of. */
   featureMap<N extends FeatureMapName>(name: N, options: FeatureMapOptionsByName[N]): FeatureMap;
   state(options: StateOptions): State;
-  /** A state from what `state.save()` returned. Throws `corrupt-state` for anything else. */
+  /**
+   * A state from what `state.save()` returned, here or in an earlier version. Throws `corrupt-state` for anything else, before
+   * it costs more than the bytes bear out. Its feature map is one of this instance's own that is equal, or a new one, which
+   * goes with the last state that holds it.
+   */
   restore(bytes: Uint8Array): State;
   cache(options: CacheOptions): Cache;
   /** Measures linear against softmax attention, per head and overall. T×T is never stored. */

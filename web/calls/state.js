@@ -1,13 +1,15 @@
-import { wrongShape } from '../core/errors.js';
-import { adoptMap, checkFeatureMap, checkMapHeads, checkPositions, findOwnMap, isScaled, mapFields } from '../maps/feature_map.js';
+import { AttentionError, wrongShape } from '../core/errors.js';
+import { checkFeatureMap, checkMapHeads, checkPositions, dropUnheld, holdMap, isPositional, isScaled, mapFields, releaseMap } from '../maps/feature_map.js';
 import { gateFields, positiveDecay, readBeta, readDecay } from './gates.js';
 import { float, Frame, POSITIVE_DECAY } from '../core/core.js';
 import { commitOut, place, readFloats, readOperand, readOut, refuseOverlap } from '../core/operand.js';
-import { corrupt, packState, unpackState } from './saved_state.js';
+import { packState, unpackState } from './saved_state.js';
+import { restoreMap } from '../maps/saved_map.js';
+import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 import { internal, releaseMemory, residentMemory } from '../core/tensor.js';
-import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions, MAX_DIM, MAX_SIZE, sameShape } from '../core/validate.js';
+import { checkOptions, sameShape } from '../core/validate.js';
 
-const OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'featureMap', 'normalize', 'scale', 'eps'];
+const OPTIONS = [...STATE_OPTIONS, 'featureMap'];
 
 /** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
 export class State {
@@ -16,15 +18,9 @@ export class State {
   constructor(core, options) {
     core.check();
     const o = checkOptions('state', options, OPTIONS);
-    this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
-    this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
-    this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
-    this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
+    Object.assign(this, readStateOptions(o));
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
     checkMapHeads(this.featureMap, this.heads);
-    this.normalize = checkBoolean('normalize', o.normalize, true);
-    this.scale = checkNumber('scale', o.scale, 1);
-    this.eps = checkNonNegative('eps', o.eps, 1e-6);
     const sumFloats = this.batch * this.heads * this.featureMap.features;
     const stateFloats = sumFloats * this.valueDim;
     const exponentFloats = isScaled(this.featureMap) ? this.batch * this.heads : 0;
@@ -37,6 +33,7 @@ export class State {
       exponents: exponentFloats > 0 ? pointer + exponentsAt * 4 : 0,
       advance: (tokens) => { this.#length += tokens; },
     };
+    holdMap(this.featureMap);
     Object.freeze(this);
     this.#clear();
   }
@@ -116,7 +113,11 @@ export class State {
   set(S, z) {
     const memory = residentMemory('state', this);
     const { batch, heads, valueDim } = this;
-    const { features } = this.featureMap;
+    const { features, name } = this.featureMap;
+    const also = isScaled(this.featureMap) ? 'exponents' : isPositional(this.featureMap) ? 'a position' : null;
+    if (also && this.#length > 0) {
+      throw new AttentionError('unsupported', `set: a state of '${name}' that has seen tokens holds ${also} beside S and z, which set() cannot give: reset() it first, or take save() and restore(), or clone()`);
+    }
     const state = this.#readPart('S', S, [batch, heads, features, valueDim]);
     if (this.normalize === (z === undefined || z === null)) {
       throw new TypeError(this.normalize ? 'z must be given: this state is normalised' : 'z must not be given: this state is not normalised');
@@ -156,37 +157,38 @@ export class State {
   }
 
   save() {
-    const { core, pointer, length } = residentMemory('state', this);
-    return packState(this, core.floatsAt(pointer, length));
+    const { core, pointer, stateFloats, keySum, sumFloats, exponents, exponentFloats } = residentMemory('state', this);
+    const arrays = {
+      S: core.floatsAt(pointer, stateFloats),
+      ...(keySum && { z: core.floatsAt(keySum, sumFloats) }),
+      ...(exponents && { exponents: core.floatsAt(exponents, exponentFloats) }),
+      lengths: new Float64Array(this.batch).fill(this.#length),
+    };
+    return packState(this, arrays);
   }
 
   static restore(core, bytes) {
     core.check();
-    const { options, length, floats } = unpackState(core, bytes);
-    const state = buildRestored(core, options);
-    core.f32.set(floats, state[internal].pointer >>> 2);
-    state.#length = length;
+    const { options, map, arrays } = unpackState(bytes);
+    const featureMap = restoreMap(core, map);
+    let state;
+    try {
+      state = new State(core, { ...options, featureMap });
+    } catch (error) {
+      dropUnheld(featureMap);
+      throw error;
+    }
+    const { pointer, keySum, exponents } = state[internal];
+    core.f32.set(arrays.S, pointer >>> 2);
+    if (arrays.z) core.f32.set(arrays.z, keySum >>> 2);
+    if (arrays.exponents) core.f32.set(arrays.exponents, exponents >>> 2);
+    state.#length = arrays.lengths[0];
     return state;
   }
 
   dispose() {
+    if (this[internal].pointer !== 0) releaseMap(this.featureMap);
     releaseMemory(this);
-  }
-}
-
-/** Numbers that state() would refuse cannot come from save(). */
-function buildRestored(core, options) {
-  const map = options.featureMap;
-  const own = findOwnMap(core, map);
-  if (own) map.dispose();
-  try {
-    const state = new State(core, { ...options, featureMap: own ?? map });
-    if (!own) adoptMap(core, map);
-    return state;
-  } catch (error) {
-    if (!own) map.dispose();
-    if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
-    throw error;
   }
 }
 

@@ -9,6 +9,16 @@ export class AttentionError extends Error {
 
 export const corrupt = (why) => new AttentionError('corrupt-state', `Not a saved state: ${why}`);
 
+/** Runs the checks of arguments on what a saved state holds: what they refuse cannot come from save(). */
+export function asCorrupt(check) {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
+    throw error;
+  }
+}
+
 /** A short description of a value for an error message. */
 export function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value);

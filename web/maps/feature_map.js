@@ -1,4 +1,4 @@
-import { AttentionError, wrongKind, wrongShape } from '../core/errors.js';
+import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { MAP_KINDS, MAP_NAMES } from './map_kinds.js';
 import { checkProjection, packWeights, readMapArrays } from './map_weights.js';
 import { checkStatus, float, Frame, resultFloats } from '../core/core.js';
@@ -10,7 +10,8 @@ const MAX_POSITION = 2 ** 31 - 1;
 
 /** φ: R^dim → R^features. */
 export class FeatureMap {
-  constructor(core, name, options) {
+  /** `features`: how many a saved state says that the map has; another map is refused before its weights are drawn. */
+  constructor(core, name, options, features) {
     core.check();
     const row = MAP_KINDS[checkOneOf('featureMap', name, MAP_NAMES)];
     const known = Object.keys({ ...row.settings, ...row.arrays });
@@ -28,8 +29,9 @@ export class FeatureMap {
     try {
       const pointer = placeFields(core, frame, [...start, 0, 0, 0, 0]);
       this.features = core.exports.la_feature_map_features(pointer);
+      if (features !== undefined && features !== this.features) throw wrongValue('features', `${this.features}, as featureMap '${name}' makes`, features);
       const weights = packWeights(core, frame, row, pointer, { arrays, sizes, settings });
-      this[internal] = { core, row, arrays, pointer: weights.pointer, bytes: weights.bytes, fields: Object.freeze([...start, ...weights.fields]), disposed: false, shared: false };
+      this[internal] = { core, row, arrays, pointer: weights.pointer, bytes: weights.bytes, fields: Object.freeze([...start, ...weights.fields]), disposed: false, shared: false, holders: 0 };
     } finally {
       frame.release();
     }
@@ -136,6 +138,9 @@ export function checkFeatureMap(core, value, dim, fallback) {
 /** Whether φ comes with exponents, of which a state keeps one a head. */
 export const isScaled = (map) => map[internal].row.scaled === true;
 
+/** Whether φ(x) depends on where x stands. */
+export const isPositional = (map) => map[internal].row.positional === true;
+
 /** A map with weights for more than one head serves keys of as many heads. */
 export function checkMapHeads(map, heads) {
   if (map.heads !== 1 && map.heads !== heads) throw new RangeError(`featureMap must be for 1 head or the ${heads} of k, got one for ${map.heads}`);
@@ -160,15 +165,29 @@ function builtIn(core, name, dim) {
   return map;
 }
 
-/** Makes the map the instance's own: it is not disposed of before the instance, and not counted as in use. */
-export function adoptMap(core, map, key = `${map.name}#${core.maps.size}`) {
+/** Makes the map the instance's own, which alone disposes of it: by name for good, else (key: the map) for as long as states hold it. */
+export function adoptMap(core, map, key) {
   map[internal].shared = true;
-  core.baseline += map.bytes;
   core.maps.set(key, map);
 }
 
-/** The instance's own map equal to this one, where it has one. */
-export const findOwnMap = (core, map) => [...core.maps.values()].find((other) => sameMap(other, map));
+/** Counts the states that hold a map. */
+export function holdMap(map) {
+  map[internal].holders += 1;
+}
+
+export function releaseMap(map) {
+  map[internal].holders -= 1;
+  dropUnheld(map);
+}
+
+/** Disposes of a map that restore made, when no state holds it. */
+export function dropUnheld(map) {
+  const memory = map[internal];
+  if (memory.holders > 0 || !memory.core.maps.delete(map)) return;
+  memory.shared = false;
+  map.dispose();
+}
 
 /** Equal options and, where weights were given, equal weights. */
 export function sameMap(a, b) {

@@ -133,7 +133,10 @@ export interface Attention {
   readonly threadsStartMs: number;
   /** The version of the package. */
   readonly version: string;
-  /** Bytes in use inside the module by tensors, states and caches. */
+  /**
+   * Bytes in use inside the module by tensors, states, caches and the weights of feature maps: those made here, those that
+   * restored states hold, and those of names (`'favor'`, `'rff'`), which stay as long as the instance.
+   */
   readonly memory: number;
 
   /**

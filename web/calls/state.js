@@ -1,15 +1,17 @@
 import { Frame, INVALID_GATE } from '../core/core.js';
-import { wrongShape } from '../core/errors.js';
+import { AttentionError, wrongShape } from '../core/errors.js';
 import { asTheyAre, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
 import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
-import { checkBoolean, checkInteger, checkNonNegative, checkNumber, MAX_DIM, MAX_SIZE, sameShape } from '../core/validate.js';
+import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
-import { adoptMap, checkFeatureMap, checkMapHeads, checkPositions, findOwnMap, isScaled, mapFields } from '../maps/feature_map.js';
+import { checkFeatureMap, checkMapHeads, checkPositions, dropUnheld, holdMap, isPositional, isScaled, mapFields, releaseMap } from '../maps/feature_map.js';
+import { restoreMap } from '../maps/saved_map.js';
 import { betaChoices, decayChoices, gateField, invalidGate, locateGate, readGate, shapeGate } from './gates.js';
-import { corrupt, packState, unpackState } from './saved_state.js';
+import { packState, unpackState } from './saved_state.js';
+import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 
-const OPTIONS = asTheyAre('batch', 'heads', 'dim', 'valueDim', 'featureMap', 'normalize', 'scale', 'eps');
+const OPTIONS = asTheyAre(...STATE_OPTIONS, 'featureMap');
 const STEP_OPTIONS = { decay: takeNumbers, beta: takeNumbers, ...asTheyAre('out') };
 
 /** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
@@ -20,13 +22,7 @@ export class State {
   constructor(core, options) {
     const o = takeOptions('state', options, OPTIONS);
     core.check();
-    this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
-    this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
-    this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
-    this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
-    this.normalize = checkBoolean('normalize', o.normalize, true);
-    this.scale = checkNumber('scale', o.scale, 1);
-    this.eps = checkNonNegative('eps', o.eps, 1e-6);
+    Object.assign(this, readStateOptions(o));
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
     checkMapHeads(this.featureMap, this.heads);
     const sumFloats = this.batch * this.heads * this.featureMap.features;
@@ -43,6 +39,7 @@ export class State {
       lengths: this.#lengths,
       advance: (tokens, keyLengths) => this.#advance(tokens, keyLengths),
     });
+    holdMap(this.featureMap);
     this.#clear();
   }
 
@@ -126,8 +123,12 @@ export class State {
 
   set(S, z) {
     const { batch, heads, valueDim } = this;
-    const { features } = this.featureMap;
+    const { features, name } = this.featureMap;
     const given = this.#takePart('S', S, [batch, heads, features, valueDim]);
+    const also = isScaled(this.featureMap) ? 'exponents' : isPositional(this.featureMap) ? 'a position' : null;
+    if (also && this.length > 0) {
+      throw new AttentionError('unsupported', `set: a state of '${name}' that has seen tokens holds ${also} beside S and z, which set() cannot give: reset() it first, or take save() and restore(), or clone()`);
+    }
     if (this.normalize === (z === undefined || z === null)) {
       throw new TypeError(this.normalize ? 'z must be given: this state is normalised' : 'z must not be given: this state is not normalised');
     }
@@ -168,37 +169,38 @@ export class State {
   }
 
   save() {
-    const { core, pointer, length } = residentMemory('state', this);
-    return packState(this, core.floatsAt(pointer, length));
+    const { core, pointer, stateFloats, keySum, sumFloats, exponents, exponentFloats } = residentMemory('state', this);
+    const arrays = {
+      S: core.floatsAt(pointer, stateFloats),
+      ...(keySum && { z: core.floatsAt(keySum, sumFloats) }),
+      ...(exponents && { exponents: core.floatsAt(exponents, exponentFloats) }),
+      lengths: this.#lengths.slice(),
+    };
+    return packState(this, arrays);
   }
 
   static restore(core, bytes) {
     core.check();
-    const { options, length, floats } = unpackState(core, bytes);
-    const state = buildRestored(core, options);
-    core.f32.set(floats, state[internal].pointer >>> 2);
-    state.#lengths.fill(length);
+    const { options, map, arrays } = unpackState(bytes);
+    const featureMap = restoreMap(core, map);
+    let state;
+    try {
+      state = new State(core, { ...options, featureMap });
+    } catch (error) {
+      dropUnheld(featureMap);
+      throw error;
+    }
+    const { pointer, keySum, exponents } = state[internal];
+    core.f32.set(arrays.S, pointer >>> 2);
+    if (arrays.z) core.f32.set(arrays.z, keySum >>> 2);
+    if (arrays.exponents) core.f32.set(arrays.exponents, exponents >>> 2);
+    state.#lengths.set(arrays.lengths);
     return state;
   }
 
   dispose() {
+    if (this[internal].pointer !== 0) releaseMap(this.featureMap);
     releaseMemory(this);
-  }
-}
-
-/** Numbers that state() would refuse cannot come from save(). */
-function buildRestored(core, options) {
-  const map = options.featureMap;
-  const own = findOwnMap(core, map);
-  if (own) map.dispose();
-  try {
-    const state = new State(core, { ...options, featureMap: own ?? map });
-    if (!own) adoptMap(core, map);
-    return state;
-  } catch (error) {
-    if (!own) map.dispose();
-    if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
-    throw error;
   }
 }
 

@@ -24,6 +24,16 @@ function describeObject(value) {
   return value.constructor && value.constructor !== Object && name ? `a ${name}` : 'an object';
 }
 
+/** Runs the checks of arguments on what a saved state holds: what they refuse cannot come from save(). */
+export function asCorrupt(check) {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
+    throw error;
+  }
+}
+
 /** A short description of a value for an error message. */
 export function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);

@@ -1,5 +1,5 @@
 import { checkStatus, Frame, resultFloats } from '../core/core.js';
-import { AttentionError, wrongKind, wrongShape } from '../core/errors.js';
+import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place } from '../core/operand.js';
 import { internal, isResident, own } from '../core/resident.js';
@@ -17,7 +17,8 @@ function takersOf({ settings = {}, arrays = {} }) {
 
 /** φ: R^dim → R^features. */
 export class FeatureMap {
-  constructor(core, name, options) {
+  /** `features`: how many a saved state says that the map has; another map is refused before its weights are drawn. */
+  constructor(core, name, options, features) {
     const row = MAP_KINDS[checkOneOf('featureMap', name, MAP_NAMES)];
     const o = takeOptions('featureMap', options, takersOf(row));
     core.check();
@@ -35,8 +36,9 @@ export class FeatureMap {
     try {
       const at = placeMap(core, frame, fields);
       this.features = core.exports.la_feature_map_features(at);
+      if (features !== undefined && features !== this.features) throw wrongValue('features', `${this.features}, as featureMap '${name}' makes`, features);
       const { pointer, bytes, weights } = packWeights(core, frame, row, at, { arrays, sizes, settings });
-      own(this, { core, row, arrays, pointer, bytes, fields: Object.freeze({ ...fields, ...weights }), disposed: false, shared: false });
+      own(this, { core, row, arrays, pointer, bytes, fields: Object.freeze({ ...fields, ...weights }), disposed: false, shared: false, holders: 0 });
     } finally {
       frame.release();
     }
@@ -142,6 +144,9 @@ export function checkFeatureMap(core, value, dim, fallback) {
 /** Whether φ comes with exponents, of which a state keeps one a head. */
 export const isScaled = (map) => map[internal].row.scaled === true;
 
+/** Whether φ(x) depends on where x stands. */
+export const isPositional = (map) => map[internal].row.positional === true;
+
 /** A map with weights for more than one head serves keys of as many heads. */
 export function checkMapHeads(map, heads) {
   if (map.heads !== 1 && map.heads !== heads) throw new RangeError(`featureMap must be for 1 head or the ${heads} of k, got one for ${map.heads}`);
@@ -173,15 +178,29 @@ function builtIn(core, name, dim) {
   return map;
 }
 
-/** Makes the map the instance's own: it is not disposed of before the instance, and not counted as in use. */
-export function adoptMap(core, map, key = `${map.name}#${core.maps.size}`) {
+/** Makes the map the instance's own, which alone disposes of it: by name for good, else (key: the map) for as long as states hold it. */
+export function adoptMap(core, map, key) {
   map[internal].shared = true;
-  core.baseline += map.bytes;
   core.maps.set(key, map);
 }
 
-/** The instance's own map equal to this one, where it has one. */
-export const findOwnMap = (core, map) => [...core.maps.values()].find((other) => sameMap(other, map));
+/** Counts the states that hold a map. */
+export function holdMap(map) {
+  map[internal].holders += 1;
+}
+
+export function releaseMap(map) {
+  map[internal].holders -= 1;
+  dropUnheld(map);
+}
+
+/** Disposes of a map that restore made, when no state holds it. */
+export function dropUnheld(map) {
+  const memory = map[internal];
+  if (memory.holders > 0 || !memory.core.maps.delete(map)) return;
+  memory.shared = false;
+  map.dispose();
+}
 
 /** Equal options and, where weights were given, equal weights. */
 export function sameMap(a, b) {

@@ -1,7 +1,7 @@
 /** The weights of a feature map: read from the caller or drawn from a seed, and packed into linear memory. */
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { MAX_FEATURES } from './map_kinds.js';
-import { checkStatus } from '../core/core.js';
+import { checkStatus, resultFloats } from '../core/core.js';
 import { floatsOf, locate } from '../core/operand.js';
 import { checkInteger } from '../core/validate.js';
 
@@ -50,7 +50,7 @@ export function checkProjection(options, rows, perRow) {
 /** One copy per head of an array that may be shared by all of them. */
 function perHead({ data, shape }, rank, heads) {
   if (shape.length > rank) return data;
-  const all = new Float32Array(data.length * heads);
+  const all = resultFloats(data.length * heads);
   for (let head = 0; head < heads; head++) all.set(data, head * data.length);
   return all;
 }

@@ -1,9 +1,16 @@
 /** createAttention: what it takes, what it refuses, what it says of itself. */
 import assert from 'node:assert';
-import { readFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { suite } from 'uvu';
 import { AttentionError, createAttention, version } from '../web/index.js';
 import { createAttention as createInline } from '../web/inline.js';
+import { createAttention as createRemote } from '../web/worker.js';
 import { assertSame } from './tolerance.js';
 import { inputs } from './util.js';
 
@@ -89,7 +96,78 @@ test('refuses what is no wasm', async () => {
   await rejects({ wasm: bytes.subarray(0, 1000) }, AttentionError, /^load-failed$/);
   await rejects({ wasm: new Response('<!doctype html>', { headers: { 'content-type': 'text/html; charset=utf-8' } }) }, AttentionError, /^load-failed$/, /answered with a page\. Copy/);
   await rejects({ wasm: new Response('not found', { status: 404 }) }, AttentionError, /^load-failed$/);
-  await rejects({ wasm: new URL('./no-such-file.wasm', place) }, AttentionError, /^load-failed$/);
+  await rejects({ wasm: new URL('./no-such-file.wasm', place) }, AttentionError, /^load-failed$/, /no-such-file\.wasm.*serverExternalPackages.*external.*noExternal/);
+  await rejects({ wasm: place.href.replace('simd.wasm', 'comlink.js') }, AttentionError, /^load-failed$/, /comlink\.js could not be loaded/);
+});
+
+/** While `body` runs, fetch gives what `answer` does; returns the URLs that were fetched. */
+async function fetching(answer, body) {
+  const { fetch } = globalThis;
+  const fetched = [];
+  globalThis.fetch = async (url) => {
+    fetched.push(String(url));
+    return answer();
+  };
+  try {
+    await body();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  return fetched;
+}
+
+test('a module is fetched and compiled once, and again where that failed', async () => {
+  const wasm = 'https://example.test/once.wasm';
+  const { compile } = WebAssembly;
+  let [failures, compilations] = [1, 0];
+  const answer = () => {
+    if (failures-- > 0) throw new TypeError('Failed to fetch');
+    return new Response(bytes);
+  };
+  WebAssembly.compile = (...given) => {
+    compilations++;
+    return compile(...given);
+  };
+  try {
+    const fetched = await fetching(answer, async () => {
+      await rejects({ wasm }, AttentionError, /^load-failed$/, /https:\/\/example\.test\/once\.wasm could not be loaded: Failed to fetch/);
+      const attentions = await Promise.all([wasm, wasm, new URL(wasm)].map((source) => createAttention({ wasm: source })));
+      for (const attention of [...attentions, await createAttention({ wasm })]) attention.dispose();
+    });
+    assert.deepEqual([fetched.length, compilations], [2, 1]);
+  } finally {
+    WebAssembly.compile = compile;
+  }
+});
+
+test('Vite is named where it is Vite', async () => {
+  const page = () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } });
+  await fetching(page, () => rejects({ wasm: 'http://localhost/node_modules/.vite/deps/dist/simd.wasm' }, AttentionError, /^load-failed$/, /\.vite\/deps\/dist\/simd\.wasm answered with a page\. Vite 7.*optimizeDeps/));
+});
+
+test('a bundle that does not know where it lies says so', async () => {
+  const options = { bundle: true, write: false, format: 'cjs', platform: 'node', logLevel: 'silent', stdin: { contents: "export * from './index.js'; export * as worker from './worker.js'; export * as inline from './inline.js';", resolveDir: fileURLToPath(new URL('../web', import.meta.url)) } };
+  const [{ text }] = (await build(options)).outputFiles;
+  const file = join(mkdtempSync(join(tmpdir(), 'linear-attention-wasm-')), 'bundle.cjs');
+  await writeFile(file, text);
+  try {
+    const { createAttention: bundled, worker, inline } = createRequire(import.meta.url)(file);
+    await assert.rejects(() => bundled(), { code: 'load-failed', message: /no import\.meta\.url.*\{ wasm \}.*inline/ });
+    await assert.rejects(() => worker.createAttention(), { code: 'thread-failed', message: /no import\.meta\.url/ });
+    for (const attention of [await bundled({ wasm: bytes }), await inline.createAttention()]) attention.dispose();
+  } finally {
+    await rm(dirname(file), { recursive: true });
+  }
+});
+
+test('without Workers the Worker entry says what runs', async () => {
+  const { getBuiltinModule } = process;
+  process.getBuiltinModule = undefined;
+  try {
+    await assert.rejects(() => createRemote(), { code: 'unsupported', message: /has no Workers: linear-attention-wasm itself/ });
+  } finally {
+    process.getBuiltinModule = getBuiltinModule;
+  }
 });
 
 test('refuses another module', async () => {

@@ -2,12 +2,7 @@
 import type { Input, Result } from './tensor.js';
 
 /** Names of the built-in feature maps. */
-export type FeatureMapName =
-  | 'elu' | 'relu' | 'identity'
-  | 'favor' | 'rff'
-  | 'dpfp' | 'taylor'
-  | 'hedgehog' | 'learned'
-  | 'cosformer';
+export type FeatureMapName = keyof FeatureMapOptionsByName;
 
 /** Names that stand for a feature map by themselves, with every option at its default. */
 export type PlainFeatureMapName = Exclude<FeatureMapName, 'learned' | 'cosformer'>;

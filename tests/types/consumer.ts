@@ -105,8 +105,6 @@ export function family(attention: Attention, tensor: Tensor, state: State): void
   attention.gla(x, x, x, { g: x, decay: x });
   // @ts-expect-error and not as a logarithm and its exponential at once
   attention.gatedDeltaNet(x, x, x, { g: -0.1, alpha: 0.9, beta: 0.5 });
-  // @ts-expect-error nor under all three
-  attention.kda(x, x, x, { g: x, decay: x, alpha: x, beta: x });
   // @ts-expect-error a gate without beta makes no delta rule
   attention.kda(x, x, x, { g: x });
   // @ts-expect-error beta alone makes no gate
@@ -176,8 +174,6 @@ export function featureMap(attention: Attention): void {
   attention.linear(x, x, x, { featureMap: 'cosformer' });
   // @ts-expect-error nothing is drawn where the rows are given
   attention.featureMap('favor', { dim: 4, projection: x, seed: 7 });
-  // @ts-expect-error neither orthogonal nor independent
-  attention.featureMap('rff', { dim: 4, projection: x, orthogonal: false });
   // @ts-expect-error an option of another map
   attention.featureMap('favor', { dim: 4, nu: 1 });
   // @ts-expect-error dim is needed

@@ -11,6 +11,7 @@ import { suite } from 'uvu';
 import { AttentionError } from '../web/index.js';
 import { withFailingArrays } from './generate/fail_arrays.js';
 import { describeLive, dividedCalls, numbersOf, publicCalls } from './generate/public_calls.js';
+import { usedBytes } from './suites/harness.js';
 import { createFrom } from './threaded.js';
 
 const test = suite('failing allocations');
@@ -55,16 +56,16 @@ function failOnce({ attention, exports }, { make, title }, n, fail, faults) {
   // What a call makes by name, it makes once for every dim.
   const setUp = () => make(attention, keep, 5 + n, title).find((one) => one.title === title);
   const tearDown = () => kept.splice(0).reverse().forEach((object) => object.dispose());
-  const held = attention.memory;
+  const held = usedBytes(attention);
   const { call, values, options, live } = setUp();
   const watched = [...live, ...kept.filter((object) => object.shape || object.featureMap || object.maxLength), ...(options?.out ? [options.out] : [])];
   const describe = () => watched.map((object) => describeLive(attention, object)).join('\n');
-  const [before, memory] = [describe(), attention.memory];
+  const [before, memory] = [describe(), usedBytes(attention)];
   const { failed, error } = fail(exports, n, () => call(values, options));
   if (failed) {
     const what = `${title}, allocation ${n}`;
     check(error instanceof AttentionError && error.code === 'out-of-memory', faults, `${what}: ${error ? `${error.name} ${error.code ?? ''}: ${error.message}` : 'nothing was thrown'}`);
-    check(attention.memory === memory, faults, `${what}: ${attention.memory - memory} bytes leaked`);
+    check(usedBytes(attention) === memory, faults, `${what}: ${usedBytes(attention) - memory} bytes leaked`);
     check(describe() === before, faults, `${what}: a state, cache, tensor or out was changed`);
     if (error) {
       const again = numbersOf(call(values, options));
@@ -74,7 +75,7 @@ function failOnce({ attention, exports }, { make, title }, n, fail, faults) {
     }
   }
   tearDown();
-  check(attention.memory === held, faults, `${title}, allocation ${n}: ${attention.memory - held} bytes in use at the end`);
+  check(usedBytes(attention) === held, faults, `${title}, allocation ${n}: ${usedBytes(attention) - held} bytes in use at the end`);
   return failed;
 }
 

@@ -2,6 +2,7 @@
  * The ONNX operator LinearAttention (opset 27) on an attention instance:
  * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
  */
+import { copyOf } from './core/arrays.js';
 import { coreOf } from './calls/attention.js';
 import { attend } from './calls/linear.js';
 import { wrongShape } from './core/errors.js';
@@ -87,7 +88,7 @@ export function LinearAttention(attention, inputs, attributes) {
     const { q, k, v } = located;
     const { data, shape } = attend(core, { q, k, v }, { decay: located.decay, beta: located.beta, state, causal: true, layout: 'bthd', allowGrowth: true });
     const output = { data, shape: [shape[0], shape[1], heads * valueDim] };
-    return { output, present_state: { data: state.data.slice(), shape: stateShape } };
+    return { output, present_state: { data: copyOf(state.data), shape: stateShape } };
   } finally {
     state.dispose();
   }

@@ -2,7 +2,7 @@
 import * as Comlink from './dist/comlink.js';
 import { create } from './create.js';
 import { AttentionError } from './core/errors.js';
-import { resultFloats } from './core/core.js';
+import { newFloats } from './core/arrays.js';
 import { packaged } from './packaged.js';
 import { Fates } from './threads/fates.js';
 import { openThrough } from './threads/relay.js';
@@ -60,7 +60,7 @@ function find(where, id) {
 function receive(where, value) {
   if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return value;
   if (value.handle !== undefined) return find(where, value.handle);
-  if (value.floats !== undefined) return resultFloats(value.floats);
+  if (value.floats !== undefined) return newFloats(value.floats);
   if (Object.getPrototypeOf(value) !== Object.prototype || value.data !== undefined) return value;
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, receive(name, part)]));
 }

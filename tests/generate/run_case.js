@@ -175,6 +175,8 @@ export async function runCase(one, instances) {
   const inputs = inputsOf(one);
   if (inputs.decay) inputs.decay.isDecay = true;
   const expected = expectedOf(one, inputs);
+  // A map that is drawn by its name is the instance's own from then on.
+  await attention.weights(...[0, 1].map(() => ({ data: new Float32Array(one.dim), shape: [1, one.dim] })), { kind: 'linear', featureMap: one.map.startsWith('rff') ? 'rff' : 'favor' });
   const before = await attention.memory;
   const keep = new Keep();
   try {

@@ -5,7 +5,7 @@ import { internal } from '../../web/core/resident.js';
 import { reshape, sliceTime } from '../util.js';
 
 /** Bytes in use but for maps made from a name, which belong to the instance for good. */
-function usedBytes(attention) {
+export function usedBytes(attention) {
   const named = [...attention[internal].core.maps].filter(([key]) => typeof key === 'string');
   return named.reduce((bytes, [, map]) => bytes - map.bytes, attention.memory);
 }

@@ -1,5 +1,6 @@
 /** gap() and weights(): how linear attention differs from softmax attention. */
-import { Frame, resultFloats } from '../core/core.js';
+import { newFloats } from '../core/arrays.js';
+import { Frame } from '../core/core.js';
 import { asTheyAre, takeOptions } from '../core/given.js';
 import { LAYOUTS } from '../core/operand.js';
 import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
@@ -79,7 +80,7 @@ export function weights(core, q, k, options) {
   const map = checkInputsMap(core, o.featureMap, inputs);
   const { batch, heads, rows } = inputs.q;
   const keys = inputs.k.rows;
-  const data = resultFloats(batch * heads * rows * keys);
+  const data = newFloats(batch * heads * rows * keys);
   const frame = new Frame(core);
   try {
     const pointer = frame.alloc(data.length * 4);

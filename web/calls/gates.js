@@ -1,4 +1,5 @@
 /** decay, beta and what else a call takes a head and token: the shapes that they may have, and where the core finds them. */
+import { floatsFrom } from '../core/arrays.js';
 import { asTensor } from '../core/given.js';
 import { floatsOf, locate, place } from '../core/operand.js';
 import { sameShape } from '../core/validate.js';
@@ -43,7 +44,7 @@ export function readGate(given, choices, f) {
 export function convertGate(core, given, choices, f) {
   const read = readGate(given, choices, f);
   const isTensor = given.number === undefined && given.list === undefined;
-  return isTensor ? { name: read.name, data: Float32Array.from(floatsOf(core, locate(core, read)), f), shape: read.shape } : read;
+  return isTensor ? { name: read.name, data: floatsFrom(floatsOf(core, locate(core, read)), f), shape: read.shape } : read;
 }
 
 /** Where it lies; null where there is none. */

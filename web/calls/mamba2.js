@@ -1,4 +1,5 @@
 /** mamba2(): the state space model of Mamba-2 as a preset of linear(). */
+import { copyOf, floatsFrom, newFloats } from '../core/arrays.js';
 import { wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, asTensor, numbersIn, readKeyLengths, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
 import { floatsOf, LAYOUTS, locate, locateArray, sizeArray, stridesOf } from '../core/operand.js';
@@ -28,10 +29,10 @@ export function mamba2(core, x, dt, A, B, C, options) {
   core.check();
   const input = locateArray(core, sized, layout);
   const delta = stepSizes(core, given.dt, input, layout, { bias, isSoftplus: checkBoolean('dtSoftplus', o.dtSoftplus, false), lengths });
-  const decay = { name: 'dt·A', data: delta.data.map((step, i) => step * rates[delta.headOf(i)]), shape: delta.shape };
+  const decay = { name: 'dt·A', data: floatsFrom(delta.data, (step, i) => step * rates[delta.headOf(i)]), shape: delta.shape };
   const [k, q] = [given.B, given.C].map((one) => expandGroups(core, one, layout, heads));
   // The result may be written over x, which the skip still reads.
-  if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === input.data.buffer) input.data = input.data.slice();
+  if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === input.data.buffer) input.data = copyOf(input.data);
   const keyLengths = o.keyLengths && { ...o.keyLengths, list: lengths };
   const result = run(core, { q, k, v: given.x }, { ...o, keyLengths, scale: o.scale ?? o.state?.scale ?? 1 }, { decay, writeGate: { name: 'dt', data: delta.data, shape: delta.shape } });
   if (skip) addSkip(core, result, input, skip, lengths);
@@ -61,7 +62,7 @@ function stepSizes(core, given, input, layout, { bias, isSoftplus, lengths }) {
   const headOf = layout === 'bhtd' ? (i) => Math.floor(i / rows) % heads : (i) => i % heads;
   const tokenOf = layout === 'bhtd' ? (i) => i % rows : (i) => Math.floor(i / heads) % rows;
   const raw = floatsOf(core, locate(core, given));
-  const data = new Float32Array(raw.length);
+  const data = newFloats(raw.length);
   for (let i = 0; i < data.length; i++) {
     const step = bias ? raw[i] + bias[headOf(i)] : raw[i];
     data[i] = isSoftplus ? softplus(step) : step;
@@ -79,7 +80,7 @@ function expandGroups(core, given, layout, heads) {
   const source = floatsOf(core, locate(core, group));
   const axes = layout === 'bhtd' ? [batch, heads, rows] : [batch, rows, heads];
   const to = stridesOf(layout, { heads, rows }, width);
-  const data = new Float32Array(batch * heads * rows * width);
+  const data = newFloats(batch * heads * rows * width);
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       for (let t = 0; t < rows; t++) {
@@ -94,7 +95,7 @@ function expandGroups(core, given, layout, heads) {
 /** D as one row a head: a number a head, or a head and value channel. */
 function readSkip(core, given, heads, width) {
   const numbers = numbersOf(core, given, [heads, heads * width], `${heads} numbers, or ${heads} × ${width}`);
-  return Float32Array.from({ length: heads * width }, (_, i) => numbers[numbers.length === heads ? Math.floor(i / width) : i]);
+  return floatsFrom({ length: heads * width }, (_, i) => numbers[numbers.length === heads ? Math.floor(i / width) : i]);
 }
 
 /** Adds D·x, of the keys that count. */

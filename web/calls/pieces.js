@@ -29,8 +29,8 @@ export function isPiecewise(core, layout, inputs, out) {
 }
 
 /**
- * Runs the plan a piece at a time and returns the result; `plan` lacks the arrays. Every
- * piece asks for the scratch memory that the first one got and gave back, so that none fails once a result is written.
+ * Runs the plan a piece at a time and returns the result; `plan` lacks the arrays. Results leave for a new array piece by
+ * piece, for the caller's own at the end: a piece that fails, for want of scratch memory, leaves that one as it was.
  */
 export function runInPieces(core, frame, plan, inputs, out) {
   const names = Object.keys(inputs);
@@ -40,7 +40,8 @@ export function runInPieces(core, frame, plan, inputs, out) {
   const sizes = sizesOf(inputs);
   const most = headsPerPiece(sizes);
   const rooms = Object.fromEntries(names.map((name) => [name, inputs[name].data === null ? 0 : frame.alloc(most * sizes[name] * 4)]));
-  const room = out.pointer ? 0 : frame.alloc(most * sizes.out * 4);
+  const atEnd = out.pointer !== 0 || out.isGiven;
+  const results = out.pointer || frame.alloc((atEnd ? heads : most) * sizes.out * 4);
   for (let first = 0; first < heads; first += most) {
     const count = Math.min(most, heads - first);
     const args = { ...plan.args, batch: 1, heads: count * group, kv_heads: count };
@@ -49,9 +50,9 @@ export function runInPieces(core, frame, plan, inputs, out) {
       if (data !== null) core.f32.set(data.subarray(first * sizes[name], (first + count) * sizes[name]), rooms[name] >>> 2);
       args[name] = { data: rooms[name] || pointer + first * sizes[name] * 4, ...inputs[name].strides };
     }
-    args.out = { data: room || out.pointer + first * sizes.out * 4, ...stridesOf('bhtd', q, inputs.v.width) };
+    args.out = { data: atEnd ? results + first * sizes.out * 4 : results, ...stridesOf('bhtd', q, inputs.v.width) };
     core.run({ ...plan, args });
-    if (room) out.copy.set(core.f32.subarray(room >>> 2, (room >>> 2) + count * sizes.out), first * sizes.out);
+    if (!atEnd) out.copy.set(core.f32.subarray(results >>> 2, (results >>> 2) + count * sizes.out), first * sizes.out);
   }
-  return room ? out.result : commitOut(core, out, out.pointer);
+  return atEnd ? commitOut(core, out, results) : out.result;
 }

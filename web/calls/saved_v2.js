@@ -4,6 +4,7 @@
  * without padding; CRC-32. The map: the length of a text (uint32), the text (JSON: name, dim, heads, options, shapes), and
  * the tensors of those shapes as float32.
  */
+import { newArray } from '../core/arrays.js';
 import { corrupt } from '../core/errors.js';
 import { savedKind } from '../maps/saved_map.js';
 import { isRecord, parseJson } from './sections.js';
@@ -47,7 +48,7 @@ export function readVersion2(bytes) {
   if (normalize) sections.set('z', floats.take([batch, heads, features]));
   if (scaled) sections.set('exponents', floats.take([batch, heads]));
   if (floats.left() > 0) throw corrupt(`it has ${floats.left()} bytes more than its sizes call for`);
-  sections.set('lengths', { data: new Float64Array(batch).fill(length), shape: [batch], required: true });
+  sections.set('lengths', { data: newArray(Float64Array, batch).fill(length), shape: [batch], required: true });
   return { fields: { state: { ...sizes, normalize: normalize === 1 }, map }, sections };
 }
 

@@ -1,3 +1,4 @@
+import { copyOf, newArray } from '../core/arrays.js';
 import { Frame, INVALID_GATE } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
 import { asTheyAre, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
@@ -30,8 +31,9 @@ export class State {
     const exponentFloats = isScaled(this.featureMap) ? this.batch * this.heads : 0;
     const exponentsAt = stateFloats + (this.normalize ? sumFloats : 0);
     const length = exponentsAt + exponentFloats;
+    const lengths = newArray(Float64Array, this.batch);
     const pointer = core.alloc(length * 4);
-    this.#lengths = new Float64Array(this.batch);
+    this.#lengths = lengths;
     own(this, {
       core, pointer, length, stateFloats, sumFloats, exponentFloats,
       keySum: this.normalize ? pointer + stateFloats * 4 : 0,
@@ -174,7 +176,7 @@ export class State {
       S: core.floatsAt(pointer, stateFloats),
       ...(keySum && { z: core.floatsAt(keySum, sumFloats) }),
       ...(exponents && { exponents: core.floatsAt(exponents, exponentFloats) }),
-      lengths: this.#lengths.slice(),
+      lengths: copyOf(this.#lengths),
     };
     return packState(this, arrays);
   }

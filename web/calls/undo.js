@@ -1,7 +1,7 @@
 /** What a call changes in resident objects, kept so that a cancelled call can be taken back. */
 import { Cache } from './cache.js';
 import { State } from './state.js';
-import { resultFloats } from '../core/core.js';
+import { copyOf, newFloats } from '../core/arrays.js';
 import { internal, isResident } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 
@@ -14,7 +14,7 @@ function rememberCache(cache) {
 
 function rememberFloats(object) {
   const { core, pointer, length } = object[internal];
-  const floats = resultFloats(length);
+  const floats = newFloats(length);
   floats.set(core.floatsAt(pointer, length));
   return () => core.f32.set(floats, pointer >>> 2);
 }
@@ -22,7 +22,7 @@ function rememberFloats(object) {
 function rememberState(state) {
   const putBack = rememberFloats(state);
   const { lengths } = state[internal];
-  const before = lengths.slice();
+  const before = copyOf(lengths);
   return () => {
     putBack();
     lengths.set(before);

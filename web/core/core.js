@@ -1,3 +1,4 @@
+import { outOfMemory } from './arrays.js';
 import { AttentionError } from './errors.js';
 import { runInSlices } from './slices.js';
 import { ARGUMENTS, fieldsIn, writeStruct } from './structs.js';
@@ -12,7 +13,6 @@ export const INVALID_GATE = 3;
 /** By what la_build says. */
 export const BUILDS = ['scalar', 'simd', 'relaxed'];
 
-const outOfMemory = (bytes, where) => new AttentionError('out-of-memory', `Could not allocate ${bytes} bytes of ${where} memory`);
 const invalid = () => new AttentionError('internal', 'The C core refused arguments that the binding accepted; please report this');
 
 /** One instance of the module: its exports, views of its linear memory that survive growth, and allocation. */
@@ -30,8 +30,9 @@ export class Core {
     this.disposed = false;
     /** Feature maps by name and dim. */
     this.maps = new Map();
-    this.args = exports.la_alloc(ARGS_BYTES) >>> 0;
     this.baseline = exports.la_memory_used() >>> 0;
+    this.args = this.alloc(ARGS_BYTES);
+    this.baseline += ARGS_BYTES;
     this.refresh();
   }
 
@@ -140,16 +141,6 @@ export function checkStatus(call, status, causes = {}) {
   if (causes[status]) throw causes[status]();
   if (status === OUT_OF_MEMORY) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
   if (status !== 0) throw invalid();
-}
-
-/** A result in the JavaScript heap. */
-export function resultFloats(length) {
-  try {
-    return new Float32Array(length);
-  } catch (cause) {
-    if (cause instanceof RangeError) throw outOfMemory(length * 4, 'JavaScript');
-    throw cause;
-  }
 }
 
 /** Memory that one call borrows; `release` in a finally block gives all of it back. */

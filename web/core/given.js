@@ -4,6 +4,7 @@
  * what was already checked. What is taken is plain: { name, tensor }, { name, data, shape }, { name, list, length } or
  * { name, number }.
  */
+import { arrayFrom, floatsFrom } from './arrays.js';
 import { describe, wrongKind, wrongValue } from './errors.js';
 import { asNumber, elementsOf, isObject, takeList, takeShape } from './lists.js';
 import { isResident, residentMemory } from './resident.js';
@@ -95,7 +96,7 @@ export function numbersIn(given) {
 export function asTensor(given, f = (x) => x) {
   const { name, number, list, shape } = given;
   if (number !== undefined) return { name, data: Float32Array.of(f(number, 0)), shape };
-  return list === undefined ? given : { name, data: Float32Array.from(numbersIn(given), f), shape };
+  return list === undefined ? given : { name, data: floatsFrom(numbersIn(given), f), shape };
 }
 
 /** Whatever it is: the call checks it. */
@@ -137,4 +138,4 @@ export function readKeyLengths(given, batch) {
 }
 
 /** What readKeyLengths read, for a call of so many keys. */
-export const checkKeyLengths = (lengths, keys) => lengths && Int32Array.from(lengths, (length, b) => checkInteger(`keyLengths[${b}]`, length, 0, keys));
+export const checkKeyLengths = (lengths, keys) => lengths && arrayFrom(Int32Array, lengths, (length, b) => checkInteger(`keyLengths[${b}]`, length, 0, keys));

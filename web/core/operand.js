@@ -1,6 +1,6 @@
 /** Where what was taken lies: addresses and strides for the core, and where a result goes. Nothing of the caller's runs here. */
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
-import { resultFloats } from './core.js';
+import { newFloats } from './arrays.js';
 import { isResident, memoryOf } from './resident.js';
 import { Tensor } from './tensor.js';
 import { elements, MAX_SIZE, sameShape } from './validate.js';
@@ -67,7 +67,7 @@ export function locateArray(core, sized, layout) {
 export function locateOut(core, out, shape) {
   const length = elements(shape);
   if (out === undefined) {
-    const data = resultFloats(length);
+    const data = newFloats(length);
     return { name: 'out', pointer: 0, length, result: { data, shape }, copy: data };
   }
   if (isResident(out, Tensor)) {
@@ -79,7 +79,7 @@ export function locateOut(core, out, shape) {
   if (lengthOf(out) !== length) throw wrongValue('out', `of length ${length} for shape [${shape.join(', ')}]`, out);
   const copy = plainFloats(out);
   if (core.owns(copy.buffer)) return { name: 'out', pointer: copy.byteOffset, length, result: { data: out, shape }, copy: null, isView: true };
-  return { name: 'out', pointer: 0, length, result: { data: out, shape }, copy };
+  return { name: 'out', pointer: 0, length, result: { data: out, shape }, copy, isGiven: true };
 }
 
 export function commitOut(core, out, pointer) {

@@ -1,3 +1,4 @@
+import { floatsFrom } from './arrays.js';
 import { wrongKind, wrongValue } from './errors.js';
 import { elementsOf, takeList, takeShape } from './lists.js';
 import { internal, own, releaseMemory, residentMemory } from './resident.js';
@@ -43,7 +44,7 @@ function readData(core, data, length) {
   const kind = kindOf(data);
   if (kind?.startsWith('Big')) throw wrongKind('data', NUMBERS, data);
   if (given.length !== length) throw wrongValue('data', `${length} numbers, as shape says`, data);
-  if (kind) return core.owns(bufferOf(data)) ? new Float32Array(data) : data;
+  if (kind) return core.owns(bufferOf(data)) ? floatsFrom(data) : data;
   return elementsOf(given, (x) => {
     if (typeof x !== 'number') throw wrongKind('data', NUMBERS, data);
     return x;

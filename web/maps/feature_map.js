@@ -1,4 +1,5 @@
-import { checkStatus, Frame, resultFloats } from '../core/core.js';
+import { arrayFrom, newFloats } from '../core/arrays.js';
+import { checkStatus, Frame } from '../core/core.js';
 import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place } from '../core/operand.js';
@@ -59,7 +60,7 @@ export class FeatureMap {
     const operand = locate(core, given);
     const { length, heads, sequences } = this.#sequencesOf(operand.shape, row);
     const [from] = checkPositions(this, [position], length, 'x') ?? [0];
-    const data = resultFloats(sequences * length * this.features);
+    const data = newFloats(sequences * length * this.features);
     const frame = new Frame(core);
     try {
       const input = place(frame, operand);
@@ -162,7 +163,7 @@ export function checkPositions(map, before, length, what) {
   const { maxLength } = map.options;
   const end = before.reduce((most, one) => Math.max(most, one), 0) + length;
   if (end > maxLength) throw new RangeError(`${what} must end within the feature map's maxLength of ${maxLength}, got a length of ${end}`);
-  return Int32Array.from(before);
+  return arrayFrom(Int32Array, before);
 }
 
 /** Maps made from names have no options but dim: one of each is enough for an instance, and is its own. */

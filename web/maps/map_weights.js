@@ -1,7 +1,8 @@
 /** The weights of a feature map: read from the caller or drawn from a seed, and packed into linear memory. */
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { MAX_FEATURES } from './map_kinds.js';
-import { checkStatus, resultFloats } from '../core/core.js';
+import { copyOf, newFloats } from '../core/arrays.js';
+import { checkStatus } from '../core/core.js';
 import { floatsOf, locate } from '../core/operand.js';
 import { checkInteger } from '../core/validate.js';
 
@@ -34,7 +35,7 @@ export function sizeMapArrays(row, options, dim) {
 /** Copies of them by name. */
 export function locateMapArrays(core, given) {
   const located = given.map((one) => locate(core, one));
-  return Object.fromEntries(located.map((operand) => [operand.name, { data: floatsOf(core, operand).slice(), shape: operand.shape }]));
+  return Object.fromEntries(located.map((operand) => [operand.name, { data: copyOf(floatsOf(core, operand)), shape: operand.shape }]));
 }
 
 /** How many features a given projection makes; a draw would have no use for seed and orthogonal. */
@@ -50,7 +51,7 @@ export function checkProjection(options, rows, perRow) {
 /** One copy per head of an array that may be shared by all of them. */
 function perHead({ data, shape }, rank, heads) {
   if (shape.length > rank) return data;
-  const all = resultFloats(data.length * heads);
+  const all = newFloats(data.length * heads);
   for (let head = 0; head < heads; head++) all.set(data, head * data.length);
   return all;
 }

@@ -1,3 +1,4 @@
+import { newArray } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
 import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
@@ -40,7 +41,7 @@ export class Sampler {
     const fits = shape.length === 2 ? shape[0] === this.batch : shape.length === 1 && this.batch === 1;
     if (!fits || !(classes >= 1 && classes <= MAX_WIDTH)) throw wrongShape('logits', `[${this.batch}, classes] with 1 to ${MAX_WIDTH} classes`, shape);
     const input = locate(core, given);
-    const drawn = new Int32Array(this.batch);
+    const drawn = newArray(Int32Array, this.batch);
     const at = pointer + this.batch * GENERATOR;
     const frame = new Frame(core);
     try {

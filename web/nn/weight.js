@@ -1,5 +1,5 @@
 /** Weights as they come in files, and the checks that layers share. */
-import { resultFloats } from '../core/core.js';
+import { copyOf, newFloats } from '../core/arrays.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { takeStored } from '../core/given.js';
 import { isObject } from '../core/lists.js';
@@ -45,8 +45,8 @@ function convert(tensor, name, own) {
   const { data, shape } = takeStored(name, tensor, kind);
   const length = elements(shape);
   if (lengthOf(data) !== length) throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]`, data);
-  if (dtype === 'F32') return { data: own ? plainFloats(data).slice() : data, shape };
-  const floats = resultFloats(length);
+  if (dtype === 'F32') return { data: own ? copyOf(plainFloats(data)) : data, shape };
+  const floats = newFloats(length);
   for (let i = 0; i < length; i++) floats[i] = toFloat(data[i]);
   return { data: floats, shape };
 }

@@ -4,7 +4,7 @@
  * without padding; CRC-32. The map: the length of a text (uint32), the text (JSON: name, dim, heads, options, shapes), and
  * the tensors of those shapes as float32.
  */
-import { corrupt } from '../core/errors.js';
+import { corrupt, describe } from '../core/errors.js';
 import { savedKind } from '../maps/saved_map.js';
 import { isRecord, parseJson } from './sections.js';
 
@@ -21,7 +21,7 @@ function floatReader(bytes) {
     left: () => bytes.length - at,
     take(shape) {
       const length = shape.reduce((product, axis) => product * axis, 1);
-      if (!(length >= 0 && length * 4 <= bytes.length - at)) throw corrupt(`an array of shape [${shape.join(', ')}] is cut off`);
+      if (!(length >= 0 && length * 4 <= bytes.length - at)) throw corrupt(`an array of shape ${describe(shape)} is cut off`);
       at += length * 4;
       return { data: new Float32Array(bytes.slice(at - length * 4, at).buffer), shape, required: true };
     },

@@ -19,11 +19,11 @@ export function asCorrupt(check) {
   }
 }
 
-/** A short description of a value for an error message. */
+/** A description of a value for an error message: short, however long or deep the value is. */
 export function describe(value) {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;
-  if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length} elements` : `[${value.map(describe).join(', ')}]`;
+  if (Array.isArray(value)) return value.length > 8 || value.some(Array.isArray) ? `an array of ${value.length} elements` : `[${value.map(describe).join(', ')}]`;
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of length ${value.length ?? value.byteLength}`;
   if (typeof value === 'function') return 'a function';
   if (value !== null && typeof value === 'object') return value.constructor && value.constructor !== Object ? `a ${value.constructor.name}` : 'an object';

@@ -6,9 +6,9 @@
  *   bytes 8 to 11   N, uint32; 12 + N is a multiple of 8
  *   N bytes         header, JSON in UTF-8 and spaces behind it: { …fields,
  *                   sections: [{ name, dtype, shape, offset, bytes, required }] }
- *   then            the sections in that order, row-major; `offset` counts from byte 12 + N, and is the first multiple of
- *                   8 after the section before; dtype is F32 (float32) or F64 (float64)
- *   last 4 bytes    CRC-32 (IEEE 802.3) of all bytes before, from the next multiple of 8 on
+ *   then            the sections in that order, row-major, each filled up with zeros to a multiple of 8 bytes; `offset`
+ *                   counts from byte 12 + N; dtype is F32 (float32) or F64 (float64)
+ *   last 4 bytes    CRC-32 (IEEE 802.3) of all bytes before
  *
  * What a reader does not know it refuses; only sections that say `required: false` it passes over. So later versions can
  * add sections, and need another version of the layout only for another layout.

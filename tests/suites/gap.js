@@ -100,6 +100,19 @@ export function gap(name, make) {
     }
   });
 
+  test('weights of no tokens are none, at once, however many heads there are', (attention) => {
+    for (const [batch, heads] of [[1, 2 ** 31 - 1], [2 ** 31 - 1, 1]]) {
+      const none = { data: new Float32Array(0), shape: [batch, heads, 0, 4] };
+      for (const kind of ['softmax', 'linear']) {
+        const start = performance.now();
+        const { data, shape } = attention.weights(none, none, { kind });
+        assert.equal(data.length, 0);
+        assert.deepEqual(shape, [batch, heads, 0, 0]);
+        assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
+      }
+    }
+  });
+
   test('gap and weights of many keys', (attention) => {
     const { q, k, v } = inputs({ Tq: 5, Tk: 20011, dim: 8, make: gaussian });
     matches(attention.gap(q, k, v), oracle.gap(q, k, v));

@@ -81,6 +81,8 @@ export function weights(core, q, k, options) {
   const { batch, heads, rows } = inputs.q;
   const keys = inputs.k.rows;
   const data = newFloats(batch * heads * rows * keys);
+  const result = { data, shape: [batch, heads, rows, keys] };
+  if (data.length === 0) return result;
   const frame = new Frame(core);
   try {
     const pointer = frame.alloc(data.length * 4);
@@ -90,5 +92,5 @@ export function weights(core, q, k, options) {
   } finally {
     frame.release();
   }
-  return { data, shape: [batch, heads, rows, keys] };
+  return result;
 }

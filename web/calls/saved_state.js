@@ -4,7 +4,7 @@
  * states; exponents [batch, heads] of maps that have them, S and z being exp(exponent) times what is saved; lengths
  * [batch], the tokens that each row has seen; and those of the map. All are float32 but lengths, which are float64.
  */
-import { asCorrupt, AttentionError, corrupt, wrongKind } from '../core/errors.js';
+import { asCorrupt, AttentionError, corrupt, describe, wrongKind } from '../core/errors.js';
 import { mapFieldsOf, mapSections, savedKind } from '../maps/saved_map.js';
 import { checkBytes, isRecord, packSections, readSections } from './sections.js';
 import { readStateOptions, STATE_OPTIONS } from './state_options.js';
@@ -44,7 +44,7 @@ export function unpackState(given) {
   const shapes = shapesOf(options, features, kind.scaled);
   const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, shape)]));
   const tensors = kind.arrays.filter((name) => sections.has(`map.${name}`)).map((name) => [name, takeTensor(sections, `map.${name}`)]);
-  for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section '${name}', which this version does not know`);
+  for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section ${describe(name)}, which this version does not know`);
   checkLengths(arrays.lengths);
   return { options, map: { ...map, arrays: Object.fromEntries(tensors), features }, arrays };
 }
@@ -61,7 +61,7 @@ function copyOf(bytes) {
 }
 
 function refuseUnknown(where, record, known) {
-  for (const name of Object.keys(record)) if (!known.includes(name)) throw corrupt(`its ${where} has a field '${name}', which this version does not know`);
+  for (const name of Object.keys(record)) if (!known.includes(name)) throw corrupt(`its ${where} has a field ${describe(name)}, which this version does not know`);
 }
 
 /** The elements of a section that has to be there; what is left in `sections` at the end is known to nobody. */

@@ -5,7 +5,7 @@
  * the tensors of those shapes as float32.
  */
 import { newArray } from '../core/arrays.js';
-import { corrupt } from '../core/errors.js';
+import { corrupt, describe } from '../core/errors.js';
 import { savedKind } from '../maps/saved_map.js';
 import { isRecord, parseJson } from './sections.js';
 
@@ -22,7 +22,7 @@ function floatReader(bytes) {
     left: () => bytes.length - at,
     take(shape) {
       const length = shape.reduce((product, axis) => product * axis, 1);
-      if (!(length >= 0 && length * 4 <= bytes.length - at)) throw corrupt(`an array of shape [${shape.join(', ')}] is cut off`);
+      if (!(length >= 0 && length * 4 <= bytes.length - at)) throw corrupt(`an array of shape ${describe(shape)} is cut off`);
       at += length * 4;
       return { data: new Float32Array(bytes.slice(at - length * 4, at).buffer), shape, required: true };
     },

@@ -6,14 +6,15 @@
  *   bytes 8 to 11   N, uint32; 12 + N is a multiple of 8
  *   N bytes         header, JSON in UTF-8 and spaces behind it: { …fields,
  *                   sections: [{ name, dtype, shape, offset, bytes, required }] }
- *   then            the sections in that order, row-major; `offset` counts from byte 12 + N, and is the first multiple of
- *                   8 after the section before; dtype is F32 (float32) or F64 (float64)
- *   last 4 bytes    CRC-32 (IEEE 802.3) of all bytes before, from the next multiple of 8 on
+ *   then            the sections in that order, row-major, each filled up with zeros to a multiple of 8 bytes; `offset`
+ *                   counts from byte 12 + N; dtype is F32 (float32) or F64 (float64)
+ *   last 4 bytes    CRC-32 (IEEE 802.3) of all bytes before
  *
  * What a reader does not know it refuses; only sections that say `required: false` it passes over. So later versions can
  * add sections, and need another version of the layout only for another layout.
  */
-import { corrupt } from '../core/errors.js';
+import { newArray } from '../core/arrays.js';
+import { corrupt, describe } from '../core/errors.js';
 
 const MAGIC = 'LASTATE';
 const VERSION = 3;
@@ -50,7 +51,7 @@ export function packSections(fields, sections) {
   });
   const text = new TextEncoder().encode(JSON.stringify({ ...fields, sections: table }));
   const start = aligned(HEADER_AT + text.length);
-  const bytes = new Uint8Array(start + end + CRC_BYTES);
+  const bytes = newArray(Uint8Array, start + end + CRC_BYTES);
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i);
   bytes[MAGIC.length] = VERSION;
@@ -98,7 +99,7 @@ export function readSections(bytes) {
   let end = 0;
   for (const entry of table) {
     const { name, size } = checkEntry(entry, end, room);
-    if (sections.has(name)) throw corrupt(`it has two sections '${name}'`);
+    if (sections.has(name)) throw corrupt(`it has two sections ${describe(name)}`);
     end = aligned(end + size);
     sections.set(name, { ...entry, data: viewOf(bytes, start, entry) });
   }
@@ -111,18 +112,18 @@ function checkEntry(entry, end, room) {
   const { name, dtype, shape, offset, bytes: size, required } = entry;
   const wellFormed = typeof name === 'string' && typeof dtype === 'string' && typeof required === 'boolean' && Array.isArray(shape) && shape.every(isCount) && isCount(size);
   if (!wellFormed) throw corrupt('an entry of its table of sections is malformed');
-  if (offset !== end || size > room - end) throw corrupt(`its section '${name}' of ${size} bytes does not lie at byte ${end} of ${room}`);
+  if (offset !== end || size > room - end) throw corrupt(`its section ${describe(name)} of ${size} bytes does not lie at byte ${end} of ${room}`);
   return { name, size };
 }
 
 /** The elements of a section; null where an optional one has a dtype that this version does not know. */
 function viewOf(bytes, start, { name, dtype, shape, offset, bytes: size, required }) {
   if (!Object.hasOwn(ARRAYS, dtype)) {
-    if (required) throw corrupt(`its section '${name}' has a dtype that this version does not know`);
+    if (required) throw corrupt(`its section ${describe(name)} has a dtype that this version does not know`);
     return null;
   }
   const kind = ARRAYS[dtype];
   const length = shape.reduce((product, axis) => product * axis, 1);
-  if (length * kind.BYTES_PER_ELEMENT !== size) throw corrupt(`its section '${name}' of shape [${shape.join(', ')}] has ${size} bytes`);
+  if (length * kind.BYTES_PER_ELEMENT !== size) throw corrupt(`its section ${describe(name)} of shape ${describe(shape)} has ${size} bytes`);
   return new kind(bytes.buffer, start + offset, length);
 }

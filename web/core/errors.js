@@ -12,8 +12,8 @@ export class AttentionError extends Error {
 export const corrupt = (why) => new AttentionError('corrupt-state', `Not a saved state: ${why}`);
 
 function describeArray(array) {
-  if (array.length > 8) return `an array of ${array.length} elements`;
-  return `[${Array.from(array, (one) => (Array.isArray(one) ? 'an array' : describe(one))).join(', ')}]`;
+  if (array.length > 8 || array.some(Array.isArray)) return `an array of ${array.length} elements`;
+  return `[${Array.from(array, describe).join(', ')}]`;
 }
 
 function describeObject(value) {
@@ -34,7 +34,7 @@ export function asCorrupt(check) {
   }
 }
 
-/** A short description of a value for an error message. */
+/** A description of a value for an error message: short, however long or deep the value is. */
 export function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;

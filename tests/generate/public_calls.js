@@ -72,6 +72,7 @@ export function publicCalls(attention, keep, dim = 5) {
     preset('gatedDeltaNet', { alpha: unit([B, KV, T], 3), beta: gates.beta, allowNegativeEigenvalues: true }),
     preset('kda', { decay: channel, beta: gates.beta, allowNegativeEigenvalues: true }),
     ...Object.entries(maps).map(([name, options]) => made(`featureMap ${name}`, ['featureMap'], [name], { dim, ...options }, (values, given) => keep(attention.featureMap(...values, given)))),
+    made('featureMap favor, projection', ['featureMap'], ['favor'], { dim, heads: KV, projection: gaussian([KV, 4, dim], 1) }, (values, given) => keep(attention.featureMap(...values, given))),
     made('map.apply', ['x'], [gaussian([2, 3, dim], 1)], { as: 'key', position: 1 }, on(map, 'apply')),
     made('state', [], [], { ...seen, featureMap: 'elu', normalize: true, scale: 0.5, eps: 1e-3 }, (_, options) => keep(attention.state(options))),
     made('state, favor by name', [], [], { ...seen, featureMap: 'favor' }, (_, options) => keep(attention.state(options))),
@@ -94,14 +95,11 @@ export function publicCalls(attention, keep, dim = 5) {
     made('layerNorm.apply', ['x'], [gaussian([3, dim], 1)], { out: new Float32Array(3 * dim) }, on(norm, 'apply')),
     made('sampler', [], [], { batch: 2, seed: 1, stream: 2, temperature: 0.5 }, (_, options) => keep(sampler(attention, options))),
     made('sampler.sample', ['logits'], [gaussian([2, 9], 1)], undefined, on(draws, 'sample')),
-    {
-      title: 'LinearAttention', names: ['inputs', 'attributes'], live: [], options: undefined,
-      values: [
-        { query: gaussian([B, T, HEADS * dim], 1), key: gaussian([B, T, KV * dim], 2, 0.3), value: gaussian([B, T, KV * VALUE_DIM], 3), past_state: gaussian([B, KV, dim, VALUE_DIM], 4), decay: below0([B, T, KV * dim], 5), beta: unit([B, T, KV], 6) },
-        { update_rule: 'gated_delta', q_num_heads: HEADS, kv_num_heads: KV, scale: 0.5, chunk_size: 16 },
-      ],
-      call: (values) => LinearAttention(attention, ...values),
-    },
+    made('LinearAttention', [], [], {
+      query: gaussian([B, T, HEADS * dim], 1), key: gaussian([B, T, KV * dim], 2, 0.3), value: gaussian([B, T, KV * VALUE_DIM], 3),
+      past_state: gaussian([B, KV, dim, VALUE_DIM], 4), decay: below0([B, T, KV * dim], 5), beta: unit([B, T, KV], 6),
+      update_rule: 'gated_delta', q_num_heads: HEADS, kv_num_heads: KV, scale: 0.5, chunk_size: 16,
+    }, (_, { update_rule, q_num_heads, kv_num_heads, scale, chunk_size, ...inputs }) => LinearAttention(attention, inputs, { update_rule, q_num_heads, kv_num_heads, scale, chunk_size })),
   ];
 }
 

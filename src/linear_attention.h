@@ -182,11 +182,15 @@ typedef struct {
   double max_error;            /* max |L − S| */
   double kl;                   /* Σ_i KL(p_i ‖ w_i), nats */
   double l1;                   /* Σ_i Σ_j |p_ij − w_ij| */
+  double weight_difference;    /* Σ_i Σ_j (p_ij − w_ij)² */
+  double weight_squared;       /* Σ_i Σ_j p_ij² */
 } la_gap_sums;
 
 typedef struct {
   int32_t batch, heads, kv_heads, n_q, n_k, dim, value_dim;
   int32_t causal; /* needs n_q == n_k */
+  float scale, eps;    /* of linear, whose weights are scale·φ(q)·φ(k) over their sum + eps; finite, eps ≥ 0 */
+  float softmax_scale; /* finite */
   la_feature_map map;
   la_array q, k, v; /* as in la_linear_args */
   la_gap_sums *out; /* [batch, heads] */
@@ -217,11 +221,11 @@ int32_t LA_API(la_build)(void);
 
 /* The binding writes these structs field by field. */
 #ifdef __wasm32__
-_Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 20 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 64, "parts of arguments");
+_Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 20 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
 _Static_assert(sizeof(la_linear_args) == 244, "la_linear_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
-_Static_assert(sizeof(la_gap_args) == 128, "la_gap_args");
+_Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
 #endif
 
 #endif

@@ -82,17 +82,28 @@ export interface GapOptions {
   featureMap?: PlainFeatureMapName | FeatureMap;
   /** Query i sees keys 0 … i only, in both. Default false. */
   causal?: boolean;
+  /** Multiplies φ(q)·φ(k), as in linear. Default 1. */
+  scale?: number;
+  /** Multiplies q·k of softmax. Default 1/√dim. */
+  softmaxScale?: number;
+  /** Added to the normaliser of linear, ≥ 0: its weights then sum to a little less than 1. Default 1e-6. */
+  eps?: number;
   /** The order of the axes of q, k and v. Default `'bhtd'`. */
   layout?: Layout;
 }
 
-/** How far linear attention L is from softmax attention S on the same q, k, v. Sums are taken in float64. */
+/**
+ * How far linear attention L is from softmax attention S on the same q, k, v.
+ *
+ * Sums are taken in float64. All measures of a call speak of the same weights, with its scale, softmaxScale and eps. An
+ * error of nothing is 0 where it is nothing as well (V = 0), else Infinity.
+ */
 export interface GapMeasures {
   /** ‖L−S‖ / ‖S‖ (Frobenius). */
   relativeError: number;
   /** max |L−S|. */
   maxError: number;
-  /** ⟨L,S⟩ / (‖L‖‖S‖). */
+  /** ⟨L,S⟩ / (‖L‖‖S‖); 1 where both are 0, 0 where one is. */
   cosine: number;
   /** ‖M−S‖ / ‖S‖ with M the mean of the visible V: the floor to beat. */
   meanValueError: number;
@@ -104,6 +115,8 @@ export interface GapMeasures {
   weightKL: number;
   /** Mean over queries of Σ_j |softmax weight − linear weight|, 0 … 2 for positive maps. */
   weightL1: number;
+  /** ‖P−W‖ / ‖P‖ (Frobenius) with P the softmax weights and W the linear ones. */
+  weightError: number;
 }
 
 /** What `attention.gap` returns: the measures of everything, and of each head. */

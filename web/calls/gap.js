@@ -7,20 +7,30 @@ import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
 import { locateInputs, placeInputs, requireSameLength, sizeFields, sizeInputs, sizePair, takeInputs, takePair } from './inputs.js';
 
-const GAP_OPTIONS = asTheyAre('featureMap', 'causal', 'layout');
+const GAP_OPTIONS = asTheyAre('featureMap', 'causal', 'scale', 'softmaxScale', 'eps', 'layout');
 const WEIGHTS_OPTIONS = asTheyAre('kind', 'featureMap', 'causal', 'scale', 'layout');
 
 /** Doubles of la_gap_sums. */
-const SUMS = 8;
+const SUMS = 10;
 
-function measures([linearMinusSoftmax, meanMinusSoftmax, softmaxSquared, linearSquared, product, maxError, kl, l1], rows) {
+/** How large an error is beside what it is an error of: nothing of nothing is none. */
+const relative = (error, size) => (error === 0 ? 0 : Math.sqrt(error / size));
+
+/** Of two vectors; 1 where both are 0, and so the same, 0 where one is. */
+function cosineOf(product, a, b) {
+  if (a === 0 || b === 0) return a === b ? 1 : 0;
+  return product / (Math.sqrt(a) * Math.sqrt(b));
+}
+
+function measures([linearMinusSoftmax, meanMinusSoftmax, softmaxSquared, linearSquared, product, maxError, kl, l1, weightDifference, weightSquared], rows) {
   return {
-    relativeError: Math.sqrt(linearMinusSoftmax / softmaxSquared),
+    relativeError: relative(linearMinusSoftmax, softmaxSquared),
     maxError,
-    cosine: product / Math.sqrt(softmaxSquared * linearSquared),
-    meanValueError: Math.sqrt(meanMinusSoftmax / softmaxSquared),
+    cosine: cosineOf(product, softmaxSquared, linearSquared),
+    meanValueError: relative(meanMinusSoftmax, softmaxSquared),
     weightKL: kl / rows,
     weightL1: l1 / rows,
+    weightError: relative(weightDifference, weightSquared),
   };
 }
 
@@ -44,6 +54,9 @@ export function gap(core, q, k, v, options) {
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   const sized = sizeInputs(given, layout);
   const causal = checkBoolean('causal', o.causal, false);
+  const scale = checkNumber('scale', o.scale, 1);
+  const softmaxScale = checkNumber('softmaxScale', o.softmaxScale, 1 / Math.sqrt(sized.q.width));
+  const eps = checkNonNegative('eps', o.eps, 1e-6);
   requireSameLength(causal, sized);
   core.check();
   const inputs = locateInputs(core, sized, layout);
@@ -53,7 +66,7 @@ export function gap(core, q, k, v, options) {
   let sums;
   try {
     const pointer = frame.alloc(batch * heads * SUMS * 8);
-    core.run({ call: 'la_gap', args: { ...sizeFields(inputs), causal: causal ? 1 : 0, map: mapFields(map), ...placeInputs(frame, inputs), out: pointer } });
+    core.run({ call: 'la_gap', args: { ...sizeFields(inputs), causal: causal ? 1 : 0, scale, eps, softmax_scale: softmaxScale, map: mapFields(map), ...placeInputs(frame, inputs), out: pointer } });
     const doubles = new Float64Array(core.exports.memory.buffer, pointer, batch * heads * SUMS);
     sums = Array.from({ length: batch * heads }, (_, i) => Array.from(doubles.subarray(i * SUMS, (i + 1) * SUMS)));
   } finally {

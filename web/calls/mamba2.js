@@ -34,7 +34,7 @@ export function mamba2(core, x, dt, A, B, C, options) {
   // The result may be written over x, which the skip still reads.
   if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === input.data.buffer) input.data = copyOf(input.data);
   const keyLengths = o.keyLengths && { ...o.keyLengths, list: lengths };
-  const result = run(core, { q, k, v: given.x }, { ...o, keyLengths, scale: o.scale ?? o.state?.scale ?? 1 }, { decay, writeGate: { name: 'dt', data: delta.data, shape: delta.shape } });
+  const result = run(core, { q, k, v: given.x }, { ...o, keyLengths, scale: o.scale === undefined ? (o.state?.scale ?? 1) : o.scale }, { decay, writeGate: { name: 'dt', data: delta.data, shape: delta.shape } });
   if (skip) addSkip(core, result, input, skip, lengths);
   return result;
 }

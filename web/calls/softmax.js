@@ -21,11 +21,11 @@ export function softmax(core, q, k, v, options) {
   const memory = o.cache === undefined ? null : locateHeld(core, 'cache', Cache, o.cache, sized);
   const before = memory ? o.cache.length : 0;
   const keys = before + sized.k.rows;
+  memory?.requireRoom(keys);
   const keyLengths = checkKeyLengths(lengths, keys);
   const inputs = locateInputs(core, sized, layout);
   const out = locateOut(core, o.out, resultShape(inputs));
   refuseOverlap(out, [...Object.values(inputs), ...(memory ? [memory] : [])]);
-  memory?.requireRoom(keys);
   const frame = new Frame(core);
   try {
     const args = {

@@ -17,11 +17,20 @@ function isRevoked(value) {
 
 export const isObject = (value) => value !== null && typeof value === 'object' && !isRevoked(value);
 
+/** What only looks like a list may throw when it is asked how long it is. */
+function readLength(name, value, expected) {
+  try {
+    return value.length;
+  } catch (cause) {
+    throw new TypeError(`${name} must be ${expected}, got an object whose length cannot be read: ${cause?.message}`, { cause });
+  }
+}
+
 /** { name, list, length } of an array, a typed array or what is like one; its elements are read by `elementsOf`. */
 export function takeList(name, value, expected = 'an array of integers') {
   if (!isObject(value)) throw wrongKind(name, expected, value);
   if (kindOf(value)) return { name, list: value, length: lengthOf(value) };
-  const { length } = value;
+  const length = readLength(name, value, expected);
   if (!Number.isInteger(length) || length < 0) throw wrongKind(name, expected, value);
   return { name, list: value, length };
 }

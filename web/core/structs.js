@@ -35,7 +35,7 @@ export const ARGUMENTS = {
   },
   la_gap: {
     batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32, causal: int32,
-    map: la_feature_map, q: la_array, k: la_array, v: la_array, out: pointer,
+    scale: float, eps: float, softmax_scale: float, map: la_feature_map, q: la_array, k: la_array, v: la_array, out: pointer,
   },
   la_dense: { rows: int32, inputs: int32, outputs: int32, activation: int32, x: pointer, packed: pointer, residual: pointer, out: pointer },
   la_layer_norm: { rows: int32, width: int32, eps: float, x: pointer, weight: pointer, bias: pointer, out: pointer },

@@ -1,22 +1,30 @@
 import { Frame } from '../core/core.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { takeAsIs, takeOptions, takeTensor } from '../core/given.js';
-import { elementsOf, takeList } from '../core/lists.js';
+import { elementsOf, isObject, takeList } from '../core/lists.js';
 import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
 import { internal, isResident, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 import { checkOneOf, elements } from '../core/validate.js';
-import { leadingAxes, readMatrix, readVector } from './weight.js';
+import { leadingAxes, MAX_WIDTH, readMatrix, readVector } from './weight.js';
 
 const OPTIONS = { weight: (name, value) => readMatrix(name, value), bias: (name, value) => readVector(name, value), activation: takeAsIs };
 /** Several outs are an array, which is also what comes back. */
-const takeOut = (name, value) => (Array.isArray(value) ? { several: elementsOf(takeList(name, value)), array: value } : { one: value });
+function takeOut(name, value) {
+  if (!isObject(value) || !Array.isArray(value)) return { one: value };
+  const given = takeList(name, value);
+  if (given.length > MAX_PARTS) throw wrongKind(name, `at most ${MAX_PARTS} tensors`, value);
+  return { several: elementsOf(given), array: value };
+}
+
 const APPLY_OPTIONS = { residual: takeTensor, out: takeOut };
 
 /** la_activation by name. */
 const ACTIVATIONS = { none: 0, relu: 1 };
 /** LA_DENSE_PANEL: several outs begin at panels of the packed weights. */
 const PANEL = 16;
+/** All but the last of several outs have a panel or more. */
+const MAX_PARTS = MAX_WIDTH / PANEL;
 
 /** y = activation(x Wᵀ + b), its weights packed once. */
 export class Dense {
@@ -78,7 +86,6 @@ export class Dense {
   /** The outputs, in order, over several resident tensors. */
   #applyInParts(input, rows, tensors, residual) {
     const { core, pointer } = this[internal];
-    if (residual !== undefined) throw new TypeError('residual must not be given with several outs');
     const parts = [];
     let first = 0;
     for (let i = 0; i < tensors.length; i++) {
@@ -87,6 +94,7 @@ export class Dense {
       first += part.width;
       parts.push(part);
     }
+    if (residual !== undefined) throw new TypeError('residual must not be given with several outs');
     if (rows > 0 && first !== this.outputs) throw wrongValue('out', `tensors of ${this.outputs} outputs a row in all`, first);
     const frame = new Frame(core);
     try {

@@ -3,6 +3,8 @@ import { copyOf, newFloats } from '../core/arrays.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { takeStored } from '../core/given.js';
 import { isObject } from '../core/lists.js';
+import { isResident, residentMemory } from '../core/resident.js';
+import { Tensor } from '../core/tensor.js';
 import { elements } from '../core/validate.js';
 import { lengthOf, plainFloats } from '../core/views.js';
 
@@ -37,6 +39,7 @@ const KNOWN = Object.keys(CONVERSIONS).join(', ');
 /** { data, shape } of a tensor whose `dtype` says how its elements are stored, without one float32; `own`: never the caller's array. */
 function convert(tensor, name, own) {
   if (!isObject(tensor) || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
+  if (isResident(tensor, Tensor)) residentMemory(name, tensor);
   const { dtype: given } = tensor;
   const dtype = given === undefined || given === 'float32' ? 'F32' : given;
   const conversion = typeof dtype === 'string' && Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;

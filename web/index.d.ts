@@ -134,8 +134,10 @@ export interface Attention {
   /** The version of the package. */
   readonly version: string;
   /**
-   * Bytes in use inside the module by tensors, states, caches and the weights of feature maps: those made here, those that
-   * restored states hold, and those of names (`'favor'`, `'rff'`), which stay as long as the instance.
+   * Bytes in use inside the module by tensors, states, caches and the weights of feature maps.
+   *
+   * Of maps: those made here, those that restored states hold, and those of names (`'favor'`, `'rff'`), which stay as long
+   * as the instance.
    */
   readonly memory: number;
 

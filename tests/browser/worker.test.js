@@ -1,7 +1,7 @@
 // linear-attention-wasm/worker in real browsers, on pages that can share memory and on pages that cannot.
 import assert from 'node:assert';
 import { root } from '../consumer.js';
-import { isolation } from './driver.js';
+import { isolation, serve } from './driver.js';
 import { blank, callIn, inEachBrowser, policy, visit, workersCome } from './visit.js';
 
 const scenario = 'asynchronous.js';
@@ -61,7 +61,18 @@ inEachBrowser('worker entry', (test, browser) => {
         watched.assertClean();
       }));
 
-    // Without shared memory a call under way does not hear of it.
+    test(`${name}: every method is cancelled at once`, () =>
+      open(async ({ page, watched }) => {
+        const told = await callIn(page, scenario, 'abortEach', { threads });
+        assert.equal(Object.keys(told).length, 5);
+        for (const [method, { name: error, late }] of Object.entries(told)) {
+          assert.equal(error, 'AbortError', method);
+          assert.ok(late < 200, `${method}: ${late} ms late`);
+        }
+        watched.assertClean();
+      }));
+
+    // Without shared memory a call under way does not hear of it, and goes on for nobody.
     if (!isolated) continue;
     test(`${name}: a call under way is cancelled, and its state stays as it was`, () =>
       open(async ({ page, watched }) => {
@@ -75,13 +86,32 @@ inEachBrowser('worker entry', (test, browser) => {
       }));
   }
 
+  for (const headers of [isolation, {}]) {
+    const isolated = 'Cross-Origin-Opener-Policy' in headers;
+    test(`served from another origin, ${isolated ? 'threads too' : 'not isolated'}`, async () => {
+      const elsewhere = await serve(root, { headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } });
+      try {
+        await visit(await browser(), root, blank, { headers }, async ({ page, watched, paths }) => {
+          const told = await callIn(page, scenario, 'compareFromElsewhere', { origin: elsewhere.url, threads: 2 });
+          assert.equal(told.threads, isolated ? 2 : 1);
+          assert.deepEqual(told.expected, { threads: told.threads, threadsReason: told.threadsReason });
+          assert.ok(elsewhere.requests.includes('/web/worker-thread.js'), `${elsewhere.requests}`);
+          assert.ok(!paths.includes('/web/worker-thread.js'), `${paths}`);
+          watched.assertClean();
+        });
+      } finally {
+        await elsewhere.close();
+      }
+    });
+  }
+
   for (const [obstacle, options] of [
     ['is not there', { headers: policy, missing: /\/web\/worker-thread\.js$/ }],
     ['the policy forbids', { headers: { 'Content-Security-Policy': "worker-src 'none'" } }],
   ]) {
     test(`a Worker whose script ${obstacle} is told of`, async () =>
       visit(await browser(), root, blank, options, async ({ page }) => {
-        const failed = /"name":"AttentionError","code":"thread-failed","message":"The Worker of this .* failed: \w+/;
+        const failed = /"name":"AttentionError","code":"thread-failed","message":"[^"]*worker-thread\.js[^"]*Content-Security-Policy[^"]*worker-src/;
         await assert.rejects(callIn(page, scenario, 'keep', {}), failed);
       }));
   }

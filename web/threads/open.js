@@ -52,21 +52,18 @@ function openFromElsewhere({ url, options }) {
   return worker;
 }
 
+const isElsewhere = (place) => new URL(place).origin !== globalThis.location?.origin;
+
+/** Engines open no script of another origin; some say so at once, others by an event that says nothing. */
 function openAnyOrigin(make) {
-  try {
-    return make();
-  } catch (cause) {
-    if (cause?.name !== 'SecurityError') throw cause;
-    const described = describeWorker(make);
-    if (described.url.origin === globalThis.location?.origin) throw cause;
-    return openFromElsewhere(described);
-  }
+  const described = isElsewhere(import.meta.url) ? describeWorker(make) : null;
+  return described && isElsewhere(described.url) ? openFromElsewhere(described) : make();
 }
 
 /** What kept a script from loading, which engines do not say, and what can be done. */
 function notLoaded(make) {
   const { href } = describeWorker(make).url;
-  return `its script ${href} could not be loaded. ${viteRemedy(href)}It must be served, and the Content-Security-Policy of the page must allow it under worker-src`;
+  return `its script ${href} could not be loaded. ${viteRemedy(href)}It must be served, and the Content-Security-Policy of the page must allow it under worker-src, and blob: where it comes from another origin`;
 }
 
 function openInPage(make) {

@@ -55,6 +55,40 @@ export const compareEntries = (library, options) =>
     return { ...told, expected, left: handed.map(({ data }) => data.length) };
   });
 
+/** The same with a library that another origin serves, and with threads of the main entry. */
+export async function compareFromElsewhere(_, { origin, ...options }) {
+  const [main, worker] = await Promise.all(['index.js', 'worker.js'].map((entry) => import(`${origin}/web/${entry}`)));
+  return compareEntries({ main, worker }, options);
+}
+
+/** Milliseconds from its cancellation until each method rejects, and with what, while a page that shares no memory goes on. */
+export const abortEach = (library, options) =>
+  withRemote(library, options, async (remote) => {
+    const long = makeLong(4096, 1);
+    const map = await remote.featureMap('favor', { dim: 64, features: 4096 });
+    const calls = {
+      softmax: (signal) => remote.softmax(...makeLong(LONG), { signal }),
+      linear: (signal) => remote.linear(...long, { featureMap: 'taylor', causal: true, signal }),
+      gap: (signal) => remote.gap(...long, { signal }),
+      weights: (signal) => remote.weights(long[0], long[1], { kind: 'softmax', signal }),
+      apply: (signal) => map.apply(long[0], { as: 'key', signal }),
+    };
+    const told = {};
+    for (const [name, call] of Object.entries(calls)) {
+      const stop = new AbortController();
+      let cancelled;
+      setTimeout(() => {
+        cancelled = performance.now();
+        stop.abort();
+      }, 50);
+      const error = await rejection(call(stop.signal));
+      told[name] = { name: error?.name, late: performance.now() - cancelled };
+    }
+    const qkv = makeInputs();
+    assertSame(await remote.softmax(...qkv), await remote.softmax(...qkv, { onProgress() {} }));
+    return told;
+  });
+
 /** Counts what the page does by itself during a long call, and how long it did nothing at most. */
 export const countTicks = (library, options) =>
   withRemote(library, options, async (remote) => {

@@ -1,5 +1,6 @@
 /** What is measured: each case has a `run`, and `flops` (useful floating-point operations) where a share of the tile's rate means something. */
 import { readFile } from 'node:fs/promises';
+import { ARGUMENTS, fieldsIn, writeStruct } from '../../web/core/structs.js';
 import { gaussian } from '../util.js';
 
 const TILE_PASSES = 500;
@@ -51,13 +52,15 @@ async function bareStep({ heads, dim }) {
     new Float32Array(core.memory.buffer, pointer, count).fill(0.5);
     return pointer;
   };
-  const args = core.la_alloc(256);
-  const arrays = Array.from({ length: 4 }, () => [floats(heads * dim), heads * dim, dim, dim]).flat();
-  const [state, keySum] = [floats(heads * dim * dim), floats(heads * dim)];
-  const view = new DataView(core.memory.buffer);
-  [1, heads, heads, 1, 1, dim, dim, 1, 1, 0, 0, 0, dim, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, ...arrays, ...Array(16).fill(0), state, keySum, 0].forEach((field, i) => view.setInt32(args + i * 4, field, true));
-  view.setFloat32(args + 9 * 4, 1, true);
-  view.setFloat32(args + 10 * 4, 1e-6, true);
+  const struct = ARGUMENTS.la_linear;
+  const args = core.la_alloc(4 * fieldsIn(struct));
+  const [q, k, v, out] = Array.from({ length: 4 }, () => ({ data: floats(heads * dim), batch: heads * dim, head: dim, row: dim }));
+  const [state, key_sum] = [floats(heads * dim * dim), floats(heads * dim)];
+  const { buffer } = core.memory;
+  writeStruct({ i32: new Int32Array(buffer), f32: new Float32Array(buffer) }, args >>> 2, struct, {
+    batch: 1, heads, kv_heads: heads, n_q: 1, n_k: 1, dim, value_dim: dim, causal: 1, normalize: 1, scale: 1, eps: 1e-6,
+    map: { dim, query_heads: 1, key_heads: 1 }, q, k, v, out, state, key_sum,
+  });
   return () => {
     if (core.la_linear(args) !== 0) throw new Error('la_linear refused the benchmark');
   };

@@ -1,11 +1,13 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
-import { asTheyAre, takeOptions } from './core/given.js';
+import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
 import { compile } from './core/load.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
 import { handle, pack, readOptions, unsendable } from './threads/parcel.js';
+
+const OPTIONS = optionTakers(asTheyAre('build', 'threads', 'wasm'));
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
@@ -117,7 +119,7 @@ class Remote {
 
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
-  const { build, threads, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
+  const { build, threads, wasm } = takeOptions('createAttention', options, OPTIONS);
   const isBytes = wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
   const link = new Link(openOwnWorker());

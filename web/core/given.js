@@ -1,8 +1,7 @@
 /**
  * What a caller gave, read once. A call first takes everything that it was given, each property of it once, and only
  * then looks at sizes, resolves addresses and allocates: a getter, proxy or list of the caller's has no way to change
- * what was already checked. What is taken is plain: { name, tensor }, { name, data, shape }, { name, list, length } or
- * { name, number }.
+ * what was already checked.
  */
 import { arrayFrom, floatsFrom } from './arrays.js';
 import { describe, wrongKind, wrongValue } from './errors.js';
@@ -11,6 +10,37 @@ import { isResident, residentMemory } from './resident.js';
 import { Tensor } from './tensor.js';
 import { checkInteger, elements } from './validate.js';
 import { kindOf } from './views.js';
+
+/**
+ * A tensor as it was taken. Later steps fill in the rest, in place, since objects of one form are fast and copies of them
+ * are not: `sizeArray` the sizes, `locate` where it lies.
+ */
+export class Given {
+  /** Sizes of a [batch, heads, rows, width] array. */
+  batch = 0;
+  heads = 0;
+  rows = 0;
+  width = 0;
+  /** Address in linear memory, 0 where it is not resident; undefined while it was not looked for. */
+  pointer = undefined;
+  /** Number of elements. */
+  length = 0;
+  /** Floats from one batch, head or row to the next; of gates by the names of their axes. */
+  strides = undefined;
+
+  /** `tensor`: a resident Tensor or null; `data`: else its Float32Array; shape: a plain array. */
+  constructor(name, tensor, data, shape) {
+    this.name = name;
+    this.tensor = tensor;
+    this.data = data;
+    this.shape = shape;
+  }
+
+  /** The same elements under another shape. */
+  reshaped(shape) {
+    return new Given(this.name, this.tensor, this.data, shape);
+  }
+}
 
 /** Axes that are longer than 1: of one such axis there is but one order. */
 const longAxes = (shape) => shape.filter((size) => size > 1).length;
@@ -58,14 +88,14 @@ export function takeStored(name, value, kind, expected = TENSOR) {
   if (kindOf(raw.data) !== kind) throw wrongKind(`${name}.data`, `a ${kind}`, raw.data);
   const shape = takeShape(`${name}.shape`, raw.shape);
   refuseOrder(name, raw, shape);
-  return { name, data: raw.data, shape };
+  return new Given(name, null, raw.data, shape);
 }
 
 /** A resident Tensor, or anything with float32 data and a shape. */
 export function takeTensor(name, value, expected = TENSOR) {
   if (isResident(value, Tensor)) {
     residentMemory(name, value);
-    return { name, tensor: value, shape: value.shape };
+    return new Given(name, value, null, value.shape);
   }
   return takeStored(name, value, 'Float32Array', expected);
 }
@@ -75,7 +105,7 @@ const NUMBERS = 'a number, an array of numbers or a tensor';
 /** A tensor may have a length as well, and has data. */
 const isListLike = (value) => isObject(value) && !isResident(value, Tensor) && (isBare(value) || (!('data' in value) && 'length' in value));
 
-/** Numbers in any form: one, a list, or a tensor; null where there are none. */
+/** Numbers in any form: one as { name, number, shape }, a list as { name, list, length, shape }, or a tensor; null where there are none. */
 export function takeNumbers(name, value) {
   if (value === null) return null;
   if (typeof value === 'number') return { name, number: value, shape: [] };
@@ -95,31 +125,37 @@ export function numbersIn(given) {
 /** What takeNumbers took as a tensor of float32, once its shape was found to be what is needed; numbers that are none yet pass through `f`. */
 export function asTensor(given, f = (x) => x) {
   const { name, number, list, shape } = given;
-  if (number !== undefined) return { name, data: Float32Array.of(f(number, 0)), shape };
-  return list === undefined ? given : { name, data: floatsFrom(numbersIn(given), f), shape };
+  if (number !== undefined) return new Given(name, null, Float32Array.of(f(number, 0)), shape);
+  return list === undefined ? given : new Given(name, null, floatsFrom(numbersIn(given), f), shape);
 }
 
 /** Whatever it is: the call checks it. */
 export const takeAsIs = (name, value) => value;
 
+/** What takes options: { name: taker } once for all calls. */
+export const optionTakers = (takers) => ({ known: new Set(Object.keys(takers)), rows: Object.entries(takers) });
+
+/** Every option that was not given. */
+const NONE = Object.freeze({});
+
 /**
- * The options of a call as a plain object. `takers`: by name, what takes the option; an option that was not given is
- * undefined. A misspelt option must not pass unnoticed.
+ * The options of a call as a plain object. `takers`: by name, what takes the option (optionTakers); an option that was not
+ * given is undefined. A misspelt option must not pass unnoticed.
  */
-export function takeOptions(where, options, takers) {
-  const taken = {};
-  if (options === undefined) return taken;
+export function takeOptions(where, options, { known, rows }) {
+  if (options === undefined) return NONE;
   if (!isObject(options) || isBare(options) || options instanceof Map || options instanceof Set || options instanceof Date || options instanceof Promise) {
     throw wrongKind(`${where} options`, 'an object', options);
   }
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(takers, name) && options[name] !== undefined) {
-      throw new TypeError(`${where}: unknown option '${name}'; known options: ${Object.keys(takers).join(', ')}`);
+    if (!known.has(name) && options[name] !== undefined) {
+      throw new TypeError(`${where}: unknown option '${name}'; known options: ${[...known].join(', ')}`);
     }
   }
-  for (const [name, take] of Object.entries(takers)) {
+  const taken = {};
+  for (const [name, take] of rows) {
     const value = options[name];
-    if (value !== undefined) taken[name] = take(name, value);
+    taken[name] = value === undefined ? undefined : take(name, value);
   }
   return taken;
 }

@@ -8,9 +8,13 @@ usage() {
 Usage: ./build.sh <command>
 
   setup [--browsers]   install what is missing: Emscripten, npm packages (and test browsers)
-  build [--quiet]      compile src/ to web/dist/ and print the sizes
+  build [--quiet] [--debug] [name ...]
+                       compile src/ to web/dist/ and print the sizes: everything, or the builds named out of
+                       simd, scalar, simd-threads, relaxed and relaxed-threads; --debug compiles them to
+                       .cache/debug/ instead, with the names of functions and the asserts
   demo [vite options]  build, then serve the demo page
-  test [name ...]      build, then run all tests, or the test files whose path contains a name
+  test [name ...]      build, then run all tests, or the files and suites of that name; the browsers
+                       are needed only by the files in tests/browser/
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
   clean                remove everything that the commands above made in this folder
@@ -26,9 +30,12 @@ TEXT
 
 dist=web/dist
 stamps=.cache
+builds=(simd scalar simd-threads relaxed relaxed-threads)
 shipped=(simd relaxed simd-threads relaxed-threads) # modules in the package
 gzip_limit=40000 # bytes of each of them after gzip -9; beyond it the build fails
 quiet=false
+debug=false
+into=$dist # where builds go
 
 # Debian's Emscripten keeps acorn there, and stops with "Cannot find module 'acorn'" without it.
 export NODE_PATH="/usr/share/nodejs${NODE_PATH:+:$NODE_PATH}"
@@ -186,6 +193,7 @@ setup() {
 
 flags=(
   -O3
+  -DNDEBUG
   -Isrc
   -Wall -Wextra -Werror
   -ffp-contract=off # no fused operations but those that simd.h names: a build rounds alike everywhere
@@ -208,22 +216,19 @@ atomics=(-matomics -mbulk-memory -mmutable-globals)
 shared_memory=(--shared-memory --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align)
 emscripten_threads=("${atomics[@]}" -sIMPORTED_MEMORY "${shared_memory[@]/#/-Wl,}")
 
-# compile NAME FLAG...: src/*/*.c to web/dist/NAME.wasm, which appears only when complete.
+# compile NAME: src/*/*.c to NAME.wasm, which appears only when complete.
 compile() {
-  local name=$1
-  shift
-  say "Compiling $name.wasm ..."
-  emcc src/*/*.c "${flags[@]}" "${emscripten_flags[@]}" "$@" -o "$dist/$name.partial.wasm"
-  mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
-}
-
-# compile_relaxed NAME [--threads]: src/*/*.c to web/dist/NAME.wasm with relaxed SIMD.
-compile_relaxed() {
-  local name=$1
-  shift
-  say "Compiling $name.wasm by $relaxed_by ..."
-  relaxed_module "$@" "$dist/$name.partial.wasm" src/*/*.c
-  mv "$dist/$name.partial.wasm" "$dist/$name.wasm"
+  local name=$1 partial=$into/$1.partial.wasm
+  local -a sources=(src/*/*.c) emcc=(emcc "${flags[@]}" "${emscripten_flags[@]}" -o "$partial")
+  case $name in
+    simd) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -msimd128 ;;
+    # The plain C of simd.h: the tests' second build, not shipped, so that its asserts may cost what they do.
+    scalar) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -UNDEBUG ;;
+    simd-threads) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -msimd128 "${emscripten_threads[@]}" ;;
+    relaxed) say "Compiling $name.wasm by $relaxed_by ..." && relaxed_module "$partial" "${sources[@]}" ;;
+    relaxed-threads) say "Compiling $name.wasm by $relaxed_by ..." && relaxed_module --threads "$partial" "${sources[@]}" ;;
+  esac
+  mv "$partial" "$into/$name.wasm"
 }
 
 # relaxed_module [--threads] OUT SOURCE...: by whichever compiler knows relaxed SIMD.
@@ -246,7 +251,7 @@ relaxed_module() {
 # relaxed_by_clang [--threads] OUT SOURCE...: what emcc does with the flags above, by clang 19 on Emscripten's libraries.
 relaxed_by_clang() {
   local out source folder sysroot
-  local -a objects=() entry=() compiling=() linking=()
+  local -a objects=() entry=() compiling=() linking=() names=()
   if [[ $1 == --threads ]]; then
     shift
     compiling=("${atomics[@]}")
@@ -263,17 +268,17 @@ relaxed_by_clang() {
     clang-19 --target=wasm32-unknown-emscripten --sysroot="$sysroot" "${flags[@]}" -mllvm -disable-lsr \
       -msimd128 -mrelaxed-simd "${compiling[@]}" -c "$source" -o "${objects[-1]}"
   done
+  # Of the debug build only the names are kept: those of functions, not what libc was compiled with.
+  if $debug; then names=(-g) linking+=(--strip-debug); else linking+=(--strip-all); fi
   entry=("$sysroot/lib/wasm32-emscripten/crt1_reactor.o" --entry=_initialize)
   wasm-ld-19 "${objects[@]}" "${entry[@]}" -L"$sysroot/lib/wasm32-emscripten" \
     -lstandalonewasm-memgrow -lc -lemmalloc -lcompiler_rt \
-    --import-undefined --strip-all --global-base=1024 --max-memory=4294967296 -z stack-size=65536 \
+    --import-undefined --global-base=1024 --max-memory=4294967296 -z stack-size=65536 \
     "${linking[@]}" -o "$folder/linked.wasm"
-  node_modules/.bin/wasm-opt -O3 --one-caller-inline-max-function-size=1 --low-memory-unused --enable-simd --enable-relaxed-simd --enable-mutable-globals \
+  node_modules/.bin/wasm-opt -O3 "${names[@]}" --one-caller-inline-max-function-size=1 --low-memory-unused --enable-simd --enable-relaxed-simd --enable-mutable-globals \
     --enable-sign-ext --enable-bulk-memory --enable-nontrapping-float-to-int --enable-threads "$folder/linked.wasm" -o "$out"
   rm -r "$folder"
 }
-
-artefacts=("${shipped[@]/%/.wasm}" scalar.wasm inline-simd.js comlink.js)
 
 # Comlink with its adapter for Node, for web/worker.js: so that the package depends on nothing.
 bundle_comlink() {
@@ -282,57 +287,91 @@ bundle_comlink() {
       --outfile="$dist/comlink.js"
 }
 
-# What the artefacts depend on, as one line: sources, flags (this file), compilers and npm's wasm-opt.
+# Everything in web/dist/ is one of the builds, or made of one, or comlink.
+files_of() {
+  case $1 in
+    simd) echo simd.wasm inline-simd.js ;;
+    comlink) echo comlink.js ;;
+    *) echo "$1.wasm" ;;
+  esac
+}
+
+# What everything depends on, as one line: sources and their names, flags (this file), Emscripten and npm's wasm-opt.
 fingerprint() {
   {
     emcc --version | sed -n 1p
-    clang-19 --version 2>/dev/null || true
     cat build.sh package-lock.json
-    sha256sum src/*.h src/*/*.c src/*/*.h
+    sha256sum src/*.h src/*/*.[ch]
   } | sha256sum
+}
+
+# stamp_of NAME: what a build with this fingerprint is marked by; the relaxed ones depend on clang as well.
+stamp_of() {
+  printf '%s\n' "$now"
+  if [[ $1 == relaxed* ]]; then clang-19 --version 2>/dev/null || true; fi
 }
 
 is_current() {
   local file
-  for file in "${artefacts[@]}"; do [[ -f $dist/$file ]] || return 1; done
-  [[ -f $stamps/build && $(<"$stamps/build") == "$1" ]]
+  for file in $(files_of "$1"); do [[ -f $dist/$file ]] || return 1; done
+  [[ -f $stamps/built-$1 && $(<"$stamps/built-$1") == "$(stamp_of "$1")" ]]
 }
 
-report_sizes() {
-  local file raw packed
-  for file in "${artefacts[@]}"; do
-    raw=$(wc -c <"$dist/$file")
-    packed=$(gzip -9 -c "$dist/$file" | wc -c)
-    if [[ " ${shipped[*]/%/.wasm} " == *" $file "* ]]; then
-      say "$(printf '%-30s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$gzip_limit")"
-      ((packed <= gzip_limit)) || die "$dist/$file is over its limit of $gzip_limit bytes after gzip"
-    else
-      say "$(printf '%-30s %7d bytes %7d gzip' "$dist/$file" "$raw" "$packed")"
+# Prints the size of a file, and stops where it is over its limit.
+report_size() {
+  local file=$1 raw packed
+  raw=$(wc -c <"$dist/$file")
+  packed=$(gzip -9 -c "$dist/$file" | wc -c)
+  if [[ " ${shipped[*]/%/.wasm} " == *" $file "* ]]; then
+    say "$(printf '%-30s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$gzip_limit")"
+    ((packed <= gzip_limit)) || die "$dist/$file is over its limit of $gzip_limit bytes after gzip"
+  else
+    say "$(printf '%-30s %7d bytes %7d gzip' "$dist/$file" "$raw" "$packed")"
+  fi
+}
+
+# make_one NAME: whatever files_of says, marked as current only when all of it is there and small enough.
+make_one() {
+  local file stamp
+  if [[ $1 == relaxed* ]]; then need_relaxed_compiler; fi
+  stamp=$(stamp_of "$1")
+  rm -f "$stamps/built-$1"
+  if [[ $1 == comlink ]]; then bundle_comlink; else compile "$1"; fi
+  if [[ $1 == simd ]]; then printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"; fi
+  for file in $(files_of "$1"); do report_size "$file"; done
+  printf '%s\n' "$stamp" >"$stamps/built-$1"
+}
+
+# build [NAME...]: these builds, or everything, where they are not current.
+build() {
+  local now name file
+  setup
+  mkdir -p "$dist" "$stamps"
+  now=$(fingerprint)
+  [[ $# -gt 0 ]] || set -- "${builds[@]}" comlink
+  for name in "$@"; do
+    if ! is_current "$name"; then
+      make_one "$name"
+    elif ! $quiet; then
+      for file in $(files_of "$name"); do report_size "$file"; done
     fi
   done
 }
 
-build() {
+# build_debug [NAME...]: the same code with its names and asserts, apart from what is shipped and never taken for it.
+build_debug() {
+  local name
   setup
-  local now
-  now=$(fingerprint)
-  if is_current "$now"; then
-    $quiet || report_sizes
-    return
-  fi
-  need_relaxed_compiler
-  now=$(fingerprint) # the compiler may be there only now
-  mkdir -p "$dist" "$stamps"
-  rm -f "$stamps/build"
-  compile simd -msimd128
-  compile scalar # the plain C of simd.h: the tests' second build, not shipped
-  compile simd-threads -msimd128 "${emscripten_threads[@]}"
-  compile_relaxed relaxed
-  compile_relaxed relaxed-threads --threads
-  printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"
-  bundle_comlink
-  report_sizes
-  printf '%s\n' "$now" >"$stamps/build"
+  into=$stamps/debug
+  mkdir -p "$into"
+  flags+=(-UNDEBUG)
+  emscripten_flags+=(-g2)
+  [[ $# -gt 0 ]] || set -- "${builds[@]}"
+  for name in "$@"; do
+    if [[ $name == relaxed* ]]; then need_relaxed_compiler; fi
+    compile "$name"
+    say "$into/$name.wasm has its names and asserts"
+  done
 }
 
 # Node 20 has relaxed SIMD behind a flag; later ones have no such flag.
@@ -361,9 +400,18 @@ case $command in
     if $browsers; then need_browsers; fi
     ;;
   build)
-    if [[ ${1:-} == --quiet ]]; then quiet=true && shift; fi
-    no_more "$@"
-    build
+    names=()
+    for argument in "$@"; do
+      case $argument in
+        --quiet) quiet=true ;;
+        --debug) debug=true ;;
+        *)
+          [[ " ${builds[*]} " == *" $argument "* ]] || no_more "$argument"
+          names+=("$argument")
+          ;;
+      esac
+    done
+    if $debug; then build_debug "${names[@]}"; else build "${names[@]}"; fi
     ;;
   demo)
     quiet=true
@@ -372,7 +420,8 @@ case $command in
     ;;
   test)
     setup
-    need_browsers
+    selected=$(node tests/run.js --list "$@") || exit
+    if [[ $selected == *tests/browser/* ]]; then need_browsers; fi
     build
     exec node tests/run.js "$@"
     ;;

@@ -1,7 +1,9 @@
-// What the command lines share: options in, and an end with one line for an error, its code, and everything printed.
-import { existsSync } from 'node:fs';
+// What the command lines share: options in, tables and files out, and an end with one line for an error, its code, and everything printed.
+import { existsSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { minuteNow } from './measure/environment.js';
 
 /** What the user typed cannot be carried out. */
 export class UsageError extends Error {}
@@ -21,10 +23,38 @@ export function readOptions(args, types, flags) {
   return values;
 }
 
+/** An option's value as an integer from `least` to `most`. */
+export const integer = (least, most) => (name, text) => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most) throw new UsageError(`--${name} must be an integer from ${least} to ${most}, got "${text}"`);
+  return value;
+};
+
 /** An option's value as a file to write, refused before anything is measured where its folder is missing; - is standard output. */
 export function fileName(name, text) {
   if (text === '' || (text !== '-' && !existsSync(dirname(text)))) throw new UsageError(`--${name} must be a file in a folder that is there, got ${JSON.stringify(text)}`);
   return text;
+}
+
+/** Writes what an option of fileName names. */
+export const writeOut = (file, text) => (file === '-' ? process.stdout.write(text) : writeFileSync(file, text));
+
+/** What an instance's measurements run on here, in a terminal. */
+export const nodeEnvironment = ({ version, build, threads }) => ({
+  version,
+  build,
+  threads,
+  engine: `Node ${process.versions.node}`,
+  platform: `${os.type()} ${os.arch()}`,
+  processors: os.cpus().length,
+  date: minuteNow(),
+});
+
+/** Aligned columns: numbers to the right, and the first to the left where it holds names. */
+export function table(header, lines, { named = false } = {}) {
+  const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
+  const align = (cell, column) => (named && column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]));
+  return [header, ...lines].map((line) => '  ' + line.map(align).join('  ')).join('\n');
 }
 
 /** Runs `main` and ends the process: 0, 2 after a UsageError, 1 after any other. */

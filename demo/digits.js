@@ -1,15 +1,14 @@
 #!/usr/bin/env node
 // Digits in a terminal: paints them into a PNG file, and prints how fast each way to remember would paint.
 import { readFileSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
 import { createAttention } from 'linear-attention-wasm';
-import { fileName, readOptions, runCommand, UsageError } from './command.js';
+import { fileName, integer, nodeEnvironment, readOptions, runCommand, table, UsageError, writeOut } from './command.js';
 import { createModel, digitBuild } from './digits/model.js';
 import { createPainter } from './digits/painter.js';
 import { toPng } from './digits/png.js';
 import { columns } from './digits/stream.js';
 import { measureRates } from './measure/digits.js';
-import { describeEnvironment, minuteNow } from './measure/environment.js';
+import { describeEnvironment } from './measure/environment.js';
 
 const usage = `Usage: npm run digits -- [options]
 
@@ -27,23 +26,20 @@ Paints digits pixel by pixel with one of two trained models, and times three way
   --help                   this text
 `;
 
-const number = (least, most, whole) => (name, text) => {
-  const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value < least || value > most || (whole && !Number.isInteger(value))) {
-    throw new UsageError(`--${name} must be ${whole ? 'an integer' : 'a number'} from ${least} to ${most}, got "${text}"`);
-  }
-  return value;
-};
 const types = {
   model: (name, text) => {
     if (text !== 'linear' && text !== 'softmax') throw new UsageError(`--${name} must be linear or softmax, got "${text}"`);
     return text;
   },
-  count: number(1, 256, true),
-  digit: number(0, 9, true),
-  seed: number(0, 2 ** 32 - 1, true),
-  temperature: number(0, 10, false),
-  batch: number(2, 64, true),
+  count: integer(1, 256),
+  digit: integer(0, 9),
+  seed: integer(0, 2 ** 32 - 1),
+  temperature: (name, text) => {
+    const value = Number(text);
+    if (!/^\d+(\.\d+)?$/.test(text) || value > 10) throw new UsageError(`--${name} must be a number from 0 to 10, got "${text}"`);
+    return value;
+  },
+  batch: integer(2, 64),
   out: fileName,
   json: fileName,
 };
@@ -82,11 +78,9 @@ function ratesText(rates, models) {
     digits3(rate('linear', row.batch) / row.imagesPerSecond),
   ]);
   const header = ['', 'batch', 'images/s', 'ms a pixel, first', 'last', 'memory a stream', 'linear is faster by'];
-  const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
-  const table = [header, ...lines].map((line) => '  ' + line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '));
   const traffic = (models.linear.weightBytes * models.linear.sizes.length * rate('linear', 1)) / 1e9;
   return `One thread; estimated from a pixel at nine positions of ${models.linear.sizes.length} (recomputing ${batches[1]} at once: five)
-${table.join('\n')}
+${table(header, lines, { named: true })}
   linear, batch ${batches[1]} against 1: ${digits3(rate('linear', batches[1]) / rate('linear', 1))} × the images a second
   linear at batch 1 reads ${digits3(models.linear.weightBytes / 1e6)} MB of weights a pixel: ${digits3(traffic)} GB/s`;
 }
@@ -96,15 +90,7 @@ async function main() {
   if (options.help) return void process.stdout.write(usage);
   if (options.json && options['no-rates']) throw new UsageError('--json needs the rates, which --no-rates leaves out');
   const attention = await createAttention(digitBuild);
-  const environment = {
-    version: attention.version,
-    build: attention.build,
-    threads: attention.threads,
-    engine: `Node ${process.versions.node}`,
-    platform: `${os.type()} ${os.arch()}`,
-    processors: os.cpus().length,
-    date: minuteNow(),
-  };
+  const environment = nodeEnvironment(attention);
   const say = (text) => options.json === '-' || process.stdout.write(`${text}\n`);
   say(`linear-attention-wasm ${describeEnvironment(environment)}`);
   const models = { linear: loadModel(attention, 'linear'), softmax: loadModel(attention, 'softmax') };
@@ -117,8 +103,7 @@ async function main() {
   if (!options['no-rates']) {
     const rates = [...(await measureRates(models, 1)), ...(await measureRates(models, options.batch ?? 16))];
     say(`\n${ratesText(rates, models)}`);
-    const text = () => JSON.stringify({ environment, rates }, null, 2) + '\n';
-    if (options.json) options.json === '-' ? process.stdout.write(text()) : writeFileSync(options.json, text());
+    if (options.json) writeOut(options.json, JSON.stringify({ environment, rates }, null, 2) + '\n');
   }
   attention.dispose();
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 // The page's sweeps in a terminal: the gap to softmax attention, the time of both against length, and random features.
-import { writeFileSync } from 'node:fs';
-import os from 'node:os';
 import cliProgress from 'cli-progress';
 import { createAttention } from 'linear-attention-wasm';
-import { fileName, readOptions, runCommand, UsageError } from './command.js';
+import { fileName, integer, nodeEnvironment, readOptions, runCommand, UsageError, writeOut } from './command.js';
 import { toCsv } from './measure/csv.js';
-import { describeEnvironment, minuteNow } from './measure/environment.js';
-import { draws, featuresBench, kindNames, references, spreadOf, sweepFeatures } from './measure/features.js';
+import { describeEnvironment } from './measure/environment.js';
+import { draws, featuresBench, kindNames, sweepFeatures } from './measure/features.js';
 import { measureGap, shortestGap, sweepGap } from './measure/gap.js';
-import { featureCounts, featureMaps, firstMaps, isRandom, makeMap } from './measure/maps.js';
+import { featureCounts, featureMaps, firstMaps, makeMap } from './measure/maps.js';
+import { rowsOf } from './measure/rows.js';
 import { crossover, fitPowerLaw } from './measure/statistics.js';
 import { kinds, shortestTimed, sweepTime, timeBench, warmUpLength } from './measure/time.js';
+import { csvRows, featuresText, gapText, timeText } from './sweep_text.js';
 
 const usage = `Usage: npm run sweep -- [options]
 
@@ -64,16 +64,6 @@ const types = {
   json: fileName,
   csv: fileName,
 };
-
-function integer(least, most) {
-  return (name, text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > most) {
-      throw new UsageError(`--${name} must be an integer from ${least} to ${most}, got "${text}"`);
-    }
-    return value;
-  };
-}
 
 function readSweep(args) {
   const values = readOptions(args, types, ['causal', 'help']);
@@ -144,7 +134,7 @@ async function runTime(attention, options) {
   const { rows, stopped } = await finish(sweepTime(bench, settings), progress('time'));
   bench.dispose();
   map.dispose();
-  const of = (kind) => rows.filter((row) => row.kind === kind);
+  const of = (kind) => rowsOf({ rows }, { kind });
   return {
     settings,
     rows,
@@ -169,78 +159,6 @@ async function runFeatures(attention, options) {
   return { settings, rows };
 }
 
-/** Aligned columns, numbers to the right. */
-function table(header, lines) {
-  const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
-  return [header, ...lines].map((line) => '  ' + line.map((cell, column) => cell.padStart(widths[column])).join('  ')).join('\n');
-}
-
-const number = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)).toString() : String(value));
-
-function gapText({ settings, rows }) {
-  const { dim, heads, causal, norm, seed, maps } = settings;
-  const tableAlong = (along, title) => {
-    const own = rows.filter((row) => row.along === along);
-    const places = [...new Set(own.map((row) => row[along]))];
-    const lines = places.map((place) => {
-      const here = own.filter((row) => row[along] === place);
-      return [String(place), ...here.map((row) => number(row.relativeError)), number(here[0].meanValueError)];
-    });
-    return table([title, ...maps, 'mean of V'], lines);
-  };
-  const scaledLength = rows.find((row) => row.along === 'norm').length;
-  return `Relative error against softmax attention (dim ${dim}, heads ${heads}, ${causal ? 'causal' : 'not causal'}, norm ${norm}, seed ${seed})
-${tableAlong('length', 'T')}
-The same at T = ${scaledLength} against the norm
-${tableAlong('norm', 'norm')}
-  Above "mean of V", averaging the values and ignoring the query would be closer.`;
-}
-
-function timeText({ settings, rows, stopped, slopes, crossover: crossed }) {
-  const { dim, heads, causal, featureMap, budget } = settings;
-  const lengths = [...new Set(rows.map((row) => row.length))];
-  const ms = (kind, length) => rows.find((row) => row.kind === kind && row.length === length)?.ms;
-  const lines = lengths.map((length) => {
-    const [softmax, linear] = kinds.map((kind) => ms(kind, length));
-    return [
-      String(length),
-      softmax ? number(softmax) : '–',
-      linear ? number(linear) : '–',
-      softmax && linear ? number(softmax / linear) : '–',
-    ];
-  });
-  const slopeText = (kind) => {
-    const fit = slopes[kind];
-    return fit ? `${kind} T^${fit.exponent.toFixed(2)} (${fit.points} points, T = ${fit.from} … ${fit.to})` : `${kind}: too few points`;
-  };
-  const crossText = {
-    crossed: () => `linear (${featureMap}) is faster from T ≈ ${Math.round(crossed.length)} on`,
-    always: () => `none: linear (${featureMap}) is faster from T = ${crossed.length}, the shortest measured`,
-    never: () => `none: linear (${featureMap}) is not faster up to T = ${crossed.length}`,
-  };
-  const stops = Object.entries(stopped).map(([kind, length]) => `  ${kind} stops before T = ${length}: over the budget of ${budget} ms\n`);
-  return `Milliseconds a call (dim ${dim}, heads ${heads}, ${causal ? 'causal' : 'not causal'}, map ${featureMap})
-${table(['T', 'softmax', 'linear', 'ratio'], lines)}
-${stops.join('')}  slopes: ${kinds.map(slopeText).join(', ')}
-  crossover: ${crossed ? crossText[crossed.kind]() : 'nothing measured for both'}`;
-}
-
-function featuresText({ settings, rows }) {
-  const { dim, heads, length, causal, norm, seed } = settings;
-  const spreads = kindNames.map((kind) => spreadOf(rows, kind));
-  const cell = ({ least, middle, most }) => `${number(middle)} (${number(least)} … ${number(most)})`;
-  const lines = featureCounts.map((features, i) => [String(features), ...spreads.map((spread) => cell(spread[i]))]);
-  const levels = references.map((kind) => {
-    const { features, relativeError } = rows.find((row) => row.kind === kind);
-    return `${kind} ${number(relativeError)}${features ? ` with ${features} features` : ''}`;
-  });
-  const sizes = `dim ${dim}, heads ${heads}, T ${length}, ${causal ? 'causal' : 'not causal'}`;
-  return `Relative error against softmax attention, median (least … largest) of ${draws} draws
-(${sizes}, norm ${norm}, seed ${seed})
-${table(['features', ...kindNames], lines)}
-  beside them: ${levels.join(', ')}`;
-}
-
 /** Each sweep by its name: how it runs, and what it says in the terminal. */
 const sweeps = {
   gap: { run: runGap, text: gapText },
@@ -249,44 +167,11 @@ const sweeps = {
 };
 const usual = ['gap', 'time'];
 
-/** One table for all sweeps: what, at which length, on which settings. */
-function csvRows({ gap, time, features }) {
-  const rows = [];
-  for (const { along, featureMap, length, norm, relativeError, meanValueError } of gap?.rows ?? []) {
-    const { dim, heads, causal, seed } = gap.settings;
-    const count = isRandom(featureMap) ? gap.settings.features : '';
-    const common = { dim, heads, causal, norm, seed, features: count, draw: '' };
-    rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'relativeError', value: relativeError, ...common });
-    rows.push({ sweep: 'gap', along, series: featureMap, length, quantity: 'meanValueError', value: meanValueError, ...common });
-  }
-  for (const { kind, length, ms } of time?.rows ?? []) {
-    const { dim, heads, causal, featureMap } = time.settings;
-    const series = kind === 'linear' ? featureMap : kind;
-    const [seed, count] = isRandom(series) ? [time.settings.seed, time.settings.features] : ['', ''];
-    const common = { dim, heads, causal, norm: '', seed, features: count, draw: '' };
-    rows.push({ sweep: 'time', along: 'length', series, length, quantity: 'ms', value: ms, ...common });
-  }
-  for (const { kind, features: count, draw, relativeError } of features?.rows ?? []) {
-    const { length, ...settings } = features.settings;
-    const measured = { length, quantity: 'relativeError', value: relativeError };
-    rows.push({ sweep: 'features', along: 'features', series: kind, ...measured, ...settings, features: count, draw });
-  }
-  return rows;
-}
-
 async function main() {
   const options = readSweep(process.argv.slice(2));
   if (options.help) return void process.stdout.write(usage);
   const attention = await createAttention();
-  const environment = {
-    version: attention.version,
-    build: attention.build,
-    threads: attention.threads,
-    engine: `Node ${process.versions.node}`,
-    platform: `${os.type()} ${os.arch()}`,
-    processors: os.cpus().length,
-    date: minuteNow(),
-  };
+  const environment = nodeEnvironment(attention);
   const quiet = options.json === '-' || options.csv === '-';
   const say = (text) => quiet || process.stdout.write(`${text}\n`);
   say(`linear-attention-wasm ${describeEnvironment(environment)}`);
@@ -297,9 +182,8 @@ async function main() {
     say(`\n${text(report[name])}`);
   }
   attention.dispose();
-  const write = (file, text) => (file === '-' ? process.stdout.write(text) : writeFileSync(file, text));
-  if (options.json) write(options.json, JSON.stringify(report, null, 2) + '\n');
-  if (options.csv) write(options.csv, toCsv(csvRows(report), environment));
+  if (options.json) writeOut(options.json, JSON.stringify(report, null, 2) + '\n');
+  if (options.csv) writeOut(options.csv, toCsv(csvRows(report), environment));
 }
 
 await runCommand(main);

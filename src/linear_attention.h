@@ -27,7 +27,7 @@ typedef enum {
   LA_OK = 0,
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
-  LA_POSITIVE_DECAY = 3, /* or, where growth is allowed, above LA_MAX_GROWTH */
+  LA_INVALID_GATE = 3,   /* a decay above 0 or, where growth is allowed, above LA_MAX_GROWTH; a gate that is not a number */
   LA_THREAD_FAILED = 4,  /* a worker trapped: nothing in this memory can be relied on any more */
 } la_status;
 
@@ -104,9 +104,14 @@ typedef struct {
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
+  uint32_t first, count;      /* run these items of the call's work alone; count 0: all, whatever first is */
 } la_softmax_args;
 
 int32_t LA_API(la_softmax)(const la_softmax_args *args);
+
+/* How many items the call consists of: one for each block of queries of each head; 0 when it is empty or not valid.
+ * All items in order, in however many calls, are the whole call, bit for bit. first and count are not looked at. */
+uint32_t LA_API(la_softmax_items)(const la_softmax_args *args);
 
 /* A number a head, a head and token, or a head, token and feature: element (b, h, t, i) is
  * data[b·batch + h·head + t·row + i·channel], strides in floats, 0 along an axis that shares one number. */
@@ -124,23 +129,28 @@ typedef struct {
   int32_t normalize;
   float scale, eps;           /* finite, eps ≥ 0 */
   la_feature_map map;         /* map.dim == dim */
-  int32_t position;           /* ≥ 0: tokens that precede the first, for maps that depend on the position */
+  const int32_t *positions;   /* [batch], each ≥ 0: tokens that precede the first, for maps that depend on the position; NULL: 0 */
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
   la_array q;                 /* [batch, heads, n_q, dim] */
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
-  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm; needs causal */
-  la_gate beta;               /* [batch, kv_heads, n_k]: the delta rule; needs causal */
+  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, not NaN; needs causal */
+  la_gate beta;               /* [batch, kv_heads, n_k], not NaN: the delta rule; needs causal */
   la_gate strength;           /* [batch, kv_heads, n_k]: what multiplies φ(k); needs causal */
   int32_t allow_growth;       /* take a decay above 0, up to LA_MAX_GROWTH, instead of refusing it */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
   float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;
                                  needed with state for favor and rff, whose features may overflow */
+  uint32_t first, count;      /* run these items of the call's work alone; count 0: all, whatever first is */
 } la_linear_args;
 
 int32_t LA_API(la_linear)(const la_linear_args *args);
+
+/* As la_softmax_items: one for each key head of each batch, whose part of the state is updated when its item is done; 1
+ * for one token with a state. */
+uint32_t LA_API(la_linear_items)(const la_linear_args *args);
 
 typedef enum {
   LA_WEIGHTS_SOFTMAX = 0,
@@ -172,11 +182,15 @@ typedef struct {
   double max_error;            /* max |L − S| */
   double kl;                   /* Σ_i KL(p_i ‖ w_i), nats */
   double l1;                   /* Σ_i Σ_j |p_ij − w_ij| */
+  double weight_difference;    /* Σ_i Σ_j (p_ij − w_ij)² */
+  double weight_squared;       /* Σ_i Σ_j p_ij² */
 } la_gap_sums;
 
 typedef struct {
   int32_t batch, heads, kv_heads, n_q, n_k, dim, value_dim;
   int32_t causal; /* needs n_q == n_k */
+  float scale, eps;    /* of linear, whose weights are scale·φ(q)·φ(k) over their sum + eps; finite, eps ≥ 0 */
+  float softmax_scale; /* finite */
   la_feature_map map;
   la_array q, k, v; /* as in la_linear_args */
   la_gap_sums *out; /* [batch, heads] */
@@ -189,13 +203,6 @@ void *LA_API(la_alloc)(size_t bytes);
 void LA_API(la_free)(void *pointer);
 /* Bytes handed out by la_alloc and not yet freed. */
 size_t LA_API(la_memory_used)(void);
-
-/* From now on la_softmax, and la_linear on more than one token, run `count` items of their work from `first` on, until
- * la_slice(0, UINT32_MAX). All items in order, in however many calls, are the whole call; a state that is passed is
- * updated as items complete. */
-void LA_API(la_slice)(uint32_t first, uint32_t count);
-/* How many items the last call since la_slice consists of; 0 when it was not one of those. */
-uint32_t LA_API(la_slice_items)(void);
 
 /* Builds with threads only: several instances of the module over one memory, one of which makes all calls.
  * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
@@ -211,5 +218,14 @@ void LA_API(la_threads_quit)(void);
 
 /* 0 scalar, 1 SIMD128, 2 SIMD128 with relaxed multiply-add. */
 int32_t LA_API(la_build)(void);
+
+/* The binding writes these structs field by field. */
+#ifdef __wasm32__
+_Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 20 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
+_Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
+_Static_assert(sizeof(la_linear_args) == 244, "la_linear_args");
+_Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
+_Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
+#endif
 
 #endif

@@ -67,4 +67,11 @@ typedef struct {
 
 int32_t LA_API(la_sample)(const la_sample_args *args);
 
+#ifdef __wasm32__
+_Static_assert(sizeof(la_dense_args) == 32, "la_dense_args");
+_Static_assert(sizeof(la_layer_norm_args) == 28, "la_layer_norm_args");
+_Static_assert(sizeof(la_generator) == 16, "la_generator");
+_Static_assert(sizeof(la_sample_args) == 24, "la_sample_args");
+#endif
+
 #endif

@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { judge } from './bench/growth.js';
+import { chooseRows } from './bench/only.js';
 import { caseOf, checkedRows, expectedOf, inputsOf, kinds, verify } from './bench/peers/cases.js';
 import { standings } from './bench/peers/goals.js';
 import { linearCausal, linearFull, softmax } from './bench/peers/hosts/plain_kernels.js';
@@ -79,6 +80,14 @@ test('every case has inputs and an expectation of the right size', () => {
     const one = caseOf(id, 8, sizes);
     assert.equal(expectedOf(one, inputsOf(one)).length, 2 * (one.token ? 1 : 8) * 8, id);
   }
+});
+
+test('--only measures the rows whose names it is part of, and refuses what is part of none', () => {
+  const groups = { kernels: [{ name: 'linear causal' }, { name: 'linear full' }, { name: 'softmax causal' }], tokens: [{ name: '  a step' }] };
+  assert.equal(chooseRows(groups, undefined), groups);
+  assert.deepEqual(chooseRows(groups, ['causal']), { kernels: [{ name: 'linear causal' }, { name: 'softmax causal' }], tokens: [] });
+  assert.deepEqual(chooseRows(groups, ['full', 'step']), { kernels: [{ name: 'linear full' }], tokens: [{ name: '  a step' }] });
+  assert.throws(() => chooseRows(groups, ['full', 'casual']), /'casual'[^]*linear causal[^]*a step/);
 });
 
 test('README markers: only what lies between them changes', () => {

@@ -16,7 +16,7 @@ const test = suite('package');
 const read = (path, encoding) => readFile(join(root, path), encoding);
 const readJson = async (path) => JSON.parse(await read(path, 'utf8'));
 
-const sources = (await readdir(join(root, 'web'))).filter((name) => name.endsWith('.js')).map((name) => `web/${name}`);
+const sources = (await readdir(join(root, 'web'), { recursive: true })).filter((name) => name.endsWith('.js') && !name.startsWith('dist')).map((name) => `web/${name.replaceAll('\\', '/')}`);
 
 const modules = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'].map((name) => `web/dist/${name}.wasm`);
 
@@ -60,11 +60,14 @@ test('holds exactly the files that it needs', async () => {
     'web/dist/comlink.js',
     'web/dist/inline-simd.js',
     ...modules,
+    'web/calls.d.ts',
     'web/feature_map.d.ts',
     'web/host.d.ts',
     'web/index.d.ts',
     'web/onnx.d.ts',
     'web/nn.d.ts',
+    'web/state.d.ts',
+    'web/tensor.d.ts',
     'web/worker.d.ts',
   ];
   assert.deepEqual(files.map(({ path }) => path).sort(), expected.sort());

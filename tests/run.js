@@ -1,16 +1,30 @@
 // Runs the tests with uvu and counts them: uvu itself exits with 0 for a file that forgets to run
 // its suite, for a suite whose set-up throws, and for no tests at all.
 //
-//   node tests/run.js              every tests/**/*.test.js; fails when fewer tests ran than expected-count says
-//   node tests/run.js state gap    only the files whose path contains one of the words
+//   node tests/run.js                     every tests/**/*.test.js; fails when fewer tests ran than expected-count says
+//   node tests/run.js tolerance           one file, by its path or its name
+//   node tests/run.js simd 'feature map'  one suite on one build; without a build, on all of them
+//   node tests/run.js --list ...          what would run, without running it
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { hasRelaxedSimd } from '../web/core/load.js';
+import { findTests, select } from './select.js';
+import { titles } from './suites/index.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const words = process.argv.slice(2);
+const words = process.argv.slice(2).filter((word) => word !== '--list');
+
+/** The files and suites that the words name; ends the process where a word names nothing. */
+function readSelection() {
+  try {
+    return select(words, findTests(), titles);
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}
 
 /** The number of tests that a whole run must reach; 0 for a part of them. */
 function readExpected() {
@@ -20,21 +34,22 @@ function readExpected() {
   return Number(text);
 }
 
-/** The regular expression by which uvu picks files. */
-function filePattern() {
-  const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return escaped.length > 0 ? `(${escaped.join('|')}).*\\.test\\.js$` : '\\.test\\.js$';
+/** The regular expression by which uvu picks these files, whose names it takes from tests/ on. */
+function filePattern(files) {
+  const names = files.map((path) => path.slice('tests/'.length).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return `^(${names.join('|')})$`;
 }
 
 /** Node 20 has relaxed SIMD behind a flag, later ones have no such flag. The relaxed builds are tested in either case. */
 const relaxedSimd = hasRelaxedSimd() ? [] : ['--experimental-wasm-relaxed-simd'];
 
-/** Runs uvu, passing its output on, and resolves to that output and how the process ended. */
-function runUvu(pattern) {
+/** Runs uvu on the selection, passing its output on, and resolves to that output and how the process ended. */
+function runUvu({ files, suites }) {
   return new Promise((resolve, reject) => {
     const colour = process.stdout.isTTY ? [] : ['--no-color'];
-    const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', pattern, ...colour], {
+    const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', filePattern(files), ...colour], {
       cwd: root,
+      env: { ...process.env, TEST_SUITES: JSON.stringify(suites) },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
@@ -53,8 +68,13 @@ function lastCount(output, label) {
   return match && Number(match[1]);
 }
 
+const selection = readSelection();
+if (process.argv.includes('--list')) {
+  console.log([...selection.files, ...(selection.suites ?? []).map((title) => `  ${title}`)].join('\n'));
+  process.exit();
+}
 const expected = readExpected();
-const { output, code, signal } = await runUvu(filePattern());
+const { output, code, signal } = await runUvu(selection);
 const total = lastCount(output, 'Total');
 const passed = lastCount(output, 'Passed') ?? 0;
 const skipped = lastCount(output, 'Skipped') ?? 0;

@@ -88,6 +88,25 @@ for (const [what, bytes] of Object.entries(malformed)) {
   test(`refuses ${what}`, () => throwsCode(() => readSafetensors(bytes), 'malformed-file', what));
 }
 
+test('whatever a header holds, the error is short, and says what is wrong', () => {
+  const name = 'x'.repeat(1_000_000);
+  const deep = (depth) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const files = {
+    'a long name': file({ [name]: entry('F128', [], 0, 0) }),
+    'a long dtype': file({ a: entry(name, [], 0, 0) }),
+    'a long shape': file({ a: entry('F32', new Array(100_000).fill(1), 0, 0) }),
+    'a long list of offsets': file({ a: { dtype: 'F32', shape: [], data_offsets: new Array(100_000).fill(0) } }),
+    'text in a shape': file({ a: entry('F32', [name], 0, 0) }),
+    'a deep shape': file(`{"a":{"dtype":"F32","shape":${deep(100_000)},"data_offsets":[0,0]}}`),
+    'a deep dtype': file(`{"a":{"dtype":${deep(100_000)},"shape":[],"data_offsets":[0,0]}}`),
+    'two long names': file({ [name]: entry('U8', [1], 0, 1), [`${name}y`]: entry('U8', [1], 0, 1) }, new Uint8Array(1)),
+  };
+  for (const [what, bytes] of Object.entries(files)) {
+    throwsCode(() => readSafetensors(bytes), 'malformed-file', what);
+    assert.throws(() => readSafetensors(bytes), ({ message }) => message.length < 500, what);
+  }
+});
+
 test('refuses what is not bytes', () => {
   for (const value of [undefined, null, 'x', 5, {}, [1]]) throwsKind(() => readSafetensors(value), TypeError, /file/);
 });

@@ -14,3 +14,17 @@ export async function createCore(build, threads, worth = 0) {
 
 /** What createAttention gives, but splitting every call that can be split. */
 export const createThreaded = async (build, threads) => new Attention(await createCore(build, threads));
+
+/** { attention, exports } of a module with threads that is given as bytes; on one thread without any worker. */
+export async function createFrom(bytes, threads, prepare = () => {}) {
+  const module = await compile(bytes);
+  const exports = await instantiate(module, sharedMemory());
+  prepare(exports);
+  const pool = threads > 1 ? await startPool(module, exports, threads, { worth: 0 }) : null;
+  try {
+    return { attention: new Attention(new Core(exports, pool)), exports };
+  } catch (error) {
+    pool?.stop();
+    throw error;
+  }
+}

@@ -8,7 +8,6 @@ import { suite } from 'uvu';
 import { Attention } from '../web/calls/attention.js';
 import { createAttention } from '../web/index.js';
 import { createAttention as createInline } from '../web/inline.js';
-import { float } from '../web/core/core.js';
 import { nodeJson, root, writeApp } from './consumer.js';
 import { createCore } from './threaded.js';
 import { assertClose, assertSame } from './tolerance.js';
@@ -257,9 +256,9 @@ test('a worker that ends between calls is done without, and told', async () => {
 /** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
 function passBroken(core) {
   const [keys, dim] = [20000, 16];
-  const array = (rows, stride) => [core.alloc(rows * dim * 4), stride, 0, dim];
+  const array = (rows, batch) => ({ data: core.alloc(rows * dim * 4), batch, head: 0, row: dim });
   const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
-  core.pass('la_softmax', [2, 1, 1, 64, keys, dim, dim, 0, 0, float(1), 0, ...q, ...k, ...v, ...out]);
+  core.run({ call: 'la_softmax', args: { batch: 2, heads: 1, kv_heads: 1, n_q: 64, n_k: keys, dim, value_dim: dim, scale: 1, q, k, v, out } });
 }
 
 test('a worker that traps in a call fails the call and the instance', async () => {

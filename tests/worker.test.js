@@ -176,6 +176,17 @@ test('a long call tells how far it is, and slices change no bit', () =>
     assert.ok(told.length > 2 && told.every((fraction, i) => fraction > (told[i - 1] ?? 0) && fraction < 1), String(told));
   }));
 
+test('gap, whose inner calls are whole, gives the same bits with signal and onProgress', () =>
+  withBoth(async (remote, local) => {
+    const row = Object.values(inputs({ heads: 2, T: 300, dim: 16 }));
+    for (const causal of [false, true]) {
+      const expected = local.gap(...row, { causal });
+      for (const options of [{ onProgress() {} }, { signal: new AbortController().signal }]) {
+        for (let run = 0; run < 2; run++) assert.deepEqual(await remote.gap(...row, { causal, ...options }), expected);
+      }
+    }
+  }));
+
 test('a slice has a share for every thread', async () => {
   const many = Object.values(inputs({ heads: 8, T: 256, dim: 64 }));
   const [one, four] = await Promise.all([1, 4].map((threads) => createAttention({ build: 'simd', threads })));

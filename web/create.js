@@ -3,7 +3,8 @@ import { AttentionError } from './core/errors.js';
 import { compile, findPackaged, hasRelaxedSimd, hasThreads, instantiate } from './core/load.js';
 import { BUILDS, Core } from './core/core.js';
 import { processors, sharedMemory, startPool, threadsObstacle } from './threads/pool.js';
-import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
+import { asTheyAre, takeOptions } from './core/given.js';
+import { checkInteger, checkOneOf } from './core/validate.js';
 
 /** More than share a call well on any machine so far; each costs a Worker and its stack. */
 const MAX_THREADS = 64;
@@ -44,7 +45,7 @@ function reserve() {
  * module; `open` opens a worker of the pool.
  */
 export async function create(options, packaged, open) {
-  const { build: wanted, threads: count, wasm } = checkOptions('createAttention', options, ['build', 'threads', 'wasm']);
+  const { build: wanted, threads: count, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
   const asked = checkOneOf('build', wanted, ['auto', 'simd', 'relaxed'], 'auto');
   const threads = checkThreads(count);
   let obstacle = threads > 1 ? threadsObstacle() : null;

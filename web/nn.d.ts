@@ -6,14 +6,16 @@
  * row-major, inputs are tensor-likes or resident tensors, `out` as there. Rows computed alone or together have the
  * same bits. Numbers follow IEEE arithmetic: NaN and infinities pass through.
  */
-import type { Attention, Out, Result, ResultOf, Tensor, TensorLike } from './index.js';
+import type { Attention, Input, Out, Result, ResultOf, Tensor, TensorLike } from './index.js';
 
 /** How a file stores elements. 16-bit floats come as their bits in a Uint16Array. */
 export type Dtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL';
 
 /** A tensor of a file. */
 export interface StoredTensor {
+  /** How its elements are stored. */
   readonly dtype: Dtype;
+  /** The size of every axis. */
   readonly shape: readonly number[];
   /** A view of the file where alignment allows it. */
   readonly data:
@@ -27,15 +29,19 @@ export type Weight = TensorLike | StoredTensor;
 
 /**
  * The tensors of a safetensors file, by name, and the strings of its `__metadata__`.
- * Throws `AttentionError` 'malformed-file' unless the header is JSON within the file, every dtype is known, every shape
- * fits its bytes, and the tensors cover the rest of the file without gap or overlap.
+ *
  * Format: https://github.com/huggingface/safetensors#format
+ *
+ * @example const { tensors } = readSafetensors(await response.arrayBuffer());
+ * @throws `AttentionError` 'malformed-file' unless the header is JSON within the file, every dtype is known, every shape
+ * fits its bytes, and the tensors cover the rest of the file without gap or overlap
  */
 export function readSafetensors(file: ArrayBuffer | ArrayBufferView): { metadata: Record<string, string>; tensors: Map<string, StoredTensor> };
 
 /** The tensor as float32: the same array when it is float32 already, else converted (float64 is rounded). */
 export function toFloat32(tensor: Weight): Result;
 
+/** What `dense` takes. */
 export interface DenseOptions {
   /** [outputs, inputs], each 1 to 65536. */
   weight: Weight;
@@ -47,26 +53,40 @@ export interface DenseOptions {
 
 /** activation(x Wᵀ + b) + residual. */
 export interface Dense {
+  /** Length of an input row. */
   readonly inputs: number;
+  /** Length of an output row. */
   readonly outputs: number;
+  /** What is applied to the sum. */
   readonly activation: 'none' | 'relu';
   /** Bytes of the packed weights. */
   readonly bytes: number;
   /**
-   * x [..., inputs] → [..., outputs]. The last axes of x may multiply to `inputs` ([batch, heads, dim] for heads·dim),
+   * x [..., inputs] → [..., outputs].
+   *
+   * The last axes of x may multiply to `inputs` ([batch, heads, dim] for heads·dim),
    * and a resident `out` or `residual` may split its last axis likewise.
    * `residual` is added after the activation, has the result's size, and may be `out` itself.
    */
-  apply<O extends Out | undefined = undefined>(x: TensorLike | Tensor, options?: { residual?: TensorLike | Tensor; out?: O }): ResultOf<O>;
-  /** The outputs in order over several resident tensors, each but the last a multiple of 16 wide: q, k and v of one layer. */
-  apply<O extends readonly Tensor[]>(x: TensorLike | Tensor, options: { out: O }): O;
+  apply<O extends Out | undefined = undefined>(x: Input, options?: { residual?: Input; out?: O }): ResultOf<O>;
+  /**
+   * The outputs in order over several resident tensors: q, k and v of one layer.
+   *
+   * Each but the last is a multiple of 16 wide.
+   *
+   * @example projection.apply(x, { out: [q, k, v] });
+   */
+  apply<O extends readonly Tensor[]>(x: Input, options: { out: O }): O;
+  /** Gives its memory back; what uses it afterwards throws 'disposed'. */
   dispose(): void;
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
 
 /** Packs the weights of a dense layer. */
 export function dense(attention: Attention, options: DenseOptions): Dense;
 
+/** What `layerNorm` takes. */
 export interface LayerNormOptions {
   /** [width], 1 to 65536. */
   weight: Weight;
@@ -76,19 +96,30 @@ export interface LayerNormOptions {
   eps?: number;
 }
 
-/** (x − mean) / √(variance + eps) · weight + bias over the last axis, variance without Bessel's correction (Ba, Kiros & Hinton 2016). */
+/**
+ * (x − mean) / √(variance + eps) · weight + bias over the last axis.
+ *
+ * The variance is without Bessel's correction (Ba, Kiros & Hinton 2016).
+ */
 export interface LayerNorm {
+  /** Length of a row. */
   readonly width: number;
+  /** Added to the variance. */
   readonly eps: number;
+  /** Bytes of weight and bias. */
   readonly bytes: number;
   /** x [..., width] → the same shape; `out` may be x itself. */
-  apply<O extends Out | undefined = undefined>(x: TensorLike | Tensor, options?: { out?: O }): ResultOf<O>;
+  apply<O extends Out | undefined = undefined>(x: Input, options?: { out?: O }): ResultOf<O>;
+  /** Gives its memory back; what uses it afterwards throws 'disposed'. */
   dispose(): void;
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
 
+/** Copies weight and bias of a layer norm. */
 export function layerNorm(attention: Attention, options: LayerNormOptions): LayerNorm;
 
+/** What `sampler` takes. */
 export interface SamplerOptions {
   /** Rows drawn at once, each with a random stream of its own. Default 1. */
   batch?: number;
@@ -101,23 +132,35 @@ export interface SamplerOptions {
 }
 
 /**
- * Draws from softmax(logits / temperature), by PCG XSH-RR 64/32 (O'Neill 2014): equal logits, seed and stream give the
- * same draws in Node and every browser. (A build that rounds differently may draw differently where two classes meet.)
+ * Draws from softmax(logits / temperature).
+ *
+ * By PCG XSH-RR 64/32 (O'Neill 2014): equal logits, seed and stream give the same draws in Node and every browser. (A build that rounds differently may draw differently where two classes meet.)
  */
 export interface Sampler {
+  /** Rows drawn at once. */
   readonly batch: number;
+  /** What the streams start from. */
   readonly seed: number;
+  /** The stream of row 0. */
   readonly stream: number;
+  /** Divides the logits. */
   readonly temperature: number;
   /**
-   * logits [batch, classes], or [classes] for batch 1, 1 to 65536 classes → one class a row. −Infinity is never drawn.
-   * Throws RangeError, and draws nothing, when a row has NaN or Infinity or is all −Infinity.
+   * logits [batch, classes], or [classes] for batch 1 → one class a row.
+   *
+   * 1 to 65536 classes. −Infinity is never drawn.
+   *
+   * @example const [next] = draws.sample(logits);
+   * @throws RangeError, and draws nothing, when a row has NaN or Infinity or is all −Infinity
    */
-  sample(logits: TensorLike | Tensor): Int32Array;
+  sample(logits: Input): Int32Array;
   /** Back to the first draw. */
   reset(): void;
+  /** Gives its memory back; what uses it afterwards throws 'disposed'. */
   dispose(): void;
+  /** The same as `dispose`, for `using`. */
   [Symbol.dispose](): void;
 }
 
+/** A sampler at its first draw. */
 export function sampler(attention: Attention, options?: SamplerOptions): Sampler;

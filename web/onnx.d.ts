@@ -1,26 +1,28 @@
-import type { Attention, Result, Tensor, TensorLike } from './index.js';
+import type { Attention, Input, Result } from './index.js';
 
 /** Inputs of the operator under its own names. Heads are packed into the last axis. */
 export interface LinearAttentionInputs {
   /** [B, T, q_num_heads·dim] */
-  query: TensorLike | Tensor;
+  query: Input;
   /** [B, T, kv_num_heads·dim]; normalised to length 1 a head by the caller for the delta rules. */
-  key: TensorLike | Tensor;
+  key: Input;
   /** [B, T, kv_num_heads·valueDim] */
-  value: TensorLike | Tensor;
+  value: Input;
   /** [B, kv_num_heads, dim, valueDim]. Default zeros. */
-  past_state?: TensorLike | Tensor | null;
+  past_state?: Input | null;
   /** [B, T, kv_num_heads] or [B, T, kv_num_heads·dim], a logarithm: needed by the gated rules, refused by the others. */
-  decay?: TensorLike | Tensor | null;
+  decay?: Input | null;
   /** [B, T, kv_num_heads] or [B, T, 1]: needed by the delta rules, refused by the others. */
-  beta?: TensorLike | Tensor | null;
+  beta?: Input | null;
 }
 
+/** Attributes of the operator under its own names. */
 export interface LinearAttentionAttributes {
   /** Default `'gated_delta'`. */
   update_rule?: 'linear' | 'gated' | 'delta' | 'gated_delta';
   /** A positive multiple of kv_num_heads. */
   q_num_heads: number;
+  /** Heads of key and value. */
   kv_num_heads: number;
   /** Multiplies the output. 0 or left out: 1/√dim. */
   scale?: number;
@@ -29,9 +31,13 @@ export interface LinearAttentionAttributes {
 }
 
 /**
- * The ONNX operator LinearAttention, opset 27 (https://onnx.ai/onnx/operators/onnx__LinearAttention.html).
+ * The ONNX operator LinearAttention, opset 27.
+ *
  * Returns output [B, T, q_num_heads·valueDim] and present_state [B, kv_num_heads, dim, valueDim].
- * Throws `TypeError` for missing or superfluous inputs and `RangeError` for wrong shapes and attributes.
+ * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
+ *
+ * @example LinearAttention(attention, { query, key, value, decay, beta }, { q_num_heads: 8, kv_num_heads: 8 });
+ * @throws TypeError for missing or superfluous inputs, RangeError for wrong shapes and attributes
  */
 export function LinearAttention(
   attention: Attention,

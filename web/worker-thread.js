@@ -2,13 +2,12 @@
 import * as Comlink from './dist/comlink.js';
 import { create } from './create.js';
 import { AttentionError } from './core/errors.js';
-import { resultFloats } from './core/core.js';
+import { newFloats } from './core/arrays.js';
 import { packaged } from './packaged.js';
 import { Fates } from './threads/fates.js';
 import { openThrough } from './threads/relay.js';
-import { interruptible } from './core/slices.js';
-import { internal } from './core/tensor.js';
-import { remember } from './threads/undo.js';
+import { internal } from './core/resident.js';
+import { remember } from './calls/undo.js';
 import { nodeModule } from './threads/open.js';
 
 /** Objects by handle while they live, and their handles; a handle is never used again. */
@@ -60,7 +59,7 @@ function find(where, id) {
 function receive(where, value) {
   if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return value;
   if (value.handle !== undefined) return find(where, value.handle);
-  if (value.floats !== undefined) return resultFloats(value.floats);
+  if (value.floats !== undefined) return newFloats(value.floats);
   if (Object.getPrototypeOf(value) !== Object.prototype || value.data !== undefined) return value;
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, receive(name, part)]));
 }
@@ -89,7 +88,7 @@ function perform(target, name, args, { id, flag, progress: isAsked }, fate) {
   const { core } = object[internal] ?? {};
   fate.undo = remember(object, received);
   const progress = isAsked ? (fraction) => endpoint.postMessage({ progressOf: id, fraction }) : undefined;
-  const value = core && (flag || progress) ? interruptible(core, [], { isAborted: () => isCancelled(fate, flag), progress }, run) : run();
+  const value = core && (flag || progress) ? core.interruptible({ isAborted: () => isCancelled(fate, flag), progress }, run) : run();
   if (isPlain(value) || known.has(value)) return answer(value);
   // What nobody has heard of yet.
   const described = answer(value);

@@ -11,20 +11,25 @@ export { AttentionError, version, type AttentionErrorCode } from './index.js';
 /** What every call takes besides its own options. */
 export interface AsyncOptions {
   /**
-   * Rejects the call with the signal's reason at once, and leaves its state, cache and out as they were. The Worker stops
-   * within about 20 ms (linear attention between two heads) on a cross-origin isolated page and in Node, where the call
-   * can be cut; else it carries the call through for nobody and takes back what it changed. Calls made afterwards wait
-   * for that. For as long, what is taken back is held twice. A call whose answer is there already is carried out.
+   * Rejects the call with the signal's reason at once, and leaves its state, cache and out as they were.
+   *
+   * The Worker stops within about 20 ms (linear attention between two heads) on a cross-origin isolated page and in Node,
+   * where the call can be cut; else it carries the call through for nobody and takes back what it changed. Calls made
+   * afterwards wait for that. For as long, what is taken back is held twice. A call whose answer is there already is
+   * carried out.
    */
   signal?: Global<'AbortSignal'>;
   /**
-   * Told how much of a long softmax or linear call is done, more than 0 and less than 1, about every 20 ms (linear
-   * attention between two heads). What it throws rejects the call, which is then cancelled as by `signal`.
+   * Told how much of a long softmax or linear call is done.
+   *
+   * More than 0 and less than 1, about every 20 ms (linear attention between two heads). What it throws rejects the call,
+   * which is then cancelled as by `signal`.
    */
   onProgress?: (fraction: number) => void;
   /**
-   * Hands the buffers of the tensors passed over to the Worker: nothing is copied, and the caller's arrays become
-   * empty. Default false.
+   * Hands the buffers of the tensors passed over to the Worker. Default false.
+   *
+   * Nothing is copied, and the caller's arrays become empty.
    */
   transfer?: boolean;
 }
@@ -64,18 +69,25 @@ type Async<T, Getters extends keyof T> = {
       : Remote<T[K]>;
 };
 
+/** A resident tensor in the Worker. */
 export interface AsyncTensor extends Async<sync.Tensor, 'data' | 'bytes'> {}
+/** A state of linear attention in the Worker. */
 export interface AsyncState extends Async<sync.State, 'data' | 'keySum' | 'length' | 'bytes'> {}
+/** A cache of softmax attention in the Worker. */
 export interface AsyncCache extends Async<sync.Cache, 'length' | 'bytes'> {}
+/** A feature map in the Worker. */
 export interface AsyncFeatureMap extends Async<sync.FeatureMap, 'bytes'> {}
 
 type WithoutFeatureMap = Omit<sync.Attention, 'featureMap'>;
 
+/** An instance in the Worker: the calls of the main entry, each giving a promise and taking AsyncOptions as well. */
 export interface AsyncAttention extends Async<WithoutFeatureMap, 'memory' | 'threads' | 'threadsReason'> {
+  /** A feature map to share between calls and states. */
   featureMap<N extends sync.FeatureMapName>(
     name: N,
     options: RemoteOptions<sync.FeatureMapOptionsByName[N], never>,
   ): Promise<AsyncFeatureMap>;
+  /** The same as `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -1,11 +1,11 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
+import { asTheyAre, takeOptions } from './core/given.js';
 import { compile } from './core/load.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
-import { handle, pack, takeOptions, unsendable } from './threads/parcel.js';
-import { checkOptions } from './core/validate.js';
+import { handle, pack, readOptions, unsendable } from './threads/parcel.js';
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
@@ -75,7 +75,7 @@ class Connection {
   }
 
   async call(target, name, args) {
-    const options = takeOptions(args.at(-1));
+    const options = readOptions(args.at(-1));
     const { signal, onProgress, transfer, out } = options ?? {};
     if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongKind('signal', 'an AbortSignal', signal);
     if (onProgress !== undefined && typeof onProgress !== 'function') throw wrongKind('onProgress', 'a function', onProgress);
@@ -117,7 +117,7 @@ class Remote {
 
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
-  const { build, threads, wasm } = checkOptions('createAttention', options, ['build', 'threads', 'wasm']);
+  const { build, threads, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
   const isBytes = wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
   const link = new Link(openOwnWorker());

@@ -3,10 +3,11 @@ import { bytes, duration, integer, number } from '../format.js';
 import { digitBuild } from '../digits/model.js';
 import { imagesPerSecond, rateColumns, sweepDigits } from '../measure/digits.js';
 import { beginnings, raceColumns, runRace } from '../measure/race.js';
+import { rowsOf } from '../measure/rows.js';
 import { createChart } from '../plots/chart.js';
 import { createImages } from '../plots/images.js';
 import { shapes } from '../plots/markers.js';
-import { createFrame, makeTable } from './frame.js';
+import { createFrame, listItem, makeTable } from './frame.js';
 import { createRun } from './run.js';
 import { createSketch } from './sketch.js';
 
@@ -85,7 +86,7 @@ export function digitsFigure(figure, { state, lab }) {
     const rated = report?.rows.length > 0 ? report : previous;
     chart.update({ series: seriesOf(rated), summary: summaryOf(rated) });
     const rates = ratesOf(rated);
-    verdict.replaceChildren(...sentences(rates, rated?.bytes).map(listItem));
+    verdict.replaceChildren(...sentences(rates, rated?.bytes).map((text) => listItem(text)));
     figure.querySelector('.rates').replaceChildren(ratesTable(rates, rated?.bytes));
     figure.querySelector('.rates-note').textContent =
       `Images a second here are estimates for one thread: a pixel is timed at nine positions along the image (recomputing ${BATCHES[1]} at once: five), and the line through them is added up over all ${LENGTH} pixels. The paper’s models are larger than these.`;
@@ -167,8 +168,6 @@ function laneText({ images, position, given, ms, done }, running) {
   return `${integer(position - given)} of ${LENGTH - given} pixels in ${duration(ms)}${running ? '' : ', then stopped'}`;
 }
 
-const rowsOf = (report, column, batch) => report?.rows.filter((row) => row.column === column && row.batch === batch) ?? [];
-
 function seriesOf(report) {
   if (!report) return [];
   return BATCHES.flatMap((batch) =>
@@ -177,7 +176,7 @@ function seriesOf(report) {
       label: batch === 1 ? names[column] : `${shortNames[column]}, ${batch} at once`,
       shape: batch === 1 ? markers[column] : undefined,
       dash: batch === 1 ? undefined : [6, 4],
-      points: rowsOf(report, column, batch).map((row) => ({ x: row.position, y: row.ms / batch })),
+      points: rowsOf(report, { column, batch }).map((row) => ({ x: row.position, y: row.ms / batch })),
     })),
   ).filter(({ points }) => points.length > 0);
 }
@@ -188,7 +187,7 @@ function ratesOf(report) {
   for (const batch of BATCHES) {
     rates[batch] = {};
     for (const column of rateColumns) {
-      const rows = rowsOf(report, column, batch);
+      const rows = rowsOf(report, { column, batch });
       if (rows.length > 1) rates[batch][column] = imagesPerSecond(rows, LENGTH);
     }
   }
@@ -229,10 +228,6 @@ function sentences(rates, held) {
     );
   }
   return texts;
-}
-
-function listItem(text) {
-  return Object.assign(document.createElement('li'), { textContent: text });
 }
 
 function summaryOf(report) {

@@ -4,10 +4,11 @@ import { featureCounts } from '../measure/maps.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { integer, list, number, percent } from '../format.js';
+import { beyondText, errorAxis } from './errors.js';
 import { createFrame } from './frame.js';
 import { createRun } from './run.js';
 
-const HIGHEST = 4; // the plot ends here: an error of four times the answer is no longer worth comparing
+const axis = errorAxis(4); // an error of four times the answer is no longer worth comparing
 const HEADS = 1;
 const roles = {
   'favor': 'favor',
@@ -37,10 +38,7 @@ export function featuresFigure(figure, { state, lab }) {
 
   function errorRange() {
     const rows = [shown.report, shown.previous].flatMap((report) => report?.rows ?? []);
-    const errors = rows.map((row) => row.relativeError);
-    const finite = errors.filter((error) => error > 0 && error <= HIGHEST);
-    if (finite.length === 0) return [0.01, HIGHEST];
-    return [Math.min(...finite) / 1.3, errors.some(isBeyond) ? HIGHEST : Math.max(...finite) * 1.3];
+    return axis.range(rows.map((row) => row.relativeError), { empty: 0.01, margin: 1.3 });
   }
 
   const draw = (next) => {
@@ -68,11 +66,6 @@ export function featuresFigure(figure, { state, lab }) {
 
 const columnsOf = ({ dim, length, causal, norm, seed }) => ({ dim, heads: HEADS, length, causal, norm, seed });
 const chosenOf = ({ settings }) => kindNames.filter((kind) => settings.kinds.includes(kind));
-const isBeyond = (error) => !(error <= HIGHEST); // a NaN too
-
-/** A logarithmic axis has no room for 0, and this one ends at HIGHEST. */
-const within = (error) => (isBeyond(error) ? HIGHEST : Math.max(error, 1e-7));
-const pointAt = (x, value) => ({ x, y: within(value), value, clipped: isBeyond(value) });
 
 function seriesOf(report, faint) {
   if (!report) return [];
@@ -82,15 +75,15 @@ function seriesOf(report, faint) {
     label: kind,
     band: true,
     points: spreadOf(report.rows, kind).map(({ features, least, middle, most }) => ({
-      ...pointAt(features, middle),
-      low: within(least),
-      high: within(most),
+      ...axis.pointAt(features, middle),
+      low: axis.within(least),
+      high: axis.within(most),
     })),
   }));
   const levels = references.map((kind) => {
     const row = report.rows.find((one) => one.kind === kind);
     const label = row?.features ? `${kind}, ${integer(row.features)} features` : kind;
-    const points = row ? featureCounts.map((features) => pointAt(features, row.relativeError)) : [];
+    const points = row ? featureCounts.map((features) => axis.pointAt(features, row.relativeError)) : [];
     return { ...look(kind), label, points };
   });
   return [...drawn, ...levels];
@@ -108,15 +101,13 @@ function tableOf(report) {
 
 function clippedText(report) {
   const points = report ? [...chosenOf(report), ...references].flatMap((kind) => spreadOf(report.rows, kind)) : [];
-  const beyond = points.filter(({ middle }) => isBeyond(middle));
-  const bands = points.filter(({ middle, most }) => !isBeyond(middle) && isBeyond(most));
+  const beyond = points.filter(({ middle }) => axis.isBeyond(middle));
+  const bands = points.filter(({ middle, most }) => !axis.isBeyond(middle) && axis.isBeyond(most));
   if (beyond.length + bands.length === 0) return '';
   const cut = bands.length === 0 ? '' : `The bands of ${list([...new Set(bands.map(({ kind }) => kind))])} are cut off: the largest error is ${number(Math.max(...bands.map(({ most }) => most)))}.`;
   if (beyond.length === 0) return `↑ ${cut}`;
-  const names = list([...new Set(beyond.map(({ kind }) => kind))]);
   const worst = Math.max(...beyond.map(({ middle }) => middle));
-  const where = `${names}, at ${beyond.length} of ${points.length} points`;
-  return `↑ Beyond the plot: ${where}; the median error there reaches ${number(worst)}. ${cut}`.trim();
+  return `${beyondText({ names: beyond.map(({ kind }) => kind), points: beyond.length, of: points.length, what: 'median error', worst })} ${cut}`.trim();
 }
 
 function summaryOf(report) {

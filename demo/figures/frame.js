@@ -95,6 +95,13 @@ export function makeTable(header, lines) {
   return table;
 }
 
+/** A sentence of a verdict: text and elements. */
+export function listItem(...parts) {
+  const item = document.createElement('li');
+  item.append(...parts);
+  return item;
+}
+
 function save(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);

@@ -3,12 +3,14 @@ import { scaledLength, scales, shortestGap, sweepGap } from '../measure/gap.js';
 import { asSourced, isTrained, longestOf, trainedLengths } from '../measure/heads.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
+import { rowsOf } from '../measure/rows.js';
 import { integer, list, number, percent } from '../format.js';
 import { priorities } from '../lab.js';
+import { beyondText, errorAxis } from './errors.js';
 import { createFrame } from './frame.js';
 import { createRun } from './run.js';
 
-const HIGHEST = 2; // the plots end here: an error of twice the answer is no longer worth comparing
+const axis = errorAxis(2); // an error of twice the answer is no longer worth comparing
 
 /** @returns {(changed: Set<string>) => void} update */
 export function gapFigure(figure, { state, lab, tell }) {
@@ -40,12 +42,9 @@ export function gapFigure(figure, { state, lab, tell }) {
 
   function errorRange(along) {
     const errors = [shown.report, shown.previous]
-      .flatMap((report) => rowsAlong(report, along))
+      .flatMap((report) => rowsOf(report, { along }))
       .flatMap((row) => [row.relativeError, row.meanValueError]);
-    const finite = errors.filter((error) => error > 0 && error <= HIGHEST);
-    if (finite.length === 0) return [0.3, HIGHEST];
-    const beyond = errors.some((error) => !(error <= HIGHEST));
-    return [Math.min(0.5, Math.min(...finite) / 1.2), beyond ? HIGHEST : Math.max(1.2, Math.max(...finite) * 1.2)];
+    return axis.range(errors, { empty: 0.3, margin: 1.2, lowest: 0.5, top: 1.2 });
   }
 
   const draw = (next) => {
@@ -70,7 +69,7 @@ export function gapFigure(figure, { state, lab, tell }) {
       ]),
     );
     if (rows.length > 0) {
-      const row = rowsAlong(next.report, 'length').findLast(({ featureMap }) => featureMap === rows[0].featureMap);
+      const row = rowsOf(next.report, { along: 'length' }).findLast(({ featureMap }) => featureMap === rows[0].featureMap);
       tell({ gap: { map: row.featureMap, length: row.length, error: row.relativeError, floor: row.meanValueError, trained: isTrained(next.report.settings.source) } });
     }
   };
@@ -109,33 +108,24 @@ const columnsOf = ({ source, dim, heads, causal, seed, digit, layer, head, featu
   randomFeatures: features,
   longest: length,
 });
-const rowsAlong = (report, along) => report?.rows.filter((row) => row.along === along) ?? [];
 
 function seriesOf(report, along, faint) {
   if (!report) return [];
   const { maps } = report.settings;
-  const rows = rowsAlong(report, along);
-  const line = (map, quantity) => rows.filter((row) => row.featureMap === map).map((row) => pointAt(row[along], row[quantity]));
+  const line = (featureMap, quantity) => rowsOf(report, { along, featureMap }).map((row) => axis.pointAt(row[along], row[quantity]));
   return [
     ...maps.map((map) => ({ role: map, label: map, shape: shapes[map], faint, points: line(map, 'relativeError') })),
     { role: 'floor', label: 'mean of V', dash: [6, 4], faint, points: line(maps[0], 'meanValueError') },
   ];
 }
 
-/** A logarithmic axis has no room for 0, and this one ends at HIGHEST. */
-function pointAt(x, value) {
-  const clipped = !(value <= HIGHEST);
-  return { x, y: clipped ? HIGHEST : Math.max(value, 1e-7), value, clipped };
-}
-
 function clippedText(report) {
-  const beyond = report?.rows.filter((row) => !(row.relativeError <= HIGHEST)) ?? [];
+  const beyond = report?.rows.filter((row) => axis.isBeyond(row.relativeError)) ?? [];
   if (beyond.length === 0) return '';
   const maps = [...new Set(beyond.map((row) => row.featureMap))];
   const worst = beyond.reduce((most, row) => (row.relativeError > most || Number.isNaN(row.relativeError) ? row.relativeError : most), 0);
   const signed = maps.filter((map) => map === 'identity' || map === 'rff');
-  const where = `${list(maps)}, at ${beyond.length} of ${report.rows.length} points`;
-  const text = `↑ Beyond the plot: ${where}; the error there reaches ${number(worst)}.`;
+  const text = beyondText({ names: maps, points: beyond.length, of: report.rows.length, what: 'error', worst });
   if (signed.length === 0) return text;
   const why = 'so their sum, by which the output is divided, can come close to 0';
   return `${text} The weights of ${list(signed)} may be negative, ${why}.`;

@@ -1,9 +1,10 @@
 // Figure 4: one token at a time, with softmax's growing cache or linear attention's state of fixed size.
+import { rowsOf } from '../measure/rows.js';
 import { sweepStream } from '../measure/stream.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { bytes, duration, integer, number } from '../format.js';
-import { createFrame } from './frame.js';
+import { createFrame, listItem } from './frame.js';
 import { createRun } from './run.js';
 
 const labels = { cache: 'softmax with cache', state: 'linear with state' };
@@ -66,7 +67,6 @@ export function streamFigure(figure, { state, lab, tell }) {
 }
 
 const columnsOf = ({ dim, heads, map }) => ({ dim, heads, featureMap: map });
-const rowsOf = (report, memory) => report.rows.filter((row) => row.memory === memory);
 
 /** Bytes in use by the tokens so far; the state's do not depend on them. */
 const heldAt = ({ bytes: { cacheBytesPerToken, stateBytes } }, { memory, position }) =>
@@ -79,28 +79,24 @@ function seriesOf(report, quantity, faint) {
     label: labels[memory],
     shape: shapes[roles[memory]],
     faint,
-    points: rowsOf(report, memory).map((row) => ({ x: row.position, y: quantity === 'ms' ? row.ms : heldAt(report, row) })),
+    points: rowsOf(report, { memory }).map((row) => ({ x: row.position, y: quantity === 'ms' ? row.ms : heldAt(report, row) })),
   }));
 }
 
 function sentences(report) {
-  const [cache, state] = Object.keys(labels).map((memory) => rowsOf(report, memory).at(-1));
+  const [cache, state] = Object.keys(labels).map((memory) => rowsOf(report, { memory }).at(-1));
   if (!cache || !state) return [];
   const { stateBytes, cacheBytes, cacheBytesPerToken } = report.bytes;
   const texts = [
     `After ${integer(cache.position)} tokens one more takes ${duration(cache.ms)} with the cache and ${duration(state.ms)} with the state: ${number(cache.ms / state.ms)} times as long.`,
     `The cache grows by ${bytes(cacheBytesPerToken)} a token and is as large as the state (${bytes(stateBytes)}) after ${number(stateBytes / cacheBytesPerToken)} tokens. The library allocates it all at once: ${bytes(cacheBytes)} here.`,
   ];
-  return texts.map((text) => {
-    const item = document.createElement('li');
-    item.textContent = text;
-    return item;
-  });
+  return texts.map((text) => listItem(text));
 }
 
 function tableOf(report) {
-  const state = rowsOf(report, 'state');
-  return rowsOf(report, 'cache').map((row, i) => [
+  const state = rowsOf(report, { memory: 'state' });
+  return rowsOf(report, { memory: 'cache' }).map((row, i) => [
     integer(row.position),
     duration(row.ms),
     duration(state[i]?.ms),

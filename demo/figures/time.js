@@ -1,10 +1,11 @@
 // Figure 3: the time of both against sequence length, the crossover, and the memory behind it.
+import { rowsOf } from '../measure/rows.js';
 import { crossover, fitPowerLaw, powersOfTwo } from '../measure/statistics.js';
 import { kinds, matrixBytes, shortestTimed, sweepTime } from '../measure/time.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { bytes, duration, integer, number } from '../format.js';
-import { createFrame } from './frame.js';
+import { createFrame, listItem } from './frame.js';
 import { createRun } from './run.js';
 
 /** @returns {(changed: Set<string>) => void} update */
@@ -77,16 +78,15 @@ export function timeFigure(figure, { state, lab, tell }) {
 /** S is dim × dim and z is dim numbers, float32, for each head: all three maps keep the dimension. */
 const stateBytes = (dim, heads) => 4 * heads * (dim * dim + dim);
 const columnsOf = ({ dim, heads, causal, map }) => ({ dim, heads, causal, featureMap: map });
-const rowsOf = (report, kind) => report.rows.filter((row) => row.kind === kind);
 
 function findings(report) {
-  const [softmax, linear] = kinds.map((kind) => rowsOf(report, kind));
+  const [softmax, linear] = kinds.map((kind) => rowsOf(report, { kind }));
   return { slopes: { softmax: fitPowerLaw(softmax), linear: fitPowerLaw(linear) }, crossed: crossover(softmax, linear) };
 }
 
 function lastOfBoth(report) {
-  const linear = new Map(rowsOf(report, 'linear').map((row) => [row.length, row.ms]));
-  const row = rowsOf(report, 'softmax').findLast(({ length }) => linear.has(length));
+  const linear = new Map(rowsOf(report, { kind: 'linear' }).map((row) => [row.length, row.ms]));
+  const row = rowsOf(report, { kind: 'softmax' }).findLast(({ length }) => linear.has(length));
   return row && { length: row.length, softmax: row.ms, linear: linear.get(row.length) };
 }
 
@@ -98,7 +98,7 @@ function seriesOf(report, faint) {
     label,
     shape: shapes[role],
     faint,
-    points: rowsOf(report, kind).map((row) => ({ x: row.length, y: row.ms })),
+    points: rowsOf(report, { kind }).map((row) => ({ x: row.length, y: row.ms })),
   });
   return [line('softmax', 'softmax', 'softmax'), line('linear', map, `linear, ${map}`)];
 }
@@ -134,11 +134,7 @@ function sentences({ settings, stopped, rows }, { slopes, crossed }, running) {
     list.push([
       `At T = ${integer(both.length)}, the longest measured for both, linear takes ${duration(both.linear)} and softmax ${duration(both.softmax)}: ${number(both.softmax / both.linear)} times as long.`,
     ]);
-  return list.map((parts) => {
-    const item = document.createElement('li');
-    item.append(...parts);
-    return item;
-  });
+  return list.map((parts) => listItem(...parts));
 }
 
 function crossingText({ kind, length }) {

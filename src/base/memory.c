@@ -17,7 +17,25 @@ static int is_beyond_memory(const char *block, size_t bytes) {
 #endif
 }
 
+#ifdef LA_FAIL_ALLOC
+/* For the tests alone: the allocation after `count` others fails, once. Returns what was left of the last count, -1 when it had failed. */
+static int32_t allocations_left = -1;
+
+int32_t LA_API(la_fail_alloc)(int32_t count);
+
+int32_t la_fail_alloc(int32_t count) {
+  int32_t left = allocations_left;
+  allocations_left = count;
+  return left;
+}
+
+static int must_fail(void) { return allocations_left >= 0 && allocations_left-- == 0; }
+#else
+static int must_fail(void) { return 0; }
+#endif
+
 void *la_alloc(size_t bytes) {
+  if (must_fail()) return NULL;
   if (bytes > SIZE_MAX - HEADER - ALIGNMENT) return NULL;
   char *block = malloc(bytes + HEADER + ALIGNMENT);
   if (!block) return NULL;

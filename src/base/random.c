@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/rows.h"
+#include "linear_attention.h"
 
 typedef struct {
   uint32_t s[4];

@@ -1,6 +1,8 @@
 /* Reductions and exponentials of one row of features: functions, not inline, since a dozen copies of exp would be 2 KB. */
 #include "base/span.h"
 
+#include <float.h>
+
 float span_max(const float *x, size_t n, float sign) {
   v4 most[4];
   size_t i = 0;
@@ -10,6 +12,16 @@ float span_max(const float *x, size_t n, float sign) {
   float top = v4_max_lane(v4_max(v4_max(most[0], most[1]), v4_max(most[2], most[3])));
   for (; i < n; i++) top = larger_float(top, sign * x[i]);
   return top;
+}
+
+/* −∞ is brought to a number first: less itself it would be NaN. */
+int span_is_above(const float *x, size_t n, float limit) {
+  v4 above = v4_splat(0.0f), least = v4_splat(-FLT_MAX), most = v4_splat(limit);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) above = v4_add(above, v4_max(v4_sub(v4_max(v4_load(x + i), least), most), v4_splat(0.0f)));
+  int found = !(v4_sum(above) == 0.0f);
+  for (; i < n; i++) found |= !(x[i] <= limit);
+  return found;
 }
 
 /* exp(sign·x − shift)·scale + floor for c < count vectors of x, the constants loaded once for all of them. */
@@ -25,7 +37,7 @@ void span_exp(float *out, const float *x, size_t n, float sign, float shift, flo
   for (; i + 4 <= n; i += 4) exp_vectors(out + i, x + i, 1, sign, shift, scale, floor);
   if (i == n) return;
   float last[4];
-  v4_store(last, v4_load_part(x + i, n - i));
+  v4_store(last, v4_load_first(x + i, n - i));
   exp_vectors(last, last, 1, sign, shift, scale, floor);
   memcpy(out + i, last, (n - i) * sizeof *out);
 }

@@ -22,11 +22,14 @@ static inline void span_map(float *out, const float *x, size_t n, v4 (*map)(v4))
     for (size_t c = 0; c < 4; c++) v4_store(out + i + 4 * c, f[c]);
   }
   for (; i + 4 <= n; i += 4) v4_store(out + i, map(v4_load(x + i)));
-  if (i < n) v4_store_part(out + i, map(v4_load_part(x + i, n - i)), n - i);
+  if (i < n) v4_store_first(out + i, map(v4_load_first(x + i, n - i)), n - i);
 }
 
 /* The largest sign·x[i]; NaN may be passed over. */
 float span_max(const float *x, size_t n, float sign);
+
+/* Whether an x[i] is above the limit, or NaN. */
+int span_is_above(const float *x, size_t n, float limit);
 
 /* out[i] = exp(sign·x[i] − shift)·scale + floor, where no sign·x[i] is above shift; out may be x. */
 void span_exp(float *out, const float *x, size_t n, float sign, float shift, float scale, float floor);

@@ -1,6 +1,9 @@
 /* How far linear attention is from softmax attention on the same q, k, v: sums per head, in float64. */
 #include <math.h>
 
+#include "base/arguments.h"
+#include "base/rows.h"
+#include "base/scratch.h"
 #include "gap/weights.h"
 
 typedef struct {
@@ -13,13 +16,13 @@ static uint64_t scratch_layout(const la_gap_args *a, scratch *w, float *base) {
   size_t n_k = (size_t)a->n_k, d = (size_t)a->dim;
   w->n_q = (size_t)a->n_q;
   w->d_v = (size_t)a->value_dim;
-  w->softmax = (weight_rows){LA_WEIGHTS_SOFTMAX, a->causal, 1.0f / sqrtf((float)a->dim), a->map, n_k, d, 0, 0, NULL, NULL, NULL, NULL, NULL};
-  w->linear = (weight_rows){LA_WEIGHTS_LINEAR, a->causal, 1.0f, a->map, n_k, d, 0, 0, NULL, NULL, NULL, NULL, NULL};
+  w->softmax = (weight_rows){.kind = LA_WEIGHTS_SOFTMAX, .causal = a->causal, .scale = a->softmax_scale, .map = a->map, .n_k = n_k, .d = d};
+  w->linear = (weight_rows){.kind = LA_WEIGHTS_LINEAR, .causal = a->causal, .scale = a->scale, .eps = a->eps, .map = a->map, .n_k = n_k, .d = d};
   uint64_t total = weight_rows_layout(&w->softmax, base);
   total += weight_rows_layout(&w->linear, base ? base + total : NULL);
   uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v};
-  float **parts[] = {&w->softmax_out, &w->linear_out};
-  return total + carve(base ? base + total : NULL, parts, sizes, 2);
+  float **arrays[] = {&w->softmax_out, &w->linear_out};
+  return total + carve(base ? base + total : NULL, arrays, sizes, 2);
 }
 
 /* One head of an array, as an array of one head. */
@@ -30,7 +33,7 @@ static int32_t compute_outputs(const la_gap_args *a, scratch *w, la_array q, la_
                              .causal = a->causal, .scale = w->softmax.scale, .q = q, .k = k, .v = v,
                              .out = {w->softmax_out, 0, 0, (uint32_t)w->d_v}};
   la_linear_args linear = {.batch = 1, .heads = 1, .kv_heads = 1, .n_q = a->n_q, .n_k = a->n_k, .dim = a->dim, .value_dim = a->value_dim,
-                           .causal = a->causal, .normalize = 1, .scale = 1.0f, .eps = 1e-6f, .map = w->linear.map, .q = q, .k = k, .v = v,
+                           .causal = a->causal, .normalize = 1, .scale = a->scale, .eps = a->eps, .map = w->linear.map, .q = q, .k = k, .v = v,
                            .out = {w->linear_out, 0, 0, (uint32_t)w->d_v}};
   int32_t status = la_softmax(&softmax);
   return status == LA_OK ? la_linear(&linear) : status;
@@ -64,6 +67,8 @@ static void compare_weights(const la_gap_args *a, scratch *w, la_array q, la_gap
       for (size_t j = 0; j < seen; j++) {
         double p_j = w->softmax.rows[u * w->softmax.stride + j], w_j = w->linear.rows[u * w->linear.stride + j];
         sums->l1 += fabs(p_j - w_j);
+        sums->weight_difference += (p_j - w_j) * (p_j - w_j);
+        sums->weight_squared += p_j * p_j;
         if (p_j != 0.0) sums->kl += p_j * log(p_j / w_j);
       }
     }
@@ -74,6 +79,7 @@ static int is_valid(const la_gap_args *a) {
   if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
   if ((a->n_q > 0 && !a->q.data) || (a->n_k > 0 && (!a->k.data || !a->v.data)) || (a->batch > 0 && a->heads > 0 && !a->out)) return 0;
+  if (!isfinite(a->scale) || !isfinite(a->softmax_scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
   return map_find(&a->map) && a->map.dim == a->dim;
 }
 

@@ -3,15 +3,18 @@
 
 #include <math.h>
 
-#include "softmax/score.h"
+#include "base/arguments.h"
+#include "base/exp.h"
+#include "base/scratch.h"
 #include "base/span.h"
+#include "softmax/score.h"
 
 uint64_t weight_rows_layout(weight_rows *w, float *base) {
   w->width = w->kind == LA_WEIGHTS_LINEAR ? (size_t)map_find(&w->map)->features(&w->map) : w->d;
   w->stride = round_up(w->n_k, 8);
   uint64_t sizes[] = {(uint64_t)w->stride * w->width, 4 * w->width, 8 * (w->width + 1), 4 * (uint64_t)w->stride, w->stride};
-  float **parts[] = {&w->panels, &w->q, &w->x, &w->rows, &w->exponents};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float **arrays[] = {&w->panels, &w->q, &w->x, &w->rows, &w->exponents};
+  return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
 /* Panels of `width` rows from position t on: x times factor for softmax, φ(x) for linear. Exponents: [rows] or NULL. */
@@ -48,20 +51,23 @@ static void normalize_softmax(float *row, size_t seen) {
 }
 
 /* Scores times exp(exponent of the key), relative to the largest that counts: of the visible keys, or of all for epsilon,
- * which adds its share of every feature of the query (in a panel of four). */
-static void scale_scores(const weight_rows *w, float *row, const float *q, size_t seen) {
+ * which adds its share of every feature of the query (in a panel of four). Returns that largest one. */
+static float scale_scores(const weight_rows *w, float *row, const float *q, size_t seen) {
   float floor = map_key_floor(&w->map), top = span_max(w->exponents, floor > 0.0f ? w->n_k : seen, 1.0f), total = 0.0f;
   for (size_t i = 0; floor > 0.0f && i < w->width; i++) total += q[4 * i];
   for (size_t j = 0; j < seen; j += 4) {
     v4 factor = v4_exp(v4_sub(v4_load(w->exponents + j), v4_splat(top)));
     v4_store(row + j, v4_madd(v4_load(row + j), factor, v4_splat(floor * total)));
   }
+  return top;
 }
 
-static void normalize_linear(float *row, size_t seen) {
-  float total = 0.0f;
+/* As output_factor in linear/exponents.c: eps is relative to the plain scores, which are exp(exponent) times those of the row. */
+static void normalize_linear(const weight_rows *w, float *row, size_t seen, float exponent) {
+  float total = 0.0f, eps = w->eps == 0.0f ? 0.0f : w->eps / w->scale * exp_of(-exponent);
+  if (w->scale == 0.0f) eps = INFINITY;
   for (size_t j = 0; j < seen; j++) total += row[j];
-  for (size_t j = 0; j < seen; j++) row[j] = total == 0.0f ? 0.0f : row[j] / total;
+  for (size_t j = 0; j < seen; j++) row[j] = total + eps == 0.0f ? 0.0f : row[j] / (total + eps);
 }
 
 void weight_rows_queries(weight_rows *w, const float *q, size_t q_stride, size_t t, size_t count) {
@@ -71,9 +77,11 @@ void weight_rows_queries(weight_rows *w, const float *q, size_t q_stride, size_t
   for (size_t u = 0; u < count; u++) {
     float *row = w->rows + u * w->stride;
     size_t seen = w->causal ? smaller(w->n_k, t + u + 1) : w->n_k;
-    if (scaled) scale_scores(w, row, w->q + u, seen);
+    float exponent = scaled ? scale_scores(w, row, w->q + u, seen) : 0.0f;
+    if (scaled && map_key_floor(&w->map) > 0.0f) exponent = 0.0f; /* the maxima are part of φ itself */
+    else if (scaled) exponent += w->x[4 * w->width + u];
     if (w->kind == LA_WEIGHTS_SOFTMAX) normalize_softmax(row, seen);
-    else normalize_linear(row, seen);
+    else normalize_linear(w, row, seen, exponent);
     zero_floats(row + seen, w->stride - seen);
   }
 }
@@ -88,7 +96,8 @@ static int is_valid(const la_weights_args *a) {
 int32_t la_weights(const la_weights_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   size_t n_q = (size_t)args->n_q, n_k = (size_t)args->n_k, heads = (size_t)args->heads, group = (size_t)(args->heads / args->kv_heads);
-  weight_rows w = {(la_weights_kind)args->kind, args->causal, args->scale, args->map, n_k, (size_t)args->dim, 0, 0, NULL, NULL, NULL, NULL, NULL};
+  float scale = args->kind == LA_WEIGHTS_LINEAR ? 1.0f : args->scale;
+  weight_rows w = {.kind = (la_weights_kind)args->kind, .causal = args->causal, .scale = scale, .map = args->map, .n_k = n_k, .d = (size_t)args->dim};
   float *block = alloc_floats(weight_rows_layout(&w, NULL)), *out = args->out;
   if (!block) return LA_OUT_OF_MEMORY;
   weight_rows_layout(&w, block);

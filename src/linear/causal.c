@@ -11,14 +11,21 @@
  * and the parts of the results are added up (shared.h). Else, and for the delta rule, whose writes need all features,
  * by columns of S, which never meet: each thread maps the tokens for itself. A scan over parts of the sequence would run
  * half of the matrix work again; tokens mapped by another core cost as much to fetch as to map. */
-#include "linear/shared.h"
+#include "linear/causal.h"
+
+#include "base/arguments.h"
+#include "base/rows.h"
+#include "base/scratch.h"
 #include "linear/recurrence.h"
+#include "linear/shared.h"
+#include "linear/streams.h"
 #include "linear/tokens.h"
+#include "threads/parallel.h"
 
 enum {
   MAX_BLOCK = 32,
   BLOCK_FLOATS = 32768,
-  LINE = CACHE_LINE / PANEL, /* panels of a cache line of results: no two threads write one */
+  LINE = CACHE_LINE / STATE_PANEL, /* panels of a cache line of results: no two threads write one */
 };
 
 typedef struct {
@@ -31,16 +38,16 @@ typedef struct {
   float *kept;    /* of shared.h: results are parts of sums */
 } scratch;
 
-static uint64_t scratch_layout(const linear_call *call, int partial, scratch *w, float *base) {
+static uint64_t scratch_layout(const linear_call *call, int by_features, scratch *w, float *base) {
   size_t fitting = BLOCK_FLOATS / (2 * call->d_fp);
-  w->block = partial ? PARTIAL_BLOCK : smaller(fitting < 2 ? 2 : smaller(fitting, MAX_BLOCK), round_up(call->n_q, 4));
-  w->d_vp = round_up(call->d_v, PANEL);
+  w->block = by_features ? SHARED_BLOCK : smaller(fitting < 2 ? 2 : smaller(fitting, MAX_BLOCK), round_up(call->n_q, 4));
+  w->d_vp = round_up(call->d_v, STATE_PANEL);
   w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;
-  w->state.width = PANEL;
-  w->state.panels = w->d_vp / PANEL;
-  uint64_t d_fp = call->d_fp, copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = partial ? 1 : 0;
+  w->state.width = STATE_PANEL;
+  w->state.panels = w->d_vp / STATE_PANEL;
+  uint64_t d_fp = call->d_fp, copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
   uint64_t sizes[] = {d_fp * w->d_vp, d_fp, token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
-                      of_parts * PARTIAL_DEPTH * partial_floats(w->d_vp)};
+                      of_parts * SHARED_DEPTH * shared_floats(w->d_vp)};
   float *own, **places[] = {&w->state.s, &w->state.z, &own, &w->v, &w->out, &w->kept};
   uint64_t floats = carve(base, places, sizes, sizeof sizes / sizeof *sizes);
   if (base) token_block_layout(call, w->block, &w->tokens, own);
@@ -57,26 +64,26 @@ typedef struct {
 static inline void run_linear(const block_run *run, recurrence r, const size_t stride, const int gated) {
   size_t next = token_floats(run->call), u = 0;
   for (; u + 2 <= run->tokens; u += 2) {
-    recur(r, stride, 2, PANEL / 4, gated, 1);
+    recur(r, stride, 2, STATE_PANEL / 4, gated, 1);
     r.rows += 2 * next;
     r.v += 2 * r.v_stride;
     r.out += 2 * r.out_stride;
     r.factors += 2;
   }
-  if (u < run->tokens) recur(r, stride, 1, PANEL / 4, gated, 1);
+  if (u < run->tokens) recur(r, stride, 1, STATE_PANEL / 4, gated, 1);
 }
 
 static inline void run_delta(const block_run *run, recurrence r, const size_t stride, const int gated) {
   size_t next = token_floats(run->call);
   pending_write pending = nothing_pending(r.rows - next);
   for (size_t u = 0; u < run->tokens; u++) {
-    recur_delta(r, stride, &pending, run->w->tokens.beta[u], run->w->tokens.k_dot_q[u], PANEL / 4, gated);
+    recur_delta(r, stride, &pending, run->w->tokens.beta[u], run->w->tokens.k_dot_q[u], STATE_PANEL / 4, gated);
     r.rows += next;
     r.v += r.v_stride;
     r.out += r.out_stride;
     r.factors++;
   }
-  write_pending(r.s, r.s_stride, r.features, &pending, PANEL / 4);
+  write_pending(r.s, r.s_stride, r.features, &pending, STATE_PANEL / 4);
 }
 
 /* One function a rule and gate, so that each gets all registers of the engine's compiler: 4 % faster than one for all. */
@@ -116,9 +123,9 @@ static void run_panels(const block *k, size_t first, size_t end) {
   const linear_call *call = k->call;
   block_run run = {call, k->w, k->tokens};
   float recall = recall_factor(call, &k->w->state);
-  for (size_t column = first * PANEL; column < end * PANEL; column += PANEL) {
+  for (size_t column = first * STATE_PANEL; column < end * STATE_PANEL; column += STATE_PANEL) {
     recurrence r = {.s = k->w->state.s + column * call->d_fp,
-                    .s_stride = PANEL,
+                    .s_stride = STATE_PANEL,
                     .features = call->d_f,
                     .rows = token_rows(call, &k->w->tokens, 0),
                     .v = k->v + column,
@@ -145,7 +152,7 @@ static void touch_block(const block *k, size_t c, size_t width, int in_scratch) 
 /* One query head on panels first … end − 1. */
 static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head, size_t first, size_t end) {
   const la_linear_args *a = call->args;
-  size_t column = first * PANEL, columns = smaller(end * PANEL, call->d_v) - column;
+  size_t column = first * STATE_PANEL, columns = smaller(end * STATE_PANEL, call->d_v) - column;
   settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, b, kv_head);
   for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
     float *out = array_at(a->out, b, q_head, t);
@@ -164,27 +171,27 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_he
 }
 
 /* One query head on the features of one part; 0 when a thread failed. */
-static int partial_sequence(const linear_call *call, scratch *w, partials *p, size_t q_head) {
+static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p, size_t q_head) {
   const la_linear_args *a = call->args;
   size_t b = p->b, kv_head = p->kv_head;
   for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
     tokens = smaller(w->block, call->n_q - t);
-    float *out = partials_room(p);
+    float *out = shared_room(p);
     if (!out) return 0;
     block k = {call, w, b, kv_head, q_head, t, tokens, array_at(a->v, b, kv_head, t), w->tokens.sums, out, a->v.row, w->d_vp};
     touch_block(&k, 0, call->d_v, 1);
     map_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, tokens);
-    normalizers(call, &w->tokens, &w->state, out + PARTIAL_BLOCK * w->d_vp, tokens);
+    normalizers(call, &w->tokens, &w->state, out + SHARED_BLOCK * w->d_vp, tokens);
     if (!w->in_place) copy_values(&k);
     run_panels(&k, 0, w->state.panels);
-    if (!partials_ready(p)) return 0;
+    if (!shared_ready(p)) return 0;
   }
   return 1;
 }
 
 /* What the threads that share a stream have to say to one another. */
-static partial_place *places_of(const linear_work *work, size_t b, size_t kv_head) {
-  return work->places + (b * work->call->kv_heads + kv_head) * work->parts;
+static part_place *places_of(const linear_work *work, size_t b, size_t kv_head) {
+  return (part_place *)work->shared + (b * work->call->kv_heads + kv_head) * work->parts;
 }
 
 static void run_columns(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
@@ -228,29 +235,29 @@ static void run_features(const linear_work *work, size_t slot, size_t b, size_t 
   scratch w;
   scratch_layout(&call, 1, &w, work->scratch + slot * work->floats);
   for (size_t u = 0; u < w.block; u++) w.tokens.sums[u] = 1.0f; /* what parts are multiplied by */
-  partials p = {work->call, b, kv_head, slot, part, work->parts, places_of(work, b, kv_head), w.d_vp, 0};
+  shared_stream p = {work->call, b, kv_head, slot, part, work->parts, places_of(work, b, kv_head), w.d_vp, 0};
   p.places[part].kept = w.kept;
   for (size_t g = 0; g < call.group; g++) {
     state_load(&call, &w.state, b, kv_head);
-    if (!partial_sequence(&call, &w, &p, kv_head * call.group + g)) return;
+    if (!shared_sequence(&call, &w, &p, kv_head * call.group + g)) return;
   }
-  if (partials_end(&p)) state_store(&call, &w.state, b, kv_head);
+  if (shared_end(&p)) state_store(&call, &w.state, b, kv_head);
 }
 
 int32_t linear_causal(const linear_call *call) {
   scratch w;
   int by_features = call->map->elementwise && !call->delta;
-  size_t most = by_features ? call->d_f / FEWEST_FEATURES : round_up(call->d_v, LINE * PANEL) / (LINE * PANEL), parts = 1;
+  size_t most = by_features ? call->d_f / FEWEST_FEATURES : round_up(call->d_v, LINE * STATE_PANEL) / (LINE * STATE_PANEL), parts = 1;
   size_t crew = parallel_crew(call->slots);
   while (parts < smaller(most, crew) && !fills_slots((uint64_t)call->batch * call->kv_heads * parts, crew)) parts++;
   int partial = by_features && parts > 1;
   linear_work work = {.call = call, .run = partial ? run_features : run_columns, .across = call->slots, .parts = parts};
   work.floats = scratch_layout(call, partial, &w, NULL);
   if (parts > 1) {
-    work.places = partial_places((uint64_t)call->batch * call->kv_heads * parts);
-    if (!work.places) return LA_OUT_OF_MEMORY;
+    work.shared = part_places((uint64_t)call->batch * call->kv_heads * parts);
+    if (!work.shared) return LA_OUT_OF_MEMORY;
   }
   int32_t status = linear_each_stream(&work);
-  la_free(work.places);
+  la_free(work.shared);
   return status;
 }

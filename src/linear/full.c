@@ -2,9 +2,15 @@
  * Both products run on the outer-product tile, features in rows: packing them into panels first gains nothing. What a block
  * is about to map or multiply is read ahead as in causal.c: 17 % faster at T 4096, 8 heads; results as well, 13 %.
  *
- * Several threads share one stream by segments of its keys, whose sums are added up in order, then by blocks of queries. */
-#include "linear/linear.h"
+ * Several threads share one stream by parts of its keys, whose sums are added up in order, then by blocks of queries. */
+#include "linear/full.h"
+
+#include "base/arguments.h"
 #include "base/outer.h"
+#include "base/scratch.h"
+#include "linear/exponents.h"
+#include "linear/streams.h"
+#include "threads/parallel.h"
 
 enum { BLOCK = 64, BLOCK_FLOATS = LA_MAX_FEATURES + 16 }; /* room for at least one row of features, however many */
 
@@ -20,14 +26,14 @@ typedef struct {
 
 static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base) {
   w->block = smaller(BLOCK, round_up(BLOCK_FLOATS / call->stride, 4));
-  w->d_vp = round_up(call->d_v, PANEL);
-  w->state.width = PANEL;
-  w->state.panels = w->d_vp / PANEL;
+  w->d_vp = round_up(call->d_v, STATE_PANEL);
+  w->state.width = STATE_PANEL;
+  w->state.panels = w->d_vp / STATE_PANEL;
   w->f.stride = call->stride;
   w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);
   uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * (w->d_vp + COPY_PAD)};
-  float **parts[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float **arrays[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v};
+  return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
 /* z += Σ rows, 4·vectors columns of them: additions of one vector wait for one another, those of four do not. */
@@ -47,24 +53,24 @@ static void add_block(const linear_call *call, scratch *w, const float *v, size_
     for (; i + 16 <= call->d_fp; i += 16) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 4);
     for (; i < call->d_fp; i += 4) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 1);
   }
-  for (size_t c = 0; c < w->d_vp; c += PANEL) {
+  for (size_t c = 0; c < w->d_vp; c += STATE_PANEL) {
     for (size_t i = 0; i < call->d_fp; i += 4) {
-      float *s = w->state.s + c * call->d_fp + i * PANEL;
+      float *s = w->state.s + c * call->d_fp + i * STATE_PANEL;
       tile4x8 sum = tile_outer(tile_zero(), rows, w->f.rows + i, 1, stride, v + c, v_stride);
-      tile_store(s, PANEL, tile_add(tile_load(s, PANEL), sum));
+      tile_store(s, STATE_PANEL, tile_add(tile_load(s, STATE_PANEL), sum));
     }
   }
 }
 
-/* Segments of the keys, one a thread. One for scaled maps, where a key's exponent depends on the keys before it. */
-static size_t segments_of(const linear_call *call) { return call->whole || call->map->scaled ? 1 : call->slots; }
+/* Parts of the keys, one a thread. One for scaled maps, where a key's exponent depends on the keys before it. */
+static size_t parts_of(const linear_call *call) { return call->whole || call->map->scaled ? 1 : call->slots; }
 
 /* One stream, with scratch for each thread. */
 typedef struct {
   const linear_call *call;
   scratch *own; /* of the thread that made the call: its state takes up the sums of the others */
-  float *base;  /* [segments][floats] */
-  size_t floats, segments, b, kv_head;
+  float *base;  /* [parts][floats] */
+  size_t floats, parts, b, kv_head;
 } stream;
 
 static scratch scratch_of(const stream *s, size_t slot) {
@@ -93,11 +99,11 @@ static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
   }
 }
 
-/* Each segment's sum is its own scratch's state; the first goes on from the state before the call. */
-static void sum_segment(void *context, size_t slot, size_t item) {
+/* Each part's sum is its own scratch's state; the first goes on from the state before the call. */
+static void sum_part(void *context, size_t slot, size_t item) {
   const stream *s = context;
   const linear_call *call = s->call;
-  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + s->segments - 1) / s->segments, BLOCK);
+  size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + s->parts - 1) / s->parts, BLOCK);
   (void)slot;
   if (item == 0) {
     sum_keys(s, s->own, 0, smaller(n, length));
@@ -111,9 +117,9 @@ static void sum_segment(void *context, size_t slot, size_t item) {
 
 static void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows) {
   size_t stride = call->stride;
-  for (size_t c = 0; c < w->d_vp; c += PANEL) {
+  for (size_t c = 0; c < w->d_vp; c += STATE_PANEL) {
     for (size_t r = 0; r < rows; r += 4) {
-      tile4x8 o = tile_outer(tile_zero(), call->d_f, w->f.rows + r * stride, stride, 1, w->state.s + c * call->d_fp, PANEL);
+      tile4x8 o = tile_outer(tile_zero(), call->d_f, w->f.rows + r * stride, stride, 1, w->state.s + c * call->d_fp, STATE_PANEL);
       tile_store_result(array_at(out, b, q_head, t + r) + c, out.row, tile_scale(o, w->factors + r), rows - r, call->d_v - c);
     }
   }
@@ -136,27 +142,27 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   answer_block(call, &w, a->out, s->b, q_head, t, rows);
 }
 
-static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
+static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t unused) {
   const linear_call *call = work->call;
   float *base = work->scratch + slot * work->floats;
-  (void)part;
+  (void)unused;
   scratch w;
-  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), segments_of(call), b, kv_head};
+  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), parts_of(call), b, kv_head};
   state_load(call, &w.state, b, kv_head);
   settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
-  in_parallel(s.segments, s.segments, sum_segment, &s);
-  for (size_t segment = 1; segment < s.segments; segment++) {
-    panel_state part = scratch_of(&s, segment).state;
-    add_to(w.state.s, part.s, call->d_fp * w.d_vp);
-    add_to(w.state.z, part.z, call->d_fp);
+  in_parallel(s.parts, 0, s.parts, sum_part, &s);
+  for (size_t part = 1; part < s.parts; part++) {
+    panel_state sum = scratch_of(&s, part).state;
+    add_to(w.state.s, sum.s, call->d_fp * w.d_vp);
+    add_to(w.state.z, sum.z, call->d_fp);
   }
-  in_parallel(s.segments, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
+  in_parallel(s.parts, 0, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
   state_store(call, &w.state, b, kv_head);
 }
 
 int32_t linear_full(const linear_call *call) {
   scratch w;
-  size_t segments = segments_of(call);
-  linear_work work = {.call = call, .run = run_stream, .floats = segments * scratch_layout(call, &w, NULL), .across = segments > 1 ? 1 : call->slots, .parts = 1};
+  size_t parts = parts_of(call);
+  linear_work work = {.call = call, .run = run_stream, .floats = parts * scratch_layout(call, &w, NULL), .across = parts > 1 ? 1 : call->slots, .parts = 1};
   return linear_each_stream(&work);
 }

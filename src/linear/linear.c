@@ -1,8 +1,14 @@
 /* Linear attention: checks the call, then picks the form of the same numbers that is fastest for its sizes. */
-#include "linear/linear.h"
-#include "base/span.h"
-
+#include <float.h>
 #include <math.h>
+
+#include "base/arguments.h"
+#include "base/span.h"
+#include "linear/causal.h"
+#include "linear/full.h"
+#include "linear/step.h"
+#include "maps/feature_map.h"
+#include "threads/parallel.h"
 
 static int gate_is_valid(la_gate gate, const la_linear_args *a) { return !gate.data || a->causal; }
 
@@ -12,15 +18,16 @@ static int is_valid(const la_linear_args *a) {
   if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
   if (a->state && a->normalize && !a->key_sum) return 0;
-  if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f || a->position < 0) return 0;
+  if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
+  for (int32_t b = 0; a->positions && b < a->batch; b++)
+    if (a->positions[b] < 0) return 0;
   const map_entry *map = map_find(&a->map);
   if (!map || a->map.dim != a->dim || (a->state && map->scaled && !a->exponents)) return 0;
   return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && gate_is_valid(a->strength, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
-/* NaN passes, since NaN inputs are allowed. */
-static int has_decay_above(const linear_call *call, float limit) {
-  la_gate g = call->args->decay;
+/* Whether an element that counts is above the limit or not a number: it would stay in the state for good. */
+static int gate_is_above(const linear_call *call, la_gate g, float limit) {
   if (!g.data) return 0;
   size_t width = g.channel ? call->d_f : 1;
   for (size_t b = 0; b < call->batch; b++) {
@@ -28,11 +35,11 @@ static int has_decay_above(const linear_call *call, float limit) {
     for (size_t h = 0; h < call->kv_heads; h++) {
       const float *head = g.data + b * g.batch + h * g.head;
       if (rows > 1 && g.row == width) {
-        if (span_max(head, rows * width, 1.0f) > limit) return 1;
+        if (span_is_above(head, rows * width, limit)) return 1;
         continue;
       }
       for (size_t t = 0; t < rows; t++)
-        if (span_max(head + t * g.row, width, 1.0f) > limit) return 1;
+        if (span_is_above(head + t * g.row, width, limit)) return 1;
     }
   }
   return 0;
@@ -45,28 +52,19 @@ static void spread(linear_call *call) {
   call->whole = fills_slots(streams, call->slots);
 }
 
-static void run_item(void *context, size_t slot, size_t item) {
-  const linear_work *work = context;
-  size_t stream = item / work->parts, heads = work->call->kv_heads;
-  work->run(work, slot, stream / heads, stream % heads, item % work->parts);
-}
+/* One token, whose state is updated where it lies. */
+static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && !a->key_lengths; }
 
-/* Between the scratch of two threads: what one reads ahead of its end must not be lines that the other writes. */
-enum { APART = 4096 };
+static int is_empty(const la_linear_args *a) { return a->batch == 0 || a->heads == 0 || (a->n_q == 0 && a->n_k == 0); }
 
-int32_t linear_each_stream(const linear_work *given) {
-  linear_work work = *given;
-  if (work.across > 1) work.floats = round_up((size_t)work.floats, 16) + APART;
-  work.scratch = alloc_floats(work.across * work.floats);
-  if (!work.scratch) return LA_OUT_OF_MEMORY;
-  int32_t status = in_slices(work.across, work.call->batch * work.call->kv_heads, work.parts, run_item, &work);
-  la_free(work.scratch);
-  return status;
+uint32_t la_linear_items(const la_linear_args *args) {
+  if (!args || !is_valid(args) || is_empty(args)) return 0;
+  return is_step(args) ? 1 : (uint32_t)args->batch * (uint32_t)args->kv_heads;
 }
 
 int32_t la_linear(const la_linear_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
-  if (args->heads == 0 || (args->n_q == 0 && args->n_k == 0)) return LA_OK;
+  if (is_empty(args)) return LA_OK;
   const map_entry *map = map_find(&args->map);
   size_t d_f = (size_t)map->features(&args->map), d_fp = round_up(d_f, 4);
   linear_call call = {
@@ -87,8 +85,10 @@ int32_t la_linear(const la_linear_args *args) {
       .gated = args->decay.data != NULL,
       .delta = args->beta.data != NULL,
   };
-  if (has_decay_above(&call, args->allow_growth ? LA_MAX_GROWTH : 0.0f)) return LA_POSITIVE_DECAY;
-  if (args->n_q == 1 && args->n_k == 1 && args->state && !args->key_lengths) return linear_step(&call);
+  if (gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(&call, args->beta, FLT_MAX) ||
+      gate_is_above(&call, args->strength, FLT_MAX))
+    return LA_INVALID_GATE;
+  if (is_step(args)) return items_asked(args->first, args->count, 1) ? linear_step(&call) : LA_OK;
   spread(&call);
   return args->causal ? linear_causal(&call) : linear_full(&call);
 }

@@ -1,4 +1,9 @@
 /* Linear attention, one token: the state is updated where it lies, sixteen columns at a time. */
+#include "linear/step.h"
+
+#include "base/arguments.h"
+#include "base/rows.h"
+#include "base/scratch.h"
 #include "linear/recurrence.h"
 #include "linear/tokens.h"
 
@@ -18,8 +23,8 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   uint64_t copies = w->copied ? w->state.width : 0;
   float *own;
   uint64_t sizes[] = {token_block_layout(call, 1, NULL, NULL), call->d_fp, call->d_fp * copies, copies, copies};
-  float **parts[] = {&own, &w->state.z, &w->s, &w->v, &w->out};
-  uint64_t floats = carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float **arrays[] = {&own, &w->state.z, &w->s, &w->v, &w->out};
+  uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
   if (base) token_block_layout(call, 1, &w->token, own);
   return floats;
 }

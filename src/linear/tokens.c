@@ -1,14 +1,17 @@
 /* Features, decay and normaliser of a block of tokens. */
 #include "linear/tokens.h"
 
+#include "base/arguments.h"
 #include "base/exp.h"
+#include "base/rows.h"
+#include "base/scratch.h"
 
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
   uint64_t sizes[] = {(block + 1) * (uint64_t)token_floats(call), block, block, block, block};
   token_block unused;
   if (!w) w = &unused;
-  float **parts[] = {&w->rows, &w->exponents, &w->sums, &w->k_dot_q, &w->beta};
-  uint64_t floats = carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float **arrays[] = {&w->rows, &w->exponents, &w->sums, &w->k_dot_q, &w->beta};
+  uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
   if (base) zero_floats(w->rows, call->d_fp);
   return floats;
 }
@@ -24,7 +27,7 @@ static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_hea
   }
   size_t i = 0;
   for (; i + 4 <= call->d_f; i += 4) v4_store(a + i, v4_exp(v4_add(v4_load(g + i), v4_splat(lowered))));
-  if (i < call->d_f) v4_store(a + i, v4_exp(v4_add(v4_load_part(g + i, call->d_f - i), v4_splat(lowered))));
+  if (i < call->d_f) v4_store(a + i, v4_exp(v4_add(v4_load_first(g + i, call->d_f - i), v4_splat(lowered))));
 }
 
 /* A token past the key lengths writes and decays nothing. */

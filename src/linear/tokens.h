@@ -2,7 +2,7 @@
 #ifndef LA_TOKENS_H
 #define LA_TOKENS_H
 
-#include "linear/linear.h"
+#include "linear/exponents.h"
 
 typedef struct {
   float *rows;      /* a token's k, q and, when gated, a: call->stride apart; k of zeros comes before the first */

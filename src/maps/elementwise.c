@@ -1,6 +1,7 @@
 /* Feature maps that take each element by itself. */
-#include "maps/feature_map.h"
+#include "base/exp.h"
 #include "base/span.h"
+#include "maps/feature_map.h"
 
 /* max(x, 0) + exp(min(x, 0)) is x + 1 or exp(x); elu(x) + 1 would lose all digits of exp(x) below −10. */
 static inline v4 elu(v4 x) { return v4_add(relu(x), v4_exp(v4_min(x, v4_splat(0.0f)))); }

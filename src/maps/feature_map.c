@@ -1,6 +1,12 @@
 /* The table of feature maps and what the public interface makes of it. */
-#include "maps/project.h"
+#include "maps/feature_map.h"
+
+#include <math.h>
+
+#include "base/exp.h"
+#include "base/scratch.h"
 #include "base/span.h"
+#include "maps/project.h"
 
 static int has_only(const la_feature_map *map, int32_t options) { return (map->options & ~options) == 0; }
 static int is_plain(const la_feature_map *map) { return has_only(map, 0) && map->size == 0 && map->epsilon == 0.0f; }

@@ -1,6 +1,6 @@
 /* Feature maps with learned weights: y = xW + b first. */
-#include "maps/project.h"
 #include "base/span.h"
+#include "maps/project.h"
 
 static const float least = 1e-12f; /* below it hedgehog's features are clamped, as in its authors' code */
 
@@ -20,7 +20,7 @@ static void divide(float *x, size_t n, float total) {
   v4 factor = v4_splat(1.0f / total), floor = v4_splat(least);
   size_t i = 0;
   for (; i + 4 <= n; i += 4) v4_store(x + i, v4_max(v4_mul(v4_load(x + i), factor), floor));
-  if (i < n) v4_store_part(x + i, v4_max(v4_mul(v4_load_part(x + i, n - i), factor), floor), n - i);
+  if (i < n) v4_store_first(x + i, v4_max(v4_mul(v4_load_first(x + i, n - i), factor), floor), n - i);
 }
 
 /* [softmax(y), softmax(−y)]: a shift by the largest element each. */

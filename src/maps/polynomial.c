@@ -1,6 +1,8 @@
 /* Feature maps of products of two elements. */
-#include "maps/feature_map.h"
+#include <math.h>
+
 #include "base/span.h"
+#include "maps/feature_map.h"
 
 /* y ⊙ roll(y, j) for j = 1 … ν, y = [relu(x), relu(−x)] (Schlag et al. 2021, eq. 37). */
 void apply_dpfp(const la_feature_map *map, map_rows m) {
@@ -31,7 +33,7 @@ void apply_taylor(const la_feature_map *map, map_rows m) {
     float *out = m.out + r * m.out_stride;
     size_t i = 0;
     for (; i + 4 <= d; i += 4) v4_store(x + i, v4_mul(v4_load(source + i), temperature));
-    if (i < d) v4_store_part(x + i, v4_mul(v4_load_part(source + i, d - i), temperature), d - i);
+    if (i < d) v4_store_first(x + i, v4_mul(v4_load_first(source + i, d - i), temperature), d - i);
     *out++ = 1.0f;
     memcpy(out, x, d * sizeof *x);
     out += d;

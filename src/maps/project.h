@@ -2,8 +2,8 @@
 #ifndef LA_PROJECT_H
 #define LA_PROJECT_H
 
-#include "maps/feature_map.h"
 #include "base/outer.h"
+#include "maps/feature_map.h"
 
 enum { PROJECT_ROWS = 4 }; /* rows that the tile takes at once */
 

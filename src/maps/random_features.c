@@ -1,7 +1,9 @@
 /* Random features of the softmax and Gaussian kernels; the weights are ω·dim^(−1/4). */
-#include "maps/project.h"
+#include <math.h>
+
 #include "base/sincos.h"
 #include "base/span.h"
+#include "maps/project.h"
 
 /* ‖x·dim^(−1/4)‖²/2; NaN, and so all that it is added to, where it is not finite. */
 static inline float half_squared_norm(const float *x, size_t d) {
@@ -52,9 +54,9 @@ void apply_rff(const la_feature_map *map, map_rows m) {
       v4_store(out + columns + i, times(sin, ratio));
     }
     if (i < columns) {
-      v4_sincos(v4_load_part(out + i, columns - i), &sin, &cos);
-      v4_store_part(out + i, times(cos, ratio), columns - i);
-      v4_store_part(out + columns + i, times(sin, ratio), columns - i);
+      v4_sincos(v4_load_first(out + i, columns - i), &sin, &cos);
+      v4_store_first(out + i, times(cos, ratio), columns - i);
+      v4_store_first(out + columns + i, times(sin, ratio), columns - i);
     }
   }
 }

@@ -5,6 +5,7 @@
  * Several rows share each panel on the 4×8 tile. Weights kept in float16 did not help: SIMD128 has no conversion, and
  * the three instructions that stand in for it cost more than the traffic they save (32 GB/s of float32's worth). */
 #include "base/outer.h"
+#include "base/scratch.h"
 #include "nn.h"
 
 enum { PANEL = LA_DENSE_PANEL, ROWS = 64 };
@@ -35,10 +36,10 @@ static inline void write_row(const la_dense_args *a, v4 low, v4 high, size_t at,
   for (size_t h = 0; h < 2 && 4 * h < count; h++) {
     size_t lanes = smaller(4, count - 4 * h);
     v4 past = v4_splat(0.0f);
-    if (residual) past = lanes == 4 ? v4_load(residual + 4 * h) : v4_load_part(residual + 4 * h, lanes);
+    if (residual) past = lanes == 4 ? v4_load(residual + 4 * h) : v4_load_first(residual + 4 * h, lanes);
     y[h] = finish(y[h], past, a->activation);
     if (lanes == 4) v4_store(out + 4 * h, y[h]);
-    else v4_store_part(out + 4 * h, y[h], lanes);
+    else v4_store_first(out + 4 * h, y[h], lanes);
   }
 }
 

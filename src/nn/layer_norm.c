@@ -2,8 +2,8 @@
  * cancels where a row lies far from 0. */
 #include <math.h>
 
+#include "base/simd.h"
 #include "nn.h"
-#include "base/rows.h"
 
 /* Σ (x_i − shift)^power, power 1 or 2, in four lanes of partial sums. */
 static inline float sum_of(const float *x, size_t n, float shift, const int power) {

@@ -3,8 +3,9 @@
 #include <math.h>
 
 #include "base/exp.h"
-#include "nn.h"
 #include "base/rows.h"
+#include "base/scratch.h"
+#include "nn.h"
 
 /* PCG XSH-RR 64/32: a linear congruential step, whose high bits are folded and rotated (O'Neill 2014, section 6.3). */
 static uint32_t next_bits(la_generator *g) {

@@ -5,10 +5,12 @@
  * of queries. Fewer than four queries take keys and values as they lie (decode.h). */
 #include <math.h>
 
-#include "softmax/decode.h"
+#include "base/arguments.h"
 #include "base/exp.h"
-#include "threads/parallel.h"
+#include "base/scratch.h"
+#include "softmax/decode.h"
 #include "softmax/score.h"
+#include "threads/parallel.h"
 
 enum {
   QUERIES = 64,
@@ -40,8 +42,8 @@ typedef struct {
 
 static uint64_t scratch_layout(const softmax_call *call, scratch *w, float *base) {
   uint64_t sizes[] = {QUERIES * call->d, KEYS * call->d, KEYS * (call->d_vp + COPY_PAD), DECODE_KEYS, QUERIES * call->d_vp, QUERIES, QUERIES};
-  float **parts[] = {&w->q, &w->k, &w->v, &w->scores, &w->out, &w->maximum, &w->sum};
-  return carve(base, parts, sizes, sizeof sizes / sizeof *sizes);
+  float **arrays[] = {&w->q, &w->k, &w->v, &w->scores, &w->out, &w->maximum, &w->sum};
+  return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
 static void scale_row(float *out, const float *x, size_t d, float scale) {
@@ -174,6 +176,13 @@ static void run_block(void *context, size_t slot, size_t item) {
   query_block(call, &w, stream / heads, stream % heads, t, smaller(QUERIES, call->n_q - t));
 }
 
+static size_t query_blocks(const la_softmax_args *a) { return round_up((size_t)a->n_q, QUERIES) / QUERIES; }
+
+uint32_t la_softmax_items(const la_softmax_args *args) {
+  if (!args || !is_valid(args)) return 0;
+  return (uint32_t)args->batch * (uint32_t)args->heads * (uint32_t)query_blocks(args);
+}
+
 int32_t la_softmax(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   softmax_call call = {args, (size_t)args->n_q, (size_t)args->n_k, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8)};
@@ -181,9 +190,9 @@ int32_t la_softmax(const la_softmax_args *args) {
   size_t slots = parallel_slots((uint64_t)streams * call.n_q * call.n_k * (call.d + call.d_v));
   scratch w;
   uint64_t floats = scratch_layout(&call, &w, NULL);
-  split s = {&call, alloc_floats(slots * floats), (size_t)floats, round_up(call.n_q, QUERIES) / QUERIES};
+  split s = {&call, alloc_floats(slots * floats), (size_t)floats, query_blocks(args)};
   if (!s.scratch) return LA_OUT_OF_MEMORY;
-  int32_t status = in_slices(slots, streams * s.blocks, 1, run_block, &s);
+  int32_t status = in_parallel(slots, args->count ? args->first : 0, items_asked(args->first, args->count, streams * s.blocks), run_block, &s);
   la_free(s.scratch);
   return status;
 }

@@ -18,8 +18,8 @@ typedef void (*parallel_body)(void *call, size_t slot, size_t item);
 /* How many slots work of this many multiply-adds is worth: 1, or one for each thread. */
 size_t parallel_slots(uint64_t multiply_adds);
 
-/* LA_OK when every item is done; LA_THREAD_FAILED when a worker trapped. */
-int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call);
+/* Runs items first … first + count − 1. LA_OK when every one is done; LA_THREAD_FAILED when a worker trapped. */
+int32_t in_parallel(size_t slots, size_t first, size_t count, parallel_body body, void *call);
 
 /* How many items at a time may wait for one another: threads that are there, which take items in order. */
 size_t parallel_crew(size_t slots);
@@ -37,9 +37,9 @@ static inline size_t parallel_slots(uint64_t multiply_adds) {
   return 1;
 }
 
-static inline int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call) {
+static inline int32_t in_parallel(size_t slots, size_t first, size_t count, parallel_body body, void *call) {
   (void)slots;
-  for (size_t item = 0; item < items; item++) body(call, 0, item);
+  for (size_t item = 0; item < count; item++) body(call, 0, first + item);
   return LA_OK;
 }
 
@@ -54,8 +54,5 @@ static inline int await_count(const int32_t *counter, int32_t least, size_t slot
 
 /* Whether so many equal items keep nine tenths of the slots busy. */
 static inline int fills_slots(uint64_t items, size_t slots) { return 10 * items >= 9 * ((items + slots - 1) / slots * slots); }
-
-/* For a call's outermost loop: in_parallel over `parts` items of each of those units that la_slice asks for. */
-int32_t in_slices(size_t slots, size_t units, size_t parts, parallel_body body, void *call);
 
 #endif

@@ -20,7 +20,7 @@ static struct {
   uint32_t worth;   /* multiply-adds from which a call is split */
   int32_t generation, open, inside, failed, quit;
   uint32_t next;
-  uint32_t items;
+  size_t first, count;
   parallel_body body;
   void *call;
 } pool = {.threads = 1, .alive = 1};
@@ -51,8 +51,8 @@ int await_count(const int32_t *counter, int32_t least, size_t slot) {
 static void take_items(size_t slot) {
   for (;;) {
     uint32_t item = __atomic_fetch_add(&pool.next, 1, __ATOMIC_SEQ_CST);
-    if (item >= pool.items || load(&pool.failed)) return;
-    pool.body(pool.call, slot, item);
+    if (item >= pool.count || load(&pool.failed)) return;
+    pool.body(pool.call, slot, pool.first + item);
   }
 }
 
@@ -65,15 +65,16 @@ size_t parallel_slots(uint64_t multiply_adds) { return multiply_adds < pool.wort
 
 size_t parallel_crew(size_t slots) { return slots < (size_t)pool.alive ? slots : (size_t)pool.alive; }
 
-int32_t in_parallel(size_t slots, size_t items, parallel_body body, void *call) {
+int32_t in_parallel(size_t slots, size_t first, size_t count, parallel_body body, void *call) {
   if (load(&pool.failed)) return LA_THREAD_FAILED;
-  if (slots == 1 || items <= 1) {
-    for (size_t item = 0; item < items; item++) body(call, 0, item);
+  if (slots == 1 || count <= 1) {
+    for (size_t item = 0; item < count; item++) body(call, 0, first + item);
     return load(&pool.failed) ? LA_THREAD_FAILED : LA_OK;
   }
   pool.body = body;
   pool.call = call;
-  pool.items = (uint32_t)items;
+  pool.first = first;
+  pool.count = count;
   pool.next = 0;
   store(&pool.open, 1);
   add(&pool.generation, 1);

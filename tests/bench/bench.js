@@ -8,6 +8,7 @@ import { sequenceCases, tileCase, tokenCases } from './cases.js';
 import { familyCases, familyTokens } from './family.js';
 import { growthText, measureGrowth } from './growth.js';
 import { measure, median } from './measure.js';
+import { chooseRows } from './only.js';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -17,6 +18,7 @@ const HELP = `Usage: npm run bench -- [options]
   --layout L   bhtd or bthd, of the kernels' table and of --threads (bhtd)
   --cached N   tokens in the cache of the softmax step (8192)
   --build NAME simd or relaxed (the best that the engine has)
+  --only TEXT  measure only the rows whose name has this in it; may be given several times
   --threads N  also measure N threads, and print how many times faster they are than one
   --rounds N   interleaved rounds, of which the median counts (9)
   --growth     instead: the exponents of time against T, and the crossover of linear and softmax
@@ -34,6 +36,7 @@ function readOptions() {
     rounds: { type: 'string', default: '9' },
     build: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
+    only: { type: 'string', multiple: true },
     growth: { type: 'boolean', default: false },
     longest: { type: 'string', default: '65536' },
     json: { type: 'string' },
@@ -49,6 +52,7 @@ function readOptions() {
       values[name] = number;
     }
     if (!['auto', 'simd', 'relaxed'].includes(values.build)) throw new RangeError(`--build must be simd or relaxed, got '${values.build}'`);
+    if (values.only && values.growth) throw new RangeError('--only names rows, which --growth does not have');
     if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);
@@ -79,12 +83,13 @@ const machine = `${os.cpus()[0].model.trim()}, ${os.platform()} ${os.arch()}, No
 console.log(`linear-attention-wasm ${attention.version}, build ${attention.build}, ${attention.threads} thread\n${machine}`);
 const rate = ({ flops, ms }) => flops / ms / 1e6;
 
-/** Measures cases beside the tile and prints their rates as shares of it; `reference`, when named, is what others are compared with. */
-function measureRates(tile, title, cases, reference) {
+/** Measures cases beside the tile and prints their rates as shares of it, below a note; `reference`, when named, is what others are compared with. */
+function measureRates(tile, title, cases, { note, reference } = {}) {
+  if (cases.length === 0) return [];
   const [peak, ...timed] = measure([tile, ...cases], { rounds: options.rounds });
   const compared = timed.find(({ name }) => name === reference);
   const rows = [peak, ...timed].map((row) => ({ name: row.name, ms: row.ms, gflops: rate(row), share: rate(row) / rate(peak), ...(compared && { ofReference: rate(row) / rate(compared) }) }));
-  console.log(`${title.padEnd(31)}     ms   GFLOP/s   of the tile${compared ? '   of elu' : ''}`);
+  console.log(`\n${note ? `${note}\n` : ''}${title.padEnd(31)}     ms   GFLOP/s   of the tile${compared ? '   of elu' : ''}`);
   for (const { name, ms, gflops, share, ofReference } of rows) {
     const last = compared ? `${(ofReference * 100).toFixed(0).padStart(7)} %` : '';
     console.log(`${name.padEnd(31)}${ms.toFixed(2).padStart(7)}${gflops.toFixed(1).padStart(10)}${(share * 100).toFixed(1).padStart(12)} %${last}`);
@@ -93,9 +98,9 @@ function measureRates(tile, title, cases, reference) {
 }
 
 /** The same cases on one thread and on several, interleaved. */
-async function measureThreads() {
+async function measureThreads(names) {
   const many = await createAttention({ build: options.build, threads: options.threads });
-  const [one, all] = [attention, many].map((instance) => sequenceCases(instance, options));
+  const [one, all] = [attention, many].map((instance) => sequenceCases(instance, options).filter(({ name }) => names.has(name)));
   const timed = measure([...one, ...all], { rounds: options.rounds });
   const times = one.map(({ name }, i) => ({ name, ms: timed[i].ms, threadsMs: timed[one.length + i].ms, faster: timed[i].ms / timed[one.length + i].ms }));
   console.log(`\n${many.threads} threads, started in ${many.threadsStartMs.toFixed(0)} ms  1 thread ms     all ms   times faster`);
@@ -104,27 +109,55 @@ async function measureThreads() {
   return times;
 }
 
-async function benchKernels() {
-  console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, layout ${options.layout}, float32, resident tensors\n`);
-
-  const tile = await tileCase(attention.build);
-  const kernels = measureRates(tile, 'kernel', sequenceCases(attention, options));
-  console.log('\nCausal, whole sequences by the fused recurrence; the projections of favor, rff and learned count as useful work.');
-  const family = measureRates(tile, 'map or preset', familyCases(attention, options), `elu, ${options.dim} features`);
-
-  const threaded = options.threads > 1 ? await measureThreads() : undefined;
-
-  const tokens = measure([...(await tokenCases(attention, options)), ...familyTokens(attention, options)], { rounds: options.rounds, sampleMs: 10, warmMs: 200 });
+/** One token at a time; how many times longer state.step takes than the C function in it, where both are measured. */
+function measureTokens(cases) {
+  if (cases.length === 0) return {};
+  const tokens = measure(cases, { rounds: options.rounds, sampleMs: 10, warmMs: 200 });
   console.log('\none token                                      µs');
   for (const { name, ms } of tokens) console.log(`${name.padEnd(42)}${(ms * 1000).toFixed(2).padStart(8)}`);
-  const overBare = tokens[0].ms / tokens[1].ms;
-  console.log(`state.step is ${overBare.toFixed(2)} × the bare C step`);
+  const [step, bare] = ['state.step', '  the bare C step'].map((start) => tokens.find(({ name }) => name.startsWith(start)));
+  const stepOverBare = step && bare && step.ms / bare.ms;
+  if (stepOverBare) console.log(`state.step is ${stepOverBare.toFixed(2)} × the bare C step`);
+  return { tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare };
+}
 
-  const startUpMs = startUpTime(7);
-  console.log(`\nimport to first result in Node: ${startUpMs.toFixed(1)} ms`);
+/** Every row by its group, those of --only alone where it is given. */
+async function readRows() {
+  const rows = {
+    kernels: sequenceCases(attention, options),
+    family: familyCases(attention, options),
+    tokens: [...(await tokenCases(attention, options)), ...familyTokens(attention, options)],
+    startUp: [{ name: 'import to first result in Node' }],
+  };
+  try {
+    return chooseRows(rows, options.only);
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
+}
 
-  const { heads, length, dim, layout, cached, rounds } = options;
-  return { bench: 'kernels', heads, length, dim, layout, cached, rounds, kernels, family, threaded, tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare: overBare, startUpMs };
+async function benchKernels() {
+  console.log(`batch 1, heads ${options.heads}, length ${options.length}, dim ${options.dim}, layout ${options.layout}, float32, resident tensors`);
+
+  const rows = await readRows();
+  const tile = await tileCase(attention.build);
+  const kernels = measureRates(tile, 'kernel', rows.kernels);
+  const family = measureRates(tile, 'map or preset', rows.family, {
+    note: 'Causal, whole sequences by the fused recurrence; the projections of favor, rff and learned count as useful work.',
+    reference: `elu, ${options.dim} features`,
+  });
+
+  const threaded = options.threads > 1 && kernels.length > 0 ? await measureThreads(new Set(kernels.map(({ name }) => name))) : undefined;
+  const { tokens, stepOverBare } = measureTokens(rows.tokens);
+
+  const startUpMs = rows.startUp.length > 0 ? startUpTime(7) : undefined;
+  if (startUpMs) console.log(`\n${rows.startUp[0].name}: ${startUpMs.toFixed(1)} ms`);
+
+  const { heads, length, dim, layout, cached, rounds, only } = options;
+  // Under a name of its own, some rows cannot be written into the README as if they were all.
+  const bench = only ? 'kernels, some' : 'kernels';
+  return { bench, heads, length, dim, layout, cached, rounds, kernels, family, threaded, tokens, stepOverBare, startUpMs };
 }
 
 const LONGEST_MS = 3000;

@@ -1,5 +1,5 @@
 /* The yardstick: the core's own 4×8 outer-product tile on packed panels of length 256, 64·256 flops a pass. */
-#include "../../src/outer.h"
+#include "base/outer.h"
 
 enum { LENGTH = 256, READ_BYTES = 4891648 }; /* READ_BYTES: the packed weights of a digit model */
 

@@ -53,10 +53,10 @@ export const hedgehog = ({ weights, bias, dialect = 'separate' } = {}) =>
 export const learned = ({ weights, bias }) =>
   perRow((x, _, { head }) => project(x, weights[head], bias?.[head]).map((a) => Math.max(a, 0)));
 
-/** Qin et al. 2022: the row at place i, counted from 1, is weighed by sin and cos of πi/(2M). */
-export const cosformer = ({ maxLength, start = 0 }) =>
-  perRow((x, t) => {
-    const angle = (Math.PI * (start + t + 1)) / (2 * maxLength);
+/** Qin et al. 2022: the row at place i, counted from 1, is weighed by sin and cos of πi/(2M). `starts`: rows before, by batch. */
+export const cosformer = ({ maxLength, start = 0, starts }) =>
+  perRow((x, t, { batch }) => {
+    const angle = (Math.PI * ((starts ? starts[batch] : start) + t + 1)) / (2 * maxLength);
     const y = [...x].map((a) => Math.max(a, 0));
     return [...y.map((a) => a * Math.sin(angle)), ...y.map((a) => a * Math.cos(angle))];
   });

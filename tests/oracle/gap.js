@@ -5,7 +5,7 @@ import { softmax, softmaxRow, visibleKeys } from './softmax.js';
 import { dot, rowsOf, zeros } from './tensor.js';
 
 /** [B, H, Tq, Tk]; rows sum to 1. kind 'softmax' | 'linear'. */
-export function weights(q, k, { kind, featureMap = 'elu', causal = false, scale = 1 / Math.sqrt(q.shape[3]) }) {
+export function weights(q, k, { kind, featureMap = 'elu', causal = false, scale = kind === 'softmax' ? 1 / Math.sqrt(q.shape[3]) : 1, eps = 0 }) {
   const [B, H, Tq] = q.shape;
   const [, kvHeads, Tk] = k.shape;
   const w = zeros([B, H, Tq, Tk]);
@@ -22,7 +22,7 @@ export function weights(q, k, { kind, featureMap = 'elu', causal = false, scale 
         w_i.set(
           kind === 'softmax'
             ? softmaxRow(queries[i], keys, count, scale)
-            : linearRow(mappedQueries[i], mappedKeys, count),
+            : linearRow(mappedQueries[i], mappedKeys, count, scale, eps),
         );
       });
     }
@@ -30,20 +30,20 @@ export function weights(q, k, { kind, featureMap = 'elu', causal = false, scale 
   return w;
 }
 
-function linearRow(q_i, keys, count) {
-  const terms = keys.slice(0, count).map((k_j) => dot(q_i, k_j));
+function linearRow(q_i, keys, count, scale, eps) {
+  const terms = keys.slice(0, count).map((k_j) => scale * dot(q_i, k_j));
   const sum = terms.reduce((a, b) => a + b, 0);
-  return terms.map((s) => s / sum);
+  return terms.map((s) => s / (sum + eps));
 }
 
 /** The measures of GapMeasures, per head and overall, of linear attention L against softmax attention S. */
-export function gap(q, k, v, { featureMap = 'elu', causal = false } = {}) {
+export function gap(q, k, v, { featureMap = 'elu', causal = false, scale = 1, softmaxScale = 1 / Math.sqrt(q.shape[3]), eps = 1e-6 } = {}) {
   const [B, H, Tq] = q.shape;
   const [, kvHeads, Tk, dv] = v.shape;
-  const L = linear(q, k, v, { featureMap, causal }).o;
-  const S = softmax(q, k, v, { causal });
-  const W = weights(q, k, { kind: 'softmax', causal });
-  const A = weights(q, k, { kind: 'linear', featureMap, causal });
+  const L = linear(q, k, v, { featureMap, causal, scale, eps }).o;
+  const S = softmax(q, k, v, { causal, scale: softmaxScale });
+  const W = weights(q, k, { kind: 'softmax', causal, scale: softmaxScale });
+  const A = weights(q, k, { kind: 'linear', featureMap, causal, scale, eps });
   const perHead = [];
   const overall = emptySums();
   for (let b = 0; b < B; b++) {
@@ -77,6 +77,8 @@ const emptySums = () => ({
   maxError: 0,
   kl: 0,
   l1: 0,
+  weightError: 0,
+  weight: 0,
   queries: 0,
 });
 
@@ -96,6 +98,8 @@ function addWeights(sums, w_i, a_i, count) {
   for (let j = 0; j < count; j++) {
     if (w_i[j] > 0) sums.kl += w_i[j] * Math.log(w_i[j] / a_i[j]);
     sums.l1 += Math.abs(w_i[j] - a_i[j]);
+    sums.weightError += (w_i[j] - a_i[j]) ** 2;
+    sums.weight += w_i[j] ** 2;
   }
 }
 
@@ -107,5 +111,6 @@ function measures(sums) {
     meanValueError: Math.sqrt(sums.meanError / sums.softmax),
     weightKL: sums.kl / sums.queries,
     weightL1: sums.l1 / sums.queries,
+    weightError: Math.sqrt(sums.weightError / sums.weight),
   };
 }

@@ -7,7 +7,8 @@ import { dot, rowsOf, zeros } from './tensor.js';
  * Linear attention → { o [B, H, Tq, dv], S [B, kvHeads, d', dv], z [B, kvHeads, d'] }.
  *
  * decay (natural logarithm): none | [kvHeads] | [B, kvHeads, T] | [B, kvHeads, T, d'].
- * beta [B, kvHeads, T] selects the delta rule. Both need causal. Keys past keyLengths write and decay nothing.
+ * beta [B, kvHeads, T] selects the delta rule. Both need causal. Keys past keyLengths write and decay nothing, and are
+ * not even mapped. Maps are told { as, batch, head }. A query over no weight at all gives 0.
  */
 export function linear(q, k, v, options = {}) {
   const { featureMap = 'elu', causal = false, decay, beta, initialState, initialKeySum } = options;
@@ -22,35 +23,35 @@ export function linear(q, k, v, options = {}) {
 
   for (let b = 0; b < B; b++) {
     for (let g = 0; g < kvHeads; g++) {
-      const keys = map(rowsOf(k, b, g), { as: 'key', head: g });
+      const held = visibleKeys(0, b, k.shape[2], { keyLengths: options.keyLengths });
+      const keys = map(rowsOf(k, b, g).slice(0, held), { as: 'key', batch: b, head: g });
       const values = rowsOf(v, b, g);
       const queries = [];
       const outputs = [];
       for (let h = g * group; h < (g + 1) * group; h++) {
-        queries.push(map(rowsOf(q, b, h), { as: 'query', head: h }));
+        queries.push(map(rowsOf(q, b, h), { as: 'query', batch: b, head: h }));
         outputs.push(rowsOf(o, b, h));
       }
-      const features = map([new Float64Array(k.shape[3])], { as: 'key', head: g })[0].length;
+      const features = map([new Float64Array(k.shape[3])], { as: 'key', batch: b, head: g })[0].length;
       const state = initialHead(initialState, initialKeySum, b, g, features, dv);
       const read = (q_i, o_i) => {
         const denominator = normalize ? scale * dot(q_i, state.z) + eps : 1;
         for (let c = 0; c < dv; c++) {
           let sum = 0;
           for (let f = 0; f < features; f++) sum += q_i[f] * state.S[f][c];
-          o_i[c] = (scale * sum) / denominator;
+          o_i[c] = denominator === 0 ? 0 : (scale * sum) / denominator;
         }
       };
-      const held = visibleKeys(0, b, keys.length, { keyLengths: options.keyLengths });
 
       if (causal) {
-        for (let t = 0; t < keys.length; t++) {
+        for (let t = 0; t < k.shape[2]; t++) {
           if (t < held) write(state, keys[t], values[t], gateAt(decay, b, g, t), scalarAt(beta, b, g, t));
           queries.forEach((rows, r) => read(rows[t], outputs[r][t]));
         }
       } else {
         queries.forEach((rows, r) =>
           rows.forEach((q_i, i) =>
-            sumOverKeys(q_i, keys, values, held, state, { normalize, scale, eps }, outputs[r][i]),
+            sumOverKeys(q_i, keys, values, state, { normalize, scale, eps }, outputs[r][i]),
           ),
         );
         for (let t = 0; t < held; t++) write(state, keys[t], values[t]);
@@ -93,17 +94,18 @@ function write({ S, z }, k_t, v_t, gate, beta) {
 }
 
 /** o_i = scale·(q̃ᵀS₀ + Σ_j (q̃·k̃_j) v_j) / (scale·(q̃·z₀ + Σ_j q̃·k̃_j) + eps), key by key. */
-function sumOverKeys(q_i, keys, values, held, { S, z }, { normalize, scale, eps }, o_i) {
+function sumOverKeys(q_i, keys, values, { S, z }, { normalize, scale, eps }, o_i) {
   let total = dot(q_i, z);
   for (let f = 0; f < q_i.length; f++) {
     for (let c = 0; c < o_i.length; c++) o_i[c] += q_i[f] * S[f][c];
   }
-  for (let j = 0; j < held; j++) {
+  for (let j = 0; j < keys.length; j++) {
     const weight = dot(q_i, keys[j]);
     total += weight;
     for (let c = 0; c < o_i.length; c++) o_i[c] += weight * values[j][c];
   }
-  for (let c = 0; c < o_i.length; c++) o_i[c] = (scale * o_i[c]) / (normalize ? scale * total + eps : 1);
+  const denominator = normalize ? scale * total + eps : 1;
+  for (let c = 0; c < o_i.length; c++) o_i[c] = denominator === 0 ? 0 : (scale * o_i[c]) / denominator;
 }
 
 function gateAt(decay, b, h, t) {

@@ -1,10 +1,10 @@
 /** Softmax attention in float64, from the whole row of logits. */
 import { dot, rowsOf, zeros } from './tensor.js';
 
-/** How many leading keys query i of batch b sees. */
-export function visibleKeys(i, b, keyCount, { causal = false, keyLengths } = {}) {
+/** How many leading keys query i of batch b sees; `before` keys were there when the queries came. */
+export function visibleKeys(i, b, keyCount, { causal = false, keyLengths, before = 0 } = {}) {
   const held = keyLengths ? keyLengths[b] : keyCount;
-  return causal ? Math.min(held, i + 1) : held;
+  return causal ? Math.min(held, keyCount, before + i + 1) : held;
 }
 
 /** Softmax weights of one query over `count` keys; the maximum is subtracted (the exact result does not change). */

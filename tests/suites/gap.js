@@ -4,9 +4,9 @@ import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
 import { gaussian, inputs, reshape, swapLayout, tensorOf } from '../util.js';
 import { attentionSuite } from './harness.js';
-import { mapCases } from './map_cases.js';
+import { mapCases, rowsOf2d } from './map_cases.js';
 
-const measures = ['relativeError', 'maxError', 'cosine', 'meanValueError', 'weightKL', 'weightL1'];
+const measures = ['relativeError', 'maxError', 'cosine', 'meanValueError', 'weightKL', 'weightL1', 'weightError'];
 
 export function gap(name, make) {
   const test = attentionSuite(name, make);
@@ -100,6 +100,19 @@ export function gap(name, make) {
     }
   });
 
+  test('weights of no tokens are none, at once, however many heads there are', (attention) => {
+    for (const [batch, heads] of [[1, 2 ** 31 - 1], [2 ** 31 - 1, 1]]) {
+      const none = { data: new Float32Array(0), shape: [batch, heads, 0, 4] };
+      for (const kind of ['softmax', 'linear']) {
+        const start = performance.now();
+        const { data, shape } = attention.weights(none, none, { kind });
+        assert.equal(data.length, 0);
+        assert.deepEqual(shape, [batch, heads, 0, 0]);
+        assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
+      }
+    }
+  });
+
   test('gap and weights of many keys', (attention) => {
     const { q, k, v } = inputs({ Tq: 5, Tk: 20011, dim: 8, make: gaussian });
     matches(attention.gap(q, k, v), oracle.gap(q, k, v));
@@ -127,6 +140,7 @@ export function gap(name, make) {
       meanValueError: 1 / 3,
       weightKL: 0.75 * Math.log(0.75 / a) + 0.25 * Math.log(0.25 / b),
       weightL1: 2 * (0.75 - a),
+      weightError: Math.sqrt((0.75 - a) ** 2 + (0.25 - b) ** 2) / Math.sqrt(0.625),
     };
     for (const key of measures)
       assert.ok(Math.abs(result[key] - expected[key]) < 3e-6, `${key}: ${result[key]}, expected ${expected[key]}`);
@@ -150,6 +164,41 @@ export function gap(name, make) {
       assert.ok(Math.abs(result.cosine - 1) < 1e-6);
       assert.ok(result.weightL1 > 0.01 && result.weightKL > 0);
     }
+  });
+
+  test('gap: eps, scale and softmaxScale are those of all measures of a row', (attention) => {
+    const { q, k, v } = positive({ batch: 2, heads: 4, kvHeads: 2, T: 37, dim: 8, valueDim: 5 });
+    for (const options of [{ eps: 0 }, { eps: 3 }, { scale: 0.125 }, { scale: 0.01, eps: 0.5 }, { softmaxScale: 1 }, { scale: -2, eps: 0.125 }, { scale: 2, softmaxScale: 0.1, eps: 0.25 }]) {
+      for (const causal of [false, true]) matches(attention.gap(q, k, v, { ...options, causal }), oracle.gap(q, k, v, { ...options, causal }));
+    }
+    const expected = attention.linear(q, k, v, { scale: 0.01, eps: 0.5 });
+    const softmax = attention.softmax(q, k, v, { scale: 0.2 });
+    const squares = (data) => data.reduce((sum, x) => sum + x * x, 0);
+    const error = Math.sqrt(squares(Array.from(expected.data, (x, i) => x - softmax.data[i])) / squares(Array.from(softmax.data)));
+    assertClose([attention.gap(q, k, v, { scale: 0.01, eps: 0.5, softmaxScale: 0.2 }).relativeError], [error], { rule: 'gap' });
+  });
+
+  test('gap of maps that keep exponents, with eps', (attention, keep) => {
+    const { q, k, v } = inputs({ heads: 2, T: 20, dim: 6 });
+    const long = (x) => tensorOf(x.shape, (i) => 4 * x.data[i]);
+    const projection = gaussian([12, 6], 3);
+    const featureMap = keep(attention.featureMap('favor', { dim: 6, projection }));
+    const reference = oracle.favor({ omega: rowsOf2d(projection) });
+    for (const causal of [false, true]) {
+      for (const eps of [0, 0.01, 2]) {
+        const [result, expected] = [attention.gap(long(q), long(k), v, { featureMap, causal, eps }), oracle.gap(long(q), long(k), v, { featureMap: reference, causal, eps })];
+        for (const key of measures) assertClose([result[key]], [expected[key]], { rule: 'map gap', name: `${key}, eps ${eps}` });
+      }
+    }
+  });
+
+  test('gap of V = 0: nothing is off, and weights are compared all the same', (attention) => {
+    const { q, k, v } = positive({ heads: 2, T: 9, dim: 4 });
+    const zero = tensorOf(v.shape, () => 0);
+    const result = attention.gap(q, k, zero);
+    const expected = attention.gap(q, k, v);
+    assert.deepEqual([result.relativeError, result.maxError, result.cosine, result.meanValueError], [0, 0, 1, 0]);
+    assert.deepEqual([result.weightKL, result.weightL1, result.weightError], [expected.weightKL, expected.weightL1, expected.weightError]);
   });
 
   test('gap: a zero linear weight under a positive softmax weight is an infinite KL', (attention) => {

@@ -6,6 +6,7 @@ import { exp } from './exp.js';
 import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
 import { gap } from './gap.js';
+import { given } from './given.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
@@ -34,6 +35,7 @@ const suites = {
   onnx,
   state,
   'saved state': savedState,
+  'what is given': given,
   cache,
   gap,
   properties,
@@ -45,9 +47,19 @@ const suites = {
   nn,
 };
 
+export const titles = Object.keys(suites);
+
+/** The suites to run: those that tests/run.js was told to, or all of them. */
+const chosen = JSON.parse(process.env.TEST_SUITES ?? 'null');
+
 /** `make` resolves to a new instance; every one must run the named build on that many threads. */
 export function runSuites(build, make, threads = 1) {
   const name = threads > 1 ? `${build}, ${threads} threads` : build;
+  if (!chosen) runsBuild(name, build, make, threads);
+  for (const title of chosen ?? titles) suites[title](`${name}: ${title}`, make);
+}
+
+function runsBuild(name, build, make, threads) {
   const test = attentionSuite(`${name}: build`, make);
   test(`runs the ${build} build on ${threads} of ${threads} threads`, (attention) => {
     assert.equal(attention.build, build);
@@ -55,5 +67,4 @@ export function runSuites(build, make, threads = 1) {
     assert.equal(attention.threadsReason, null);
   });
   test.run();
-  for (const [title, suite] of Object.entries(suites)) suite(`${name}: ${title}`, make);
 }

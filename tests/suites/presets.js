@@ -98,7 +98,7 @@ export function presets(name, make) {
       [() => attention.deltaNet(q, k, v, { beta: 1.5 }), RangeError, /beta\[0\] must be from 0 to 1, got 1.5/],
       [() => attention.deltaNet(q, k, v, { beta: 2.5, allowNegativeEigenvalues: true }), RangeError, /beta\[0\] must be from 0 to 2, got 2.5/],
       [() => attention.retention(q, k, v, { gamma: [0.5, 2, 0.5] }), RangeError, /gamma\[1\] must be from 0 to 1, got 2/],
-      [() => attention.retention(q, k, v, { gamma: [0.5, NaN, 0.5] }), RangeError, /gamma must be from 0 to 1, got NaN/],
+      [() => attention.retention(q, k, v, { gamma: [0.5, NaN, 0.5] }), RangeError, /gamma\[1\] must be from 0 to 1, got NaN/],
       [() => attention.retention(q, k, v, { gamma: [0.5] }), RangeError, /gamma must be a number or have shape .*\[3\], got \[1\]/],
       [() => attention.gla(q, k, v, { g: gaussian([2, 3, 19, 6], 1) }), RangeError, /g must be a number or have shape \[2, 3, 20\] or \[2, 3, 20, 6\] or \[3\], got \[2, 3, 19, 6\]/],
       [() => attention.gla(q, k, v, { g: 'slow' }), TypeError, /g must be a number, an array of numbers or a tensor .*, got "slow"/],

@@ -9,6 +9,9 @@ import {
   type FeatureMap,
   type FeatureMapName,
   type Gap,
+  type GateOptions,
+  type Input,
+  type LinearOptions,
   type Result,
   type State,
   type Tensor,
@@ -96,6 +99,19 @@ export function family(attention: Attention, tensor: Tensor, state: State): void
 
   // @ts-expect-error the delta rule needs beta
   attention.deltaNet(x, x, x, {});
+  // @ts-expect-error a gate must be given
+  attention.gla(x, x, x, {});
+  // @ts-expect-error under one of its names
+  attention.gla(x, x, x, { g: x, decay: x });
+  // @ts-expect-error and not as a logarithm and its exponential at once
+  attention.gatedDeltaNet(x, x, x, { g: -0.1, alpha: 0.9, beta: 0.5 });
+  // @ts-expect-error a gate without beta makes no delta rule
+  attention.kda(x, x, x, { g: x });
+  // @ts-expect-error beta alone makes no gate
+  attention.gatedDeltaNet(x, x, x, { beta: x });
+  // @ts-expect-error one of two names it must be
+  const both: GateOptions = { g: x, alpha: x };
+  attention.gla(x, x, x, both);
   // @ts-expect-error gates have options of their own
   attention.gla(x, x, x);
   // @ts-expect-error heads are required
@@ -111,6 +127,19 @@ export function linear(attention: Attention, tensor: Tensor, state: State, map: 
   expectType<Tensor>()(attention.linear(tensor, tensor, tensor, { out: tensor }));
   expectType<Result>()(attention.linear(x, x, x, { out: floats }));
 
+  expectType<Result>()(attention.linear(x, x, x, { decay: x, causal: true }));
+  expectType<Result>()(attention.linear(x, x, x, { causal: Math.random() < 0.5 }));
+  expectType<Result>()(attention.linear(x, x, x, { beta: Math.random() < 0.5 ? 0.5 : undefined }));
+  const input: Input = Math.random() < 0.5 ? x : tensor;
+  const options: LinearOptions<Tensor> = { decay: input, beta: [0.5], out: tensor };
+  expectType<Tensor>()(attention.linear(input, input, input, options));
+
+  // @ts-expect-error decay is defined for causal attention only
+  attention.linear(x, x, x, { causal: false, decay: -0.1 });
+  // @ts-expect-error and so is beta
+  attention.linear(x, x, x, { causal: false, beta: 0.5 });
+  // @ts-expect-error also where it may or may not be causal
+  attention.linear(x, x, x, { causal: Math.random() < 0.5, decay: x, beta: x });
   // @ts-expect-error there is no such feature map
   attention.linear(x, x, x, { featureMap: 'gelu' });
   // @ts-expect-error a state is not a cache
@@ -143,6 +172,8 @@ export function featureMap(attention: Attention): void {
   attention.featureMap('learned', { dim: 4 });
   // @ts-expect-error a name alone has no maxLength
   attention.linear(x, x, x, { featureMap: 'cosformer' });
+  // @ts-expect-error nothing is drawn where the rows are given
+  attention.featureMap('favor', { dim: 4, projection: x, seed: 7 });
   // @ts-expect-error an option of another map
   attention.featureMap('favor', { dim: 4, nu: 1 });
   // @ts-expect-error dim is needed

@@ -100,6 +100,12 @@ export async function presets(attention: AsyncAttention, tensor: AsyncTensor, st
 
   // @ts-expect-error the delta rule needs beta
   await attention.deltaNet(x, x, x, {});
+  // @ts-expect-error a gate must be given
+  await attention.gla(x, x, x, { signal });
+  // @ts-expect-error under one of its names
+  await attention.kda(x, x, x, { g: tensor, alpha: x, beta: x });
+  // @ts-expect-error decay is defined for causal attention only
+  await attention.linear(x, x, x, { causal: false, decay: tensor });
   // @ts-expect-error gates have options of their own
   await attention.gla(x, x, x);
   // @ts-expect-error A is numbers, not options

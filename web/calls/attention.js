@@ -4,9 +4,11 @@ import { wrongKind } from '../core/errors.js';
 import { FeatureMap } from '../maps/feature_map.js';
 import { gap, weights } from './gap.js';
 import { linear } from './linear.js';
+import { mamba2 } from './mamba2.js';
 import * as presets from './presets.js';
 import { State } from './state.js';
-import { internal, Tensor } from '../core/tensor.js';
+import { internal } from '../core/resident.js';
+import { Tensor } from '../core/tensor.js';
 import { version } from '../core/version.js';
 
 /** One instance of the library: a wasm module, its memory and everything made in it. */
@@ -53,7 +55,7 @@ export class Attention {
   }
 
   mamba2(x, dt, A, B, C, options) {
-    return presets.mamba2(this.#core, x, dt, A, B, C, options);
+    return mamba2(this.#core, x, dt, A, B, C, options);
   }
 
   gla(q, k, v, options) {

@@ -1,14 +1,17 @@
 import { AttentionError } from '../core/errors.js';
-import { internal, releaseMemory, residentMemory } from '../core/tensor.js';
-import { checkInteger, checkOptions, MAX_DIM, MAX_SIZE } from '../core/validate.js';
+import { asTheyAre, takeOptions } from '../core/given.js';
+import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
+import { checkInteger, MAX_DIM, MAX_SIZE } from '../core/validate.js';
+
+const OPTIONS = asTheyAre('batch', 'heads', 'dim', 'valueDim', 'maxLength');
 
 /** Every key and value seen, [batch, heads, maxLength, dim] and [batch, heads, maxLength, valueDim]. */
 export class Cache {
   #length = 0;
 
   constructor(core, options) {
+    const o = takeOptions('cache', options, OPTIONS);
     core.check();
-    const o = checkOptions('cache', options, ['batch', 'heads', 'dim', 'valueDim', 'maxLength']);
     this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
     this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
     this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
@@ -18,13 +21,12 @@ export class Cache {
     const keyFloats = streams * this.maxLength * this.dim;
     const length = keyFloats + streams * this.maxLength * this.valueDim;
     const pointer = core.alloc(length * 4);
-    this[internal] = {
+    own(this, {
       core, pointer, length,
       requireRoom: (tokens) => this.#requireRoom(tokens),
-      append: (keysAt, keys, valuesAt, values) => this.#append(keysAt, keys, valuesAt, values, keyFloats),
+      append: (arrays, rows) => this.#append(arrays, rows, keyFloats),
       setLength: (tokens) => { this.#length = tokens; },
-    };
-    Object.freeze(this);
+    });
   }
 
   get length() {
@@ -39,26 +41,22 @@ export class Cache {
     if (tokens > this.maxLength) throw new AttentionError('cache-full', `The cache holds ${this.#length} of at most ${this.maxLength} tokens; ${tokens - this.#length} more do not fit`);
   }
 
-  /** Copies rows behind the ones held; they count only once the length is set. */
-  #append(keysAt, keys, valuesAt, values, keyFloats) {
+  /** Copies rows of placed k and v behind the ones held; they count only once the length is set. */
+  #append({ k, v }, rows, keyFloats) {
     const { core, pointer } = this[internal];
     const { f32 } = core;
-    const copy = (from, operand, to, width) => {
-      const [batchStride, headStride, rowStride] = operand.strides;
+    const copy = (from, at, width) => {
       for (let b = 0; b < this.batch; b++) {
         for (let h = 0; h < this.heads; h++) {
-          const source = (from >>> 2) + b * batchStride + h * headStride;
-          const target = to + ((b * this.heads + h) * this.maxLength + this.#length) * width;
-          if (rowStride === width) f32.copyWithin(target, source, source + operand.rows * width);
-          else for (let t = 0; t < operand.rows; t++) f32.copyWithin(target + t * width, source + t * rowStride, source + t * rowStride + width);
+          const source = (from.data >>> 2) + b * from.batch + h * from.head;
+          const target = (at >>> 2) + ((b * this.heads + h) * this.maxLength + this.#length) * width;
+          if (from.row === width) f32.copyWithin(target, source, source + rows * width);
+          else for (let t = 0; t < rows; t++) f32.copyWithin(target + t * width, source + t * from.row, source + t * from.row + width);
         }
       }
+      return { data: at, batch: this.heads * this.maxLength * width, head: this.maxLength * width, row: width };
     };
-    const base = pointer >>> 2;
-    copy(keysAt, keys, base, this.dim);
-    copy(valuesAt, values, base + keyFloats, this.valueDim);
-    const fields = (at, width) => [at, this.heads * this.maxLength * width, this.maxLength * width, width];
-    return { keys: fields(pointer, this.dim), values: fields(pointer + keyFloats * 4, this.valueDim) };
+    return { k: copy(k, pointer, this.dim), v: copy(v, pointer + keyFloats * 4, this.valueDim) };
   }
 
   reset() {

@@ -1,21 +1,36 @@
 /** gap() and weights(): how linear attention differs from softmax attention. */
-import { arrayFields, readInputs, readPair, requireSameLength } from './softmax.js';
+import { newFloats } from '../core/arrays.js';
+import { Frame } from '../core/core.js';
+import { asTheyAre, takeOptions } from '../core/given.js';
+import { LAYOUTS } from '../core/operand.js';
+import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
-import { float, Frame, resultFloats } from '../core/core.js';
-import { LAYOUTS, place } from '../core/operand.js';
-import { checkBoolean, checkNumber, checkOneOf, checkOptions } from '../core/validate.js';
+import { locateInputs, placeInputs, requireSameLength, sizeFields, sizeInputs, sizePair, takeInputs, takePair } from './inputs.js';
+
+const GAP_OPTIONS = asTheyAre('featureMap', 'causal', 'scale', 'softmaxScale', 'eps', 'layout');
+const WEIGHTS_OPTIONS = asTheyAre('kind', 'featureMap', 'causal', 'scale', 'layout');
 
 /** Doubles of la_gap_sums. */
-const SUMS = 8;
+const SUMS = 10;
 
-function measures([linearMinusSoftmax, meanMinusSoftmax, softmaxSquared, linearSquared, product, maxError, kl, l1], rows) {
+/** How large an error is beside what it is an error of: nothing of nothing is none. */
+const relative = (error, size) => (error === 0 ? 0 : Math.sqrt(error / size));
+
+/** Of two vectors; 1 where both are 0, and so the same, 0 where one is. */
+function cosineOf(product, a, b) {
+  if (a === 0 || b === 0) return a === b ? 1 : 0;
+  return product / (Math.sqrt(a) * Math.sqrt(b));
+}
+
+function measures([linearMinusSoftmax, meanMinusSoftmax, softmaxSquared, linearSquared, product, maxError, kl, l1, weightDifference, weightSquared], rows) {
   return {
-    relativeError: Math.sqrt(linearMinusSoftmax / softmaxSquared),
+    relativeError: relative(linearMinusSoftmax, softmaxSquared),
     maxError,
-    cosine: product / Math.sqrt(softmaxSquared * linearSquared),
-    meanValueError: Math.sqrt(meanMinusSoftmax / softmaxSquared),
+    cosine: cosineOf(product, softmaxSquared, linearSquared),
+    meanValueError: relative(meanMinusSoftmax, softmaxSquared),
     weightKL: kl / rows,
     weightL1: l1 / rows,
+    weightError: relative(weightDifference, weightSquared),
   };
 }
 
@@ -28,29 +43,30 @@ function total(heads) {
 function checkInputsMap(core, value, { q, k }) {
   const map = checkFeatureMap(core, value, q.width);
   checkMapHeads(map, k.heads);
-  checkPositions(map, q.rows, 'q');
-  checkPositions(map, k.rows, 'k');
+  checkPositions(map, [0], q.rows, 'q');
+  checkPositions(map, [0], k.rows, 'k');
   return map;
 }
 
 export function gap(core, q, k, v, options) {
-  core.check();
-  const o = checkOptions('gap', options, ['featureMap', 'causal', 'layout']);
+  const o = takeOptions('gap', options, GAP_OPTIONS);
+  const given = takeInputs(q, k, v);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readInputs(core, layout, q, k, v);
-  const map = checkInputsMap(core, o.featureMap, inputs);
+  const sized = sizeInputs(given, layout);
   const causal = checkBoolean('causal', o.causal, false);
-  requireSameLength(causal, inputs);
+  const scale = checkNumber('scale', o.scale, 1);
+  const softmaxScale = checkNumber('softmaxScale', o.softmaxScale, 1 / Math.sqrt(sized.q.width));
+  const eps = checkNonNegative('eps', o.eps, 1e-6);
+  requireSameLength(causal, sized);
+  core.check();
+  const inputs = locateInputs(core, sized, layout);
+  const map = checkInputsMap(core, o.featureMap, inputs);
   const { batch, heads, rows } = inputs.q;
   const frame = new Frame(core);
   let sums;
   try {
     const pointer = frame.alloc(batch * heads * SUMS * 8);
-    const [qAt, kAt, vAt] = [inputs.q, inputs.k, inputs.v].map((operand) => place(frame, operand));
-    core.pass('la_gap', [
-      batch, heads, inputs.k.heads, rows, inputs.k.rows, inputs.q.width, inputs.v.width, causal ? 1 : 0, ...mapFields(map),
-      ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), ...arrayFields(vAt, inputs.v.strides), pointer,
-    ]);
+    core.run({ call: 'la_gap', args: { ...sizeFields(inputs), causal: causal ? 1 : 0, scale, eps, softmax_scale: softmaxScale, map: mapFields(map), ...placeInputs(frame, inputs), out: pointer } });
     const doubles = new Float64Array(core.exports.memory.buffer, pointer, batch * heads * SUMS);
     sums = Array.from({ length: batch * heads }, (_, i) => Array.from(doubles.subarray(i * SUMS, (i + 1) * SUMS)));
   } finally {
@@ -65,28 +81,29 @@ export function gap(core, q, k, v, options) {
 const KINDS = ['softmax', 'linear'];
 
 export function weights(core, q, k, options) {
-  core.check();
-  const o = checkOptions('weights', options, ['kind', 'featureMap', 'causal', 'scale', 'layout']);
+  const o = takeOptions('weights', options, WEIGHTS_OPTIONS);
+  const given = takePair(q, k);
   const kind = checkOneOf('kind', o.kind, KINDS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const inputs = readPair(core, layout, q, k);
-  const map = checkInputsMap(core, o.featureMap, inputs);
+  const sized = sizePair(given, layout);
   const causal = checkBoolean('causal', o.causal, false);
-  const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
+  const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(sized.q.width));
+  core.check();
+  const inputs = locateInputs(core, sized, layout);
+  const map = checkInputsMap(core, o.featureMap, inputs);
   const { batch, heads, rows } = inputs.q;
   const keys = inputs.k.rows;
-  const data = resultFloats(batch * heads * rows * keys);
+  const data = newFloats(batch * heads * rows * keys);
+  const result = { data, shape: [batch, heads, rows, keys] };
+  if (data.length === 0) return result;
   const frame = new Frame(core);
   try {
     const pointer = frame.alloc(data.length * 4);
-    const [qAt, kAt] = [place(frame, inputs.q), place(frame, inputs.k)];
-    core.pass('la_weights', [
-      batch, heads, inputs.k.heads, rows, keys, inputs.q.width, KINDS.indexOf(kind), causal ? 1 : 0, float(kind === 'linear' ? 1 : scale), ...mapFields(map),
-      ...arrayFields(qAt, inputs.q.strides), ...arrayFields(kAt, inputs.k.strides), pointer,
-    ]);
+    const args = { ...sizeFields(inputs), kind: KINDS.indexOf(kind), causal: causal ? 1 : 0, scale: kind === 'linear' ? 1 : scale, map: mapFields(map), ...placeInputs(frame, inputs), out: pointer };
+    core.run({ call: 'la_weights', args });
     data.set(core.floatsAt(pointer, data.length));
   } finally {
     frame.release();
   }
-  return { data, shape: [batch, heads, rows, keys] };
+  return result;
 }

@@ -2,7 +2,8 @@
  * Calls on arrays outside the module's memory, a few heads at a time: what was copied in is still in the processor's
  * cache when the core reads it, and so is the result when it is copied out.
  */
-import { commitOut } from '../core/operand.js';
+import { commitOut, stridesOf } from '../core/operand.js';
+import { bufferOf } from '../core/views.js';
 
 /** Of q, k, v and the result together; most processors' second-level caches hold it. */
 const PIECE_BYTES = 2 ** 20;
@@ -10,11 +11,11 @@ const PIECE_BYTES = 2 ** 20;
 /** Floats of q, k, v and the result that belong to one head of k. */
 function sizesOf({ q, k, v }) {
   const queries = (q.heads / k.heads) * q.rows;
-  return [queries * q.width, k.rows * k.width, k.rows * v.width, queries * v.width];
+  return { q: queries * q.width, k: k.rows * k.width, v: k.rows * v.width, out: queries * v.width };
 }
 
 /** Heads of k, of all batches, that a piece has. */
-const headsPerPiece = (sizes) => Math.max(1, Math.floor(PIECE_BYTES / (4 * sizes.reduce((a, b) => a + b))));
+const headsPerPiece = ({ q, k, v, out }) => Math.max(1, Math.floor(PIECE_BYTES / (4 * (q + k + v + out))));
 
 /**
  * Whether a call on independent heads, all treated alike, is worth cutting into pieces: not with threads, which would wait
@@ -22,31 +23,36 @@ const headsPerPiece = (sizes) => Math.max(1, Math.floor(PIECE_BYTES / (4 * sizes
  */
 export function isPiecewise(core, layout, inputs, out) {
   const { q, k, v } = inputs;
-  if (out.copy !== null && [q, k, v].some(({ data }) => data?.buffer === out.copy.buffer)) return false;
+  if (out.copy !== null && [q, k, v].some(({ data }) => data !== null && bufferOf(data) === out.copy.buffer)) return false;
   if (layout !== 'bhtd' || core.pool !== null || core.interrupt !== null || (out.pointer && [q, k, v].every(({ data }) => data === null))) return false;
   return k.batch * k.heads > headsPerPiece(sizesOf(inputs));
 }
 
-/** Calls `pass(inputs, [q, k, v], out)` with the sizes and addresses of each piece; returns the result. */
-export function inPieces(core, frame, inputs, out, pass) {
-  const { q, k, v } = inputs;
+/**
+ * Runs the plan a piece at a time and returns the result; `plan` lacks the arrays. Results leave for a new array piece by
+ * piece, for the caller's own at the end: a piece that fails, for want of scratch memory, leaves that one as it was.
+ */
+export function runInPieces(core, frame, plan, inputs, out) {
+  const names = Object.keys(inputs);
+  const { q, k } = inputs;
   const group = q.heads / k.heads;
   const heads = k.batch * k.heads;
   const sizes = sizesOf(inputs);
-  const outSize = sizes[3];
   const most = headsPerPiece(sizes);
-  const rooms = [q, k, v].map(({ data }, i) => (data === null ? 0 : frame.alloc(most * sizes[i] * 4)));
-  const room = out.pointer ? 0 : frame.alloc(most * outSize * 4);
+  const rooms = Object.fromEntries(names.map((name) => [name, inputs[name].data === null ? 0 : frame.alloc(most * sizes[name] * 4)]));
+  const atEnd = out.pointer !== 0 || out.isGiven;
+  const results = out.pointer || frame.alloc((atEnd ? heads : most) * sizes.out * 4);
   for (let first = 0; first < heads; first += most) {
     const count = Math.min(most, heads - first);
-    const at = [q, k, v].map(({ data, pointer }, i) => {
-      if (data === null) return pointer + first * sizes[i] * 4;
-      core.f32.set(data.subarray(first * sizes[i], (first + count) * sizes[i]), rooms[i] >>> 2);
-      return rooms[i];
-    });
-    const piece = { q: { ...q, batch: 1, heads: count * group }, k: { ...k, batch: 1, heads: count }, v: { ...v, batch: 1, heads: count } };
-    pass(piece, at, room || out.pointer + first * outSize * 4);
-    if (room) out.copy.set(core.f32.subarray(room >>> 2, (room >>> 2) + count * outSize), first * outSize);
+    const args = { ...plan.args, batch: 1, heads: count * group, kv_heads: count };
+    for (const name of names) {
+      const { data, pointer } = inputs[name];
+      if (data !== null) core.f32.set(data.subarray(first * sizes[name], (first + count) * sizes[name]), rooms[name] >>> 2);
+      args[name] = { data: rooms[name] || pointer + first * sizes[name] * 4, ...inputs[name].strides };
+    }
+    args.out = { data: atEnd ? results + first * sizes.out * 4 : results, ...stridesOf('bhtd', q, inputs.v.width) };
+    core.run({ ...plan, args });
+    if (!atEnd) out.copy.set(core.f32.subarray(results >>> 2, (results >>> 2) + count * sizes.out), first * sizes.out);
   }
-  return room ? out.result : commitOut(core, out, out.pointer);
+  return atEnd ? commitOut(core, out, results) : out.result;
 }

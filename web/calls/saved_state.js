@@ -1,69 +1,85 @@
 /**
- * The bytes of a saved state, little-endian:
- * "LASTATE" and the format version (8 bytes), then as float64 batch, heads, dim, valueDim, normalize, scale, eps and
- * length, the size in bytes of the feature map (uint32) and the map itself (saved_map.js), S, z and the exponents of the state as float32, and a
- * CRC-32 of all that.
+ * What a saved state holds, in the layout of sections.js. Fields: state { batch, heads, dim, valueDim, normalize, scale,
+ * eps } and map (saved_map.js). Sections: S [batch, heads, features, valueDim]; z [batch, heads, features] of normalised
+ * states; exponents [batch, heads] of maps that have them, S and z being exp(exponent) times what is saved; lengths
+ * [batch], the tokens that each row has seen; and those of the map. All are float32 but lengths, which are float64.
  */
-import { corrupt, wrongKind } from '../core/errors.js';
-import { isScaled } from '../maps/feature_map.js';
-import { packMap, unpackMap } from '../maps/saved_map.js';
+import { asCorrupt, AttentionError, corrupt, describe, wrongKind } from '../core/errors.js';
+import { mapFieldsOf, mapSections, savedKind } from '../maps/saved_map.js';
+import { checkBytes, isRecord, packSections, readSections } from './sections.js';
+import { readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { readVersion2 } from './saved_v2.js';
+import { sameShape } from '../core/validate.js';
 
-const MAGIC = 'LASTATE';
-const VERSION = 2;
-const NUMBERS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps', 'length'];
-const HEADER_BYTES = 8 + NUMBERS.length * 8 + 4;
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
-  return byte;
+/** The shapes of what a state of these options holds. */
+const shapesOf = ({ batch, heads, valueDim, normalize }, features, scaled) => ({
+  S: [batch, heads, features, valueDim],
+  ...(normalize && { z: [batch, heads, features] }),
+  ...(scaled && { exponents: [batch, heads] }),
+  lengths: [batch],
 });
 
-/** CRC-32 (IEEE 802.3). */
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 255];
-  return (crc ^ 0xffffffff) >>> 0;
+export function packState(state, arrays) {
+  const options = Object.fromEntries(STATE_OPTIONS.map((name) => [name, state[name]]));
+  const map = state.featureMap;
+  const shapes = shapesOf(state, map.features, arrays.exponents !== undefined);
+  const sections = Object.entries(shapes).map(([name, shape]) => ({ name, data: arrays[name], shape }));
+  return packSections({ state: options, map: mapFieldsOf(map) }, [...sections, ...mapSections(map)]);
 }
 
-export function packState(state, floats) {
-  const map = packMap(state.featureMap);
-  const start = HEADER_BYTES + map.length;
-  const bytes = new Uint8Array(start + floats.length * 4 + 4);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i);
-  bytes[MAGIC.length] = VERSION;
-  NUMBERS.forEach((name, i) => view.setFloat64(8 + i * 8, Number(state[name]), true));
-  view.setUint32(HEADER_BYTES - 4, map.length, true);
-  bytes.set(map, HEADER_BYTES);
-  for (let i = 0; i < floats.length; i++) view.setFloat32(start + i * 4, floats[i], true);
-  view.setUint32(bytes.length - 4, crc32(bytes.subarray(0, -4)), true);
-  return bytes;
+/** { options, map, arrays } of saved bytes, read and compared with each other whole before anything is made of them. */
+export function unpackState(given) {
+  const bytes = copyOf(given);
+  const { fields, sections } = checkBytes(bytes, [2, 3]) === 2 ? readVersion2(bytes) : readSections(bytes);
+  const { state, map, ...others } = fields;
+  if (!isRecord(state) || !isRecord(map) || !isRecord(map.options)) throw corrupt('its header does not describe a state and a feature map');
+  refuseUnknown('header', others, []);
+  refuseUnknown('state', state, STATE_OPTIONS);
+  refuseUnknown('feature map', map, ['name', 'dim', 'heads', 'options']);
+  if (!STATE_OPTIONS.every((name) => Object.hasOwn(state, name))) throw corrupt('its header leaves out an option of the state');
+  const options = asCorrupt(() => readStateOptions(state));
+  const kind = savedKind(map.name);
+  if (map.dim !== options.dim || (map.heads !== 1 && map.heads !== options.heads)) throw corrupt('its feature map is for other vectors');
+  const features = sections.get('S')?.shape[2];
+  const shapes = shapesOf(options, features, kind.scaled);
+  const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, shape)]));
+  const tensors = kind.arrays.filter((name) => sections.has(`map.${name}`)).map((name) => [name, takeTensor(sections, `map.${name}`)]);
+  for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section ${describe(name)}, which this version does not know`);
+  checkLengths(arrays.lengths);
+  return { options, map: { ...map, arrays: Object.fromEntries(tensors), features }, arrays };
 }
 
-export { corrupt };
-
-/** { options, length, floats } of what packState made, with a new feature map; anything else is refused whole. */
-export function unpackState(core, bytes) {
-  if (!(bytes instanceof Uint8Array)) throw wrongKind('bytes', 'a Uint8Array', bytes);
-  if (bytes.length < HEADER_BYTES + 4) throw corrupt(`${bytes.length} bytes are too few`);
-  for (let i = 0; i < MAGIC.length; i++) if (bytes[i] !== MAGIC.charCodeAt(i)) throw corrupt('it does not start with the format tag');
-  if (bytes[MAGIC.length] !== VERSION) throw corrupt(`format version ${bytes[MAGIC.length]}, this library reads ${VERSION}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getUint32(bytes.length - 4, true) !== crc32(bytes.subarray(0, -4))) throw corrupt('its checksum does not match');
-  const numbers = Object.fromEntries(NUMBERS.map((name, i) => [name, view.getFloat64(8 + i * 8, true)]));
-  const { length, ...sizes } = numbers;
-  if (!Number.isSafeInteger(length) || length < 0) throw corrupt(`its length is ${length}`);
-  if (sizes.normalize !== 0 && sizes.normalize !== 1) throw corrupt(`normalize is ${sizes.normalize}`);
-  const start = HEADER_BYTES + view.getUint32(HEADER_BYTES - 4, true);
-  if (start > bytes.length - 4) throw corrupt('its feature map is cut off');
-  const featureMap = unpackMap(core, bytes.subarray(HEADER_BYTES, start));
-  const options = { ...sizes, normalize: sizes.normalize === 1, featureMap };
-  const sums = sizes.batch * sizes.heads * featureMap.features;
-  const count = sums * sizes.valueDim + (options.normalize ? sums : 0) + (isScaled(featureMap) ? sizes.batch * sizes.heads : 0);
-  if (bytes.length !== start + count * 4 + 4) {
-    featureMap.dispose();
-    throw corrupt(`it has ${bytes.length} bytes, its sizes call for ${start + count * 4 + 4}`);
+/** A copy, which begins at a multiple of 8 and which nobody else can change. */
+function copyOf(bytes) {
+  if (!ArrayBuffer.isView(bytes) || !(bytes instanceof Uint8Array)) throw wrongKind('bytes', 'a Uint8Array', bytes);
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new AttentionError('out-of-memory', 'Could not allocate JavaScript memory for a copy of bytes', { cause });
+    throw new TypeError('bytes must be a Uint8Array whose buffer is not detached', { cause });
   }
-  const floats = Float32Array.from({ length: count }, (_, i) => view.getFloat32(start + i * 4, true));
-  return { options, length, floats };
+}
+
+function refuseUnknown(where, record, known) {
+  for (const name of Object.keys(record)) if (!known.includes(name)) throw corrupt(`its ${where} has a field ${describe(name)}, which this version does not know`);
+}
+
+/** The elements of a section that has to be there; what is left in `sections` at the end is known to nobody. */
+function takeSection(sections, name, shape) {
+  const section = sections.get(name);
+  const kind = name === 'lengths' ? Float64Array : Float32Array;
+  if (!(section?.data instanceof kind) || !sameShape(section.shape, shape)) throw corrupt(`it has no section '${name}' of shape [${shape.join(', ')}]`);
+  sections.delete(name);
+  return section.data;
+}
+
+function takeTensor(sections, name) {
+  const { data, shape } = sections.get(name);
+  if (!(data instanceof Float32Array)) throw corrupt(`its section '${name}' is not of float32`);
+  sections.delete(name);
+  return { data, shape };
+}
+
+function checkLengths(lengths) {
+  if (!lengths.every((length) => Number.isSafeInteger(length) && length >= 0)) throw corrupt('a length is not an integer from 0 to 2^53 - 1');
 }

@@ -1,43 +1,47 @@
-import { wrongShape } from '../core/errors.js';
-import { adoptMap, checkFeatureMap, checkMapHeads, checkPositions, findOwnMap, isScaled, mapFields } from '../maps/feature_map.js';
-import { gateFields, positiveDecay, readBeta, readDecay } from './gates.js';
-import { float, Frame, POSITIVE_DECAY } from '../core/core.js';
-import { commitOut, place, readFloats, readOperand, readOut, refuseOverlap } from '../core/operand.js';
-import { corrupt, packState, unpackState } from './saved_state.js';
-import { internal, releaseMemory, residentMemory } from '../core/tensor.js';
-import { checkBoolean, checkInteger, checkNonNegative, checkNumber, checkOptions, MAX_DIM, MAX_SIZE, sameShape } from '../core/validate.js';
+import { copyOf, newArray } from '../core/arrays.js';
+import { Frame, INVALID_GATE } from '../core/core.js';
+import { AttentionError, wrongShape } from '../core/errors.js';
+import { asTheyAre, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
+import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
+import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
+import { sameShape } from '../core/validate.js';
+import { kindOf } from '../core/views.js';
+import { checkFeatureMap, checkMapHeads, checkPositions, dropUnheld, holdMap, isPositional, isScaled, mapFields, releaseMap } from '../maps/feature_map.js';
+import { restoreMap } from '../maps/saved_map.js';
+import { betaChoices, decayChoices, gateField, invalidGate, locateGate, readGate, shapeGate } from './gates.js';
+import { packState, unpackState } from './saved_state.js';
+import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 
-const OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'featureMap', 'normalize', 'scale', 'eps'];
+const OPTIONS = asTheyAre(...STATE_OPTIONS, 'featureMap');
+const STEP_OPTIONS = { decay: takeNumbers, beta: takeNumbers, ...asTheyAre('out') };
 
 /** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
 export class State {
-  #length = 0;
+  /** Tokens that each row of the batch has seen: whole numbers, exact to 2^53. */
+  #lengths;
 
   constructor(core, options) {
+    const o = takeOptions('state', options, OPTIONS);
     core.check();
-    const o = checkOptions('state', options, OPTIONS);
-    this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
-    this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
-    this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
-    this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
+    Object.assign(this, readStateOptions(o));
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
     checkMapHeads(this.featureMap, this.heads);
-    this.normalize = checkBoolean('normalize', o.normalize, true);
-    this.scale = checkNumber('scale', o.scale, 1);
-    this.eps = checkNonNegative('eps', o.eps, 1e-6);
     const sumFloats = this.batch * this.heads * this.featureMap.features;
     const stateFloats = sumFloats * this.valueDim;
     const exponentFloats = isScaled(this.featureMap) ? this.batch * this.heads : 0;
     const exponentsAt = stateFloats + (this.normalize ? sumFloats : 0);
     const length = exponentsAt + exponentFloats;
+    const lengths = newArray(Float64Array, this.batch);
     const pointer = core.alloc(length * 4);
-    this[internal] = {
+    this.#lengths = lengths;
+    own(this, {
       core, pointer, length, stateFloats, sumFloats, exponentFloats,
       keySum: this.normalize ? pointer + stateFloats * 4 : 0,
       exponents: exponentFloats > 0 ? pointer + exponentsAt * 4 : 0,
-      advance: (tokens) => { this.#length += tokens; },
-    };
-    Object.freeze(this);
+      lengths: this.#lengths,
+      advance: (tokens, keyLengths) => this.#advance(tokens, keyLengths),
+    });
+    holdMap(this.featureMap);
     this.#clear();
   }
 
@@ -46,6 +50,11 @@ export class State {
     const { core, pointer, length, exponents, exponentFloats } = this[internal];
     core.floatsAt(pointer, length).fill(0);
     if (exponentFloats > 0) core.floatsAt(exponents, exponentFloats).fill(-Infinity);
+    this.#lengths.fill(0);
+  }
+
+  #advance(tokens, keyLengths) {
+    for (let b = 0; b < this.#lengths.length; b++) this.#lengths[b] += keyLengths ? keyLengths[b] : tokens;
   }
 
   get data() {
@@ -59,7 +68,7 @@ export class State {
   }
 
   get length() {
-    return this.#length;
+    return this.#lengths.reduce((most, length) => Math.max(most, length), 0);
   }
 
   get bytes() {
@@ -67,40 +76,41 @@ export class State {
   }
 
   step(q, k, v, options) {
+    const o = takeOptions('step', options, STEP_OPTIONS);
+    const given = { q: takeTensor('q', q), k: takeTensor('k', k), v: takeTensor('v', v) };
+    const { batch, heads, dim, valueDim, featureMap } = this;
+    const queryHeads = given.q.shape[given.q.shape.length - 2];
+    this.#checkToken(given.q, queryHeads, dim, 'a multiple of heads');
+    if (!(queryHeads >= heads) || queryHeads % heads !== 0) throw wrongShape('q', `[batch, query heads, dim] with query heads a multiple of ${heads}`, given.q.shape);
+    this.#checkToken(given.k, heads, dim, heads);
+    this.#checkToken(given.v, heads, valueDim, heads);
+    const axes = [['batch', batch], ['heads', heads]].slice(3 - given.q.shape.length);
+    const choices = { decay: decayChoices(axes, featureMap.features), beta: betaChoices(axes) };
+    const read = { decay: readGate(o.decay, choices.decay), beta: readGate(o.beta, choices.beta) };
     const memory = residentMemory('state', this);
     const { core } = memory;
-    const o = checkOptions('step', options, ['decay', 'beta', 'out']);
-    const query = readOperand(core, 'q', q);
-    const key = readOperand(core, 'k', k);
-    const value = readOperand(core, 'v', v);
-    const { batch, heads, dim, valueDim } = this;
-    const queryHeads = query.shape[query.shape.length - 2];
-    this.#checkToken(query, queryHeads, dim, 'a multiple of heads');
-    if (!(queryHeads >= heads) || queryHeads % heads !== 0) throw wrongShape('q', `[batch, query heads, dim] with query heads a multiple of ${heads}`, query.shape);
-    this.#checkToken(key, heads, dim, heads);
-    this.#checkToken(value, heads, valueDim, heads);
-    const out = readOut(core, o.out, [...query.shape.slice(0, -1), valueDim]);
-    const axes = [['batch', batch], ['heads', heads]].slice(3 - query.shape.length);
-    const decay = readDecay(core, o.decay, axes, this.featureMap.features);
-    const beta = readBeta(core, o.beta, axes);
-    checkPositions(this.featureMap, this.#length + 1, 'the sequence');
+    const [query, key, value] = [locate(core, given.q), locate(core, given.k), locate(core, given.v)];
+    const gates = { decay: shapeGate(locateGate(core, read.decay), choices.decay), beta: shapeGate(locateGate(core, read.beta), choices.beta) };
+    const out = locateOut(core, o.out, [...query.shape.slice(0, -1), valueDim]);
+    const map = mapFields(featureMap);
+    const positions = checkPositions(featureMap, this.#lengths, 1, 'the sequence');
     const own = { name: 'state', pointer: memory.pointer, length: memory.length };
-    const given = [query, key, value, ...[decay, beta].filter((gate) => gate !== null)];
-    refuseOverlap('out', out, [...given, own]);
-    for (const input of given) refuseOverlap(input.name, input, [own]);
+    const places = [query, key, value, gates.decay, gates.beta].filter((place) => place !== null);
+    refuseOverlap(out, [...places, own]);
+    for (const place of places) refuseOverlap(place, [own]);
     const frame = new Frame(core);
     try {
       const pointer = out.pointer || frame.alloc(out.length * 4);
-      core.pass('la_linear', [
-        batch, queryHeads, heads, 1, 1, dim, valueDim, 1, this.normalize ? 1 : 0, float(this.scale), float(this.eps), ...mapFields(this.featureMap), this.#length, 0,
-        place(frame, query), queryHeads * dim, dim, dim,
-        place(frame, key), heads * dim, dim, dim,
-        place(frame, value), heads * valueDim, valueDim, valueDim,
-        pointer, queryHeads * valueDim, valueDim, valueDim,
-        ...gateFields(frame, decay), ...gateFields(frame, beta), 0, 0, 0, 0, 0, 0,
-        memory.pointer, memory.keySum, memory.exponents,
-      ], { [POSITIVE_DECAY]: () => positiveDecay(core, decay) });
-      this.#length += 1;
+      const array = (data, count, width) => ({ data, batch: count * width, head: width, row: width });
+      const args = {
+        batch, heads: queryHeads, kv_heads: heads, n_q: 1, n_k: 1, dim, value_dim: valueDim, causal: 1, normalize: this.normalize ? 1 : 0,
+        scale: this.scale, eps: this.eps, map, positions: positions ? frame.copyIn(positions) : 0,
+        q: array(place(frame, query), queryHeads, dim), k: array(place(frame, key), heads, dim), v: array(place(frame, value), heads, valueDim),
+        out: array(pointer, queryHeads, valueDim), decay: gateField(frame, gates.decay), beta: gateField(frame, gates.beta),
+        state: memory.pointer, key_sum: memory.keySum, exponents: memory.exponents,
+      };
+      core.run({ call: 'la_linear', args, sliceable: false }, { [INVALID_GATE]: () => invalidGate(core, gates) });
+      this.#advance(1);
       return commitOut(core, out, pointer);
     } finally {
       frame.release();
@@ -114,15 +124,21 @@ export class State {
   }
 
   set(S, z) {
-    const memory = residentMemory('state', this);
     const { batch, heads, valueDim } = this;
-    const { features } = this.featureMap;
-    const state = this.#readPart('S', S, [batch, heads, features, valueDim]);
+    const { features, name } = this.featureMap;
+    const given = this.#takePart('S', S, [batch, heads, features, valueDim]);
+    const also = isScaled(this.featureMap) ? 'exponents' : isPositional(this.featureMap) ? 'a position' : null;
+    if (also && this.length > 0) {
+      throw new AttentionError('unsupported', `set: a state of '${name}' that has seen tokens holds ${also} beside S and z, which set() cannot give: reset() it first, or take save() and restore(), or clone()`);
+    }
     if (this.normalize === (z === undefined || z === null)) {
       throw new TypeError(this.normalize ? 'z must be given: this state is normalised' : 'z must not be given: this state is not normalised');
     }
-    const sum = this.normalize ? this.#readPart('z', z, [batch, heads, features]) : null;
-    if (sum) refuseOverlap('z', sum, [{ name: 'S of the state', pointer: memory.pointer, length: memory.stateFloats }]);
+    const givenSum = this.normalize ? this.#takePart('z', z, [batch, heads, features]) : null;
+    const memory = residentMemory('state', this);
+    const state = locate(memory.core, given);
+    const sum = givenSum && locate(memory.core, givenSum);
+    if (sum) refuseOverlap(sum, [{ name: 'S of the state', pointer: memory.pointer, length: memory.stateFloats }]);
     const { f32 } = memory.core;
     const write = (part, at) => {
       if (part.data) f32.set(part.data, at >>> 2);
@@ -134,59 +150,59 @@ export class State {
     if (memory.exponentFloats > 0 && !(this.featureMap.options.epsilon > 0)) memory.core.floatsAt(memory.exponents, memory.exponentFloats).fill(0);
   }
 
-  #readPart(name, value, shape) {
-    const { core } = this[internal];
-    const part = value instanceof Float32Array ? readFloats(core, name, value, shape) : readOperand(core, name, value);
-    if (!sameShape(Array.from(part.shape), shape)) throw wrongShape(name, `[${shape.join(', ')}]`, part.shape);
+  /** S or z: a tensor, or a Float32Array of as many floats. */
+  #takePart(name, value, shape) {
+    const part = kindOf(value) === 'Float32Array' ? { name, data: value, shape } : takeTensor(name, value);
+    if (!sameShape(part.shape, shape)) throw wrongShape(name, `[${shape.join(', ')}]`, part.shape);
     return part;
   }
 
   reset() {
     residentMemory('state', this);
     this.#clear();
-    this.#length = 0;
   }
 
   clone() {
     const { core, pointer, length } = residentMemory('state', this);
-    const copy = new State(core, Object.fromEntries(OPTIONS.map((name) => [name, this[name]])));
+    const copy = new State(core, Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, this[name]])));
     core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + length);
-    copy.#length = this.#length;
+    copy.#lengths.set(this.#lengths);
     return copy;
   }
 
   save() {
-    const { core, pointer, length } = residentMemory('state', this);
-    return packState(this, core.floatsAt(pointer, length));
+    const { core, pointer, stateFloats, keySum, sumFloats, exponents, exponentFloats } = residentMemory('state', this);
+    const arrays = {
+      S: core.floatsAt(pointer, stateFloats),
+      ...(keySum && { z: core.floatsAt(keySum, sumFloats) }),
+      ...(exponents && { exponents: core.floatsAt(exponents, exponentFloats) }),
+      lengths: copyOf(this.#lengths),
+    };
+    return packState(this, arrays);
   }
 
   static restore(core, bytes) {
     core.check();
-    const { options, length, floats } = unpackState(core, bytes);
-    const state = buildRestored(core, options);
-    core.f32.set(floats, state[internal].pointer >>> 2);
-    state.#length = length;
+    const { options, map, arrays } = unpackState(bytes);
+    const featureMap = restoreMap(core, map);
+    let state;
+    try {
+      state = new State(core, { ...options, featureMap });
+    } catch (error) {
+      dropUnheld(featureMap);
+      throw error;
+    }
+    const { pointer, keySum, exponents } = state[internal];
+    core.f32.set(arrays.S, pointer >>> 2);
+    if (arrays.z) core.f32.set(arrays.z, keySum >>> 2);
+    if (arrays.exponents) core.f32.set(arrays.exponents, exponents >>> 2);
+    state.#lengths.set(arrays.lengths);
     return state;
   }
 
   dispose() {
+    if (this[internal].pointer !== 0) releaseMap(this.featureMap);
     releaseMemory(this);
-  }
-}
-
-/** Numbers that state() would refuse cannot come from save(). */
-function buildRestored(core, options) {
-  const map = options.featureMap;
-  const own = findOwnMap(core, map);
-  if (own) map.dispose();
-  try {
-    const state = new State(core, { ...options, featureMap: own ?? map });
-    if (!own) adoptMap(core, map);
-    return state;
-  } catch (error) {
-    if (!own) map.dispose();
-    if (error instanceof RangeError || error instanceof TypeError) throw corrupt(error.message);
-    throw error;
   }
 }
 

@@ -1,15 +1,18 @@
+import { outOfMemory } from './arrays.js';
 import { AttentionError } from './errors.js';
 import { runInSlices } from './slices.js';
+import { ARGUMENTS, fieldsIn, writeStruct } from './structs.js';
+import { kindOf } from './views.js';
 
-/** Room for the largest argument struct of linear_attention.h. */
-const ARGS_BYTES = 256;
+/** Room for the largest argument struct. */
+const ARGS_BYTES = 4 * Math.max(...Object.values(ARGUMENTS).map(fieldsIn));
 const ADDRESSABLE = 2 ** 32;
-/** LA_THREAD_FAILED. */
-const THREAD_FAILED = 4;
+/** la_status. */
+const [OUT_OF_MEMORY, THREAD_FAILED] = [1, 4];
+export const INVALID_GATE = 3;
 /** By what la_build says. */
 export const BUILDS = ['scalar', 'simd', 'relaxed'];
 
-const outOfMemory = (bytes, where) => new AttentionError('out-of-memory', `Could not allocate ${bytes} bytes of ${where} memory`);
 const invalid = () => new AttentionError('internal', 'The C core refused arguments that the binding accepted; please report this');
 
 /** One instance of the module: its exports, views of its linear memory that survive growth, and allocation. */
@@ -27,8 +30,9 @@ export class Core {
     this.disposed = false;
     /** Feature maps by name and dim. */
     this.maps = new Map();
-    this.args = exports.la_alloc(ARGS_BYTES) >>> 0;
     this.baseline = exports.la_memory_used() >>> 0;
+    this.args = this.alloc(ARGS_BYTES);
+    this.baseline += ARGS_BYTES;
     this.refresh();
   }
 
@@ -82,25 +86,29 @@ export class Core {
     if (!this.disposed) this.exports.la_free(pointer);
   }
 
-  /** Writes 32-bit fields into the argument struct and calls; `causes` makes the errors of statuses that only this call has. */
-  pass(call, fields, causes) {
-    const at = this.args >>> 2;
-    const { i32, f32 } = this;
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i];
-      if (typeof field === 'number') i32[at + i] = field;
-      else f32[at + i] = field.float;
-    }
-    const run = () => this.#run(call);
-    const status = this.interrupt ? runInSlices(this.exports, run, this.interrupt, this.pool?.threads ?? 1) : run();
-    checkStatus(call, status, causes);
+  /**
+   * Runs a plan: { call, args, sliceable }. `args`: the fields of the call's argument struct by name; `sliceable`: the call
+   * takes first and count, so that it can report and be cancelled in between. `causes` makes the errors of statuses that
+   * only this call has.
+   */
+  run(plan, causes) {
+    const status = this.interrupt && plan.sliceable ? runInSlices(this, plan, this.interrupt) : this.runItems(plan);
+    checkStatus(plan.call, status, causes);
+  }
+
+  /** Writes the argument struct; returns its address. */
+  writeArguments({ call, args }) {
+    writeStruct(this, this.args >>> 2, ARGUMENTS[call], args);
+    return this.args;
   }
 
   /** A thread that trapped leaves memory half-written and others inside the call: nothing may run here any more. */
-  #run(call) {
+  runItems(plan) {
+    const { call } = plan;
+    const args = this.writeArguments(plan);
     let cause;
     try {
-      const status = this.exports[call](this.args);
+      const status = this.exports[call](args);
       if (status !== THREAD_FAILED) return status;
     } catch (error) {
       if (!this.pool) throw error;
@@ -108,6 +116,16 @@ export class Core {
     }
     this.broken = new AttentionError('thread-failed', `A thread failed in ${call}; this attention instance cannot be used any more`, { cause });
     throw this.broken;
+  }
+
+  /** Runs `body` with its sliceable calls reporting to `interrupt`, which may cancel them: { isAborted(), progress(fraction) }. */
+  interruptible(interrupt, body) {
+    this.interrupt = interrupt;
+    try {
+      return body();
+    } finally {
+      this.interrupt = null;
+    }
   }
 
   dispose() {
@@ -118,28 +136,12 @@ export class Core {
   }
 }
 
-/** la_status of a decay above 0. */
-export const POSITIVE_DECAY = 3;
-
 /** Throws what an la_status other than LA_OK means. */
 export function checkStatus(call, status, causes = {}) {
   if (causes[status]) throw causes[status]();
-  if (status === 1) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
+  if (status === OUT_OF_MEMORY) throw new AttentionError('out-of-memory', `Could not allocate WebAssembly memory for ${call}`);
   if (status !== 0) throw invalid();
 }
-
-/** A result in the JavaScript heap. */
-export function resultFloats(length) {
-  try {
-    return new Float32Array(length);
-  } catch (cause) {
-    if (cause instanceof RangeError) throw outOfMemory(length * 4, 'JavaScript');
-    throw cause;
-  }
-}
-
-/** A float32 field of an argument struct. */
-export const float = (value) => ({ float: value });
 
 /** Memory that one call borrows; `release` in a finally block gives all of it back. */
 export class Frame {
@@ -156,7 +158,7 @@ export class Frame {
 
   copyIn(data) {
     const pointer = this.alloc(data.length * 4);
-    (data instanceof Int32Array ? this.core.i32 : this.core.f32).set(data, pointer >>> 2);
+    (kindOf(data) === 'Int32Array' ? this.core.i32 : this.core.f32).set(data, pointer >>> 2);
     return pointer;
   }
 
@@ -165,4 +167,3 @@ export class Frame {
     this.pointers.length = 0;
   }
 }
-

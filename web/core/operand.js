@@ -1,53 +1,34 @@
-/** Turns what callers pass (tensor-likes, resident tensors, outputs) into addresses and strides for the core. */
+/** Where what was taken lies: addresses and strides for the core, and where a result goes. Nothing of the caller's runs here. */
 import { wrongKind, wrongShape, wrongValue } from './errors.js';
-import { resultFloats } from './core.js';
-import { residentMemory, Tensor } from './tensor.js';
-import { checkShape, elements, isList, MAX_SIZE, sameShape } from './validate.js';
+import { newFloats } from './arrays.js';
+import { isResident, memoryOf } from './resident.js';
+import { Tensor } from './tensor.js';
+import { elements, MAX_SIZE, sameShape } from './validate.js';
+import { bufferOf, kindOf, lengthOf, plainFloats } from './views.js';
 
 /** Axes of a rank-4 array under each layout; the leading ones may be left out. */
 const AXES = { bhtd: '[batch, heads, length, dim]', bthd: '[batch, length, heads, dim]' };
 export const LAYOUTS = Object.keys(AXES);
 
-function checkInstance(name, memory, core) {
-  if (memory.core !== core) throw new RangeError(`${name} must belong to this attention instance, got one of another instance`);
-}
-
-/** { shape, data } or { shape, pointer } of an input; memory is not touched yet. */
-export function readOperand(core, name, value, expected = 'a tensor ({ data, shape } or { data, dims })') {
-  if (value instanceof Tensor) {
-    const memory = residentMemory(name, value);
-    checkInstance(name, memory, core);
-    return { name, shape: value.shape, pointer: memory.pointer, data: null, length: memory.length };
+/**
+ * A tensor that was taken as an operand: `pointer` where it is resident, else `data`. To be called once everything was
+ * taken, and before anything is allocated: growth detaches views of linear memory. What is located already stays so.
+ */
+export function locate(core, given) {
+  const { name, tensor, shape } = given;
+  if (given.pointer !== undefined) return given;
+  if (tensor) {
+    const { pointer, length } = memoryOf(core, name, tensor, Tensor);
+    return { ...given, pointer, data: null, length };
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) throw wrongKind(name, expected, value);
-  const { data } = value;
-  if (!(data instanceof Float32Array)) throw wrongKind(`${name}.data`, 'a Float32Array', data);
-  const shape = checkShape(`${name}.shape`, value.shape ?? value.dims);
-  refuseStrides(name, value, shape);
-  return readFloats(core, name, data, shape);
-}
-
-/** Refuses a view of an ndarray whose elements do not lie as its shape says. */
-export function refuseStrides(name, { stride, offset }, shape) {
-  if (stride === undefined && offset === undefined) return;
-  let expected = 1;
-  let fits = offset === undefined || offset === 0;
-  for (let axis = shape.length - 1; isList(stride) && axis >= 0; axis--) {
-    if (shape[axis] !== 1 && stride[axis] !== expected) fits = false;
-    expected *= shape[axis];
-  }
-  if (!fits && elements(shape) > 0) throw new RangeError(`${name} must be row-major from its first element on, got a view with stride [${isList(stride) ? Array.from(stride).join(', ') : ''}] and offset ${offset ?? 0}: copy it first`);
-}
-
-/** A Float32Array taken to have this shape. */
-export function readFloats(core, name, data, shape) {
+  const data = plainFloats(given.data);
   const length = elements(shape);
   if (data.length !== length) {
-    const hint = data.length === 0 && data.buffer.byteLength === 0 ? ' (a detached array: memory growth detaches tensor.data, read it again; transfer hands arrays over)' : '';
+    const isDetached = data.length === 0 && bufferOf(given.data).byteLength === 0;
+    const hint = isDetached ? ' (a detached array: memory growth detaches tensor.data, read it again; transfer hands arrays over)' : '';
     throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]${hint}`, data);
   }
-  const resident = core.owns(data.buffer);
-  return { name, shape, pointer: resident ? data.byteOffset : 0, data: resident ? null : data, length };
+  return core.owns(data.buffer) ? { ...given, pointer: data.byteOffset, data: null, length } : { ...given, pointer: 0, data, length };
 }
 
 /** The elements of an operand, as a live view where it is resident. */
@@ -58,57 +39,62 @@ export function place(frame, operand) {
   return operand.data === null ? operand.pointer : frame.copyIn(operand.data);
 }
 
-/** Sizes and strides of a [batch, heads, length, width] operand under a layout. */
-export function readArray(core, name, value, layout) {
-  const operand = readOperand(core, name, value);
-  const { shape } = operand;
-  if (shape.length < 2 || shape.length > 4) throw wrongShape(name, `${AXES[layout]} (the leading axes may be left out)`, shape);
+/** The sizes of a taken [batch, heads, length, width] array under a layout. */
+export function sizeArray(given, layout) {
+  const { name, shape } = given;
+  const rank = shape.length;
+  if (rank < 2 || rank > 4) throw wrongShape(name, `${AXES[layout]} (the leading axes may be left out)`, shape);
   if (shape.some((size) => size > MAX_SIZE)) throw wrongShape(name, `with sizes of at most ${MAX_SIZE}`, shape);
-  const [batch, first, second, width] = shape.length === 4 ? shape : shape.length === 3 ? [1, ...shape] : layout === 'bhtd' ? [1, 1, ...shape] : [1, shape[0], 1, shape[1]];
-  const [heads, length] = layout === 'bhtd' ? [first, second] : [second, first];
-  operand.batch = batch;
-  operand.heads = heads;
-  operand.rows = length;
-  operand.width = width;
-  operand.strides = layout === 'bhtd' ? [heads * length * width, length * width, width] : [length * heads * width, width, heads * width];
-  return operand;
+  const [batch, first, second, width] = rank === 4 ? shape : rank === 3 ? [1, ...shape] : layout === 'bhtd' ? [1, 1, ...shape] : [1, shape[0], 1, shape[1]];
+  const [heads, rows] = layout === 'bhtd' ? [first, second] : [second, first];
+  return { ...given, batch, heads, rows, width };
+}
+
+/** Strides of [batch, heads, rows, width] under a layout, in floats: batch, head and row of an la_array. */
+export function stridesOf(layout, { heads, rows }, width) {
+  return layout === 'bhtd' ? { batch: heads * rows * width, head: rows * width, row: width } : { batch: rows * heads * width, head: width, row: heads * width };
+}
+
+/** Where an operand lies, and where it lies for the call. */
+export function locateArray(core, sized, layout) {
+  return { ...locate(core, sized), strides: stridesOf(layout, sized, sized.width) };
 }
 
 /**
- * Where the result goes. `commit` copies it out and returns what the caller gets; the array that it copies to exists
+ * Where the result goes. `commitOut` copies it out and returns what the caller gets; the array that it copies to exists
  * before the core runs, so that nothing can fail after a state was updated.
  */
-export function readOut(core, out, shape) {
+export function locateOut(core, out, shape) {
   const length = elements(shape);
   if (out === undefined) {
-    const data = resultFloats(length);
-    return { pointer: 0, length, result: { data, shape }, copy: data };
+    const data = newFloats(length);
+    return { name: 'out', pointer: 0, length, result: { data, shape }, copy: data };
   }
-  if (out instanceof Tensor) {
-    const memory = residentMemory('out', out);
-    checkInstance('out', memory, core);
+  if (isResident(out, Tensor)) {
+    const { pointer } = memoryOf(core, 'out', out, Tensor);
     if (!sameShape(out.shape, shape)) throw wrongShape('out', `[${shape.join(', ')}]`, out.shape);
-    return { pointer: memory.pointer, length, result: out, copy: null };
+    return { name: 'out', pointer, length, result: out, copy: null };
   }
-  if (!(out instanceof Float32Array)) throw wrongKind('out', 'a Tensor or a Float32Array', out);
-  if (out.length !== length) throw wrongValue('out', `of length ${length} for shape [${shape.join(', ')}]`, out);
-  if (core.owns(out.buffer)) return { pointer: out.byteOffset, length, result: { data: out, shape }, copy: null };
-  return { pointer: 0, length, result: { data: out, shape }, copy: out };
-}
-
-/** Refuses memory that a call writes while it reads it elsewhere. Places: { name, pointer, length }; pointer 0 is not resident. */
-export function refuseOverlap(name, place, others) {
-  if (place.pointer === 0 || place.length === 0) return;
-  for (const other of others) {
-    if (other.pointer !== 0 && place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4) {
-      throw new RangeError(`${name} must not share memory with ${other.name}`);
-    }
-  }
+  if (kindOf(out) !== 'Float32Array') throw wrongKind('out', 'a Tensor or a Float32Array', out);
+  if (lengthOf(out) !== length) throw wrongValue('out', `of length ${length} for shape [${shape.join(', ')}]`, out);
+  const copy = plainFloats(out);
+  if (core.owns(copy.buffer)) return { name: 'out', pointer: copy.byteOffset, length, result: { data: out, shape }, copy: null, isView: true };
+  return { name: 'out', pointer: 0, length, result: { data: out, shape }, copy, isGiven: true };
 }
 
 export function commitOut(core, out, pointer) {
-  const { copy, result } = out;
-  if (copy !== null) copy.set(core.f32.subarray(pointer >>> 2, (pointer >>> 2) + out.length));
-  else if (!(result instanceof Tensor) && result.data.length !== out.length) result.data = core.floatsAt(pointer, out.length);
+  const { copy, result, length, isView } = out;
+  if (copy !== null) copy.set(core.f32.subarray(pointer >>> 2, (pointer >>> 2) + length));
+  else if (isView && lengthOf(result.data) !== length) result.data = core.floatsAt(pointer, length);
   return result;
+}
+
+/** Refuses memory that a call writes while it reads it elsewhere. Places: { name, pointer, length }; pointer 0 is not resident. */
+export function refuseOverlap(place, others) {
+  if (place.pointer === 0 || place.length === 0) return;
+  for (const other of others) {
+    if (other.pointer !== 0 && place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4) {
+      throw new RangeError(`${place.name} must not share memory with ${other.name}`);
+    }
+  }
 }

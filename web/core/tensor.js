@@ -1,23 +1,23 @@
-import { AttentionError, wrongKind, wrongValue } from './errors.js';
-import { checkShape, elements, isList } from './validate.js';
-
-/** The instance's core and the address behind a public object. */
-export const internal = Symbol('linear-attention-wasm');
+import { floatsFrom } from './arrays.js';
+import { wrongKind, wrongValue } from './errors.js';
+import { elementsOf, takeList, takeShape } from './lists.js';
+import { internal, own, releaseMemory, residentMemory } from './resident.js';
+import { elements } from './validate.js';
+import { bufferOf, kindOf } from './views.js';
 
 /** A tensor that lives in the module's linear memory. */
 export class Tensor {
   constructor(core, shape, data) {
     core.check();
-    const checked = checkShape('shape', shape);
-    const length = elements(checked);
-    if (data !== undefined) checkData(data, length);
-    const source = data === undefined ? undefined : ownArray(core, data);
+    const taken = takeShape('shape', shape);
+    const length = elements(taken);
+    const source = data === undefined ? undefined : readData(core, data, length);
     const pointer = core.alloc(length * 4);
-    this.shape = Object.freeze(checked);
-    this[internal] = { core, pointer, length };
-    Object.freeze(this);
-    if (source === undefined) this.data.fill(0);
-    else this.data.set(source);
+    this.shape = Object.freeze(taken);
+    own(this, { core, pointer, length });
+    const floats = core.floatsAt(pointer, length);
+    if (source === undefined) floats.fill(0);
+    else floats.set(source);
   }
 
   get data() {
@@ -36,28 +36,17 @@ export class Tensor {
 
 if (Symbol.dispose) Tensor.prototype[Symbol.dispose] = Tensor.prototype.dispose;
 
-function checkData(data, length) {
-  const isTyped = ArrayBuffer.isView(data) && !(data instanceof BigInt64Array || data instanceof BigUint64Array);
-  const isNumbers = isList(data) && (isTyped || Array.from(data).every((x) => typeof x === 'number'));
-  if (!isNumbers) throw wrongKind('data', 'an array of numbers', data);
-  if (data.length !== length) throw wrongValue('data', `${length} numbers, as shape says`, data);
-}
+const NUMBERS = 'an array of numbers';
 
-/** An array to be read after an allocation: growth detaches views of linear memory, so of those a copy. */
-export const ownArray = (core, data) => (data.buffer === core.exports.memory.buffer ? data.slice() : data);
-
-/** Gives the memory behind a resident object back, once. */
-export function releaseMemory(object) {
-  const memory = object[internal];
-  if (memory.pointer === 0) return;
-  memory.core.free(memory.pointer);
-  memory.pointer = 0;
-}
-
-/** The memory behind a resident object, when it is still there. */
-export function residentMemory(name, object) {
-  const memory = object[internal];
-  if (memory.pointer === 0) throw new AttentionError('disposed', `${name} was disposed`);
-  memory.core.check();
-  return memory;
+/** The numbers that a tensor of `length` elements begins with, as they will be when its memory is there: growth detaches views of linear memory, so of those a copy. */
+function readData(core, data, length) {
+  const given = takeList('data', data, NUMBERS);
+  const kind = kindOf(data);
+  if (kind?.startsWith('Big')) throw wrongKind('data', NUMBERS, data);
+  if (given.length !== length) throw wrongValue('data', `${length} numbers, as shape says`, data);
+  if (kind) return core.owns(bufferOf(data)) ? floatsFrom(data) : data;
+  return elementsOf(given, (x) => {
+    if (typeof x !== 'number') throw wrongKind('data', NUMBERS, data);
+    return x;
+  });
 }

@@ -1,39 +1,48 @@
-import { AttentionError, wrongKind, wrongShape } from '../core/errors.js';
+import { arrayFrom, newFloats } from '../core/arrays.js';
+import { checkStatus, Frame } from '../core/core.js';
+import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
+import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
+import { locate, place } from '../core/operand.js';
+import { internal, isResident, own } from '../core/resident.js';
+import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
+import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/validate.js';
 import { MAP_KINDS, MAP_NAMES } from './map_kinds.js';
-import { checkProjection, packWeights, readMapArrays } from './map_weights.js';
-import { checkStatus, float, Frame, resultFloats } from '../core/core.js';
-import { place, readOperand } from '../core/operand.js';
-import { internal } from '../core/tensor.js';
-import { checkInteger, checkOneOf, checkOptions, elements, MAX_DIM } from '../core/validate.js';
+import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './map_weights.js';
 
-const MAX_POSITION = 2 ** 31 - 1;
+const APPLY_OPTIONS = asTheyAre('as', 'position');
+
+/** What takes each option of a kind of map; a null array is not one that was left out. */
+function takersOf({ settings = {}, arrays = {} }) {
+  return { ...asTheyAre('dim', 'heads', ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) };
+}
 
 /** φ: R^dim → R^features. */
 export class FeatureMap {
-  constructor(core, name, options) {
-    core.check();
+  /** `features`: how many a saved state says that the map has; another map is refused before its weights are drawn. */
+  constructor(core, name, options, features) {
     const row = MAP_KINDS[checkOneOf('featureMap', name, MAP_NAMES)];
-    const known = Object.keys({ ...row.settings, ...row.arrays });
-    const o = checkOptions('featureMap', options, ['dim', 'heads', ...known]);
+    const o = takeOptions('featureMap', options, takersOf(row));
+    core.check();
     const dim = checkInteger('dim', o.dim, 1, MAX_DIM);
-    const { arrays, sizes } = readMapArrays(core, row, o, dim);
+    const { given, sizes } = sizeMapArrays(row, o, dim);
+    const arrays = locateMapArrays(core, given);
     const settings = readSettings(row, o, sizes);
     const { size = 0, options: flags = 0, epsilon = 0 } = row.fields?.(settings, sizes.columns) ?? {};
-    const start = [row.kind, dim, size, flags, float(epsilon), sizes.heads, sizes.heads];
+    const fields = { kind: row.kind, dim, size, options: flags, epsilon, query_heads: sizes.heads, key_heads: sizes.heads };
     this.name = name;
     this.dim = dim;
     this.heads = sizes.heads;
     this.options = Object.freeze(settings);
     const frame = new Frame(core);
     try {
-      const pointer = placeFields(core, frame, [...start, 0, 0, 0, 0]);
-      this.features = core.exports.la_feature_map_features(pointer);
-      const weights = packWeights(core, frame, row, pointer, { arrays, sizes, settings });
-      this[internal] = { core, row, arrays, pointer: weights.pointer, bytes: weights.bytes, fields: Object.freeze([...start, ...weights.fields]), disposed: false, shared: false };
+      const at = placeMap(core, frame, fields);
+      this.features = core.exports.la_feature_map_features(at);
+      if (features !== undefined && features !== this.features) throw wrongValue('features', `${this.features}, as featureMap '${name}' makes`, features);
+      const { pointer, bytes, weights } = packWeights(core, frame, row, at, { arrays, sizes, settings });
+      own(this, { core, row, arrays, pointer, bytes, fields: Object.freeze({ ...fields, ...weights }), disposed: false, shared: false, holders: 0 });
     } finally {
       frame.release();
     }
-    Object.freeze(this);
   }
 
   get bytes() {
@@ -41,24 +50,25 @@ export class FeatureMap {
   }
 
   apply(x, options) {
+    const o = takeOptions('apply', options, APPLY_OPTIONS);
+    const given = takeTensor('x', x);
     const fields = mapFields(this);
     const { core, row } = this[internal];
     core.check();
-    const o = checkOptions('apply', options, ['as', 'position']);
     const as = checkOneOf('as', o.as, ['query', 'key'], 'query');
-    const position = checkInteger('position', o.position, 0, MAX_POSITION, 0);
-    const operand = readOperand(core, 'x', x);
+    const position = checkInteger('position', o.position, 0, MAX_SIZE, 0);
+    const operand = locate(core, given);
     const { length, heads, sequences } = this.#sequencesOf(operand.shape, row);
-    checkPositions(this, position + length, 'x');
-    const data = resultFloats(sequences * length * this.features);
+    const [from] = checkPositions(this, [position], length, 'x') ?? [0];
+    const data = newFloats(sequences * length * this.features);
     const frame = new Frame(core);
     try {
       const input = place(frame, operand);
       const output = frame.alloc(data.length * 4);
-      const map = placeFields(core, frame, fields);
+      const map = placeMap(core, frame, fields);
       for (let n = 0; n < sequences; n++) {
         const head = Math.floor(((n % heads) * this.heads) / heads);
-        checkStatus('la_feature_map_apply', core.exports.la_feature_map_apply(map, head, position, as === 'key' ? 1 : 0, length, input + n * length * this.dim * 4, output + n * length * this.features * 4));
+        checkStatus('la_feature_map_apply', core.exports.la_feature_map_apply(map, head, from, as === 'key' ? 1 : 0, length, input + n * length * this.dim * 4, output + n * length * this.features * 4));
       }
       data.set(core.floatsAt(output, data.length));
     } finally {
@@ -105,10 +115,9 @@ function readSettings(row, options, sizes) {
   return settings;
 }
 
-function placeFields(core, frame, fields) {
-  const pointer = frame.alloc(fields.length * 4);
-  const { i32, f32 } = core;
-  fields.forEach((field, i) => (typeof field === 'number' ? (i32[(pointer >>> 2) + i] = field) : (f32[(pointer >>> 2) + i] = field.float)));
+function placeMap(core, frame, fields) {
+  const pointer = frame.alloc(4 * fieldsIn(la_feature_map));
+  writeStruct(core, pointer >>> 2, la_feature_map, fields);
   return pointer;
 }
 
@@ -126,7 +135,7 @@ export function checkFeatureMap(core, value, dim, fallback) {
     checkOneOf('featureMap', value, MAP_NAMES);
     return builtIn(core, value, dim);
   }
-  if (!(value instanceof FeatureMap)) throw wrongKind('featureMap', `one of ${MAP_NAMES.map((n) => `'${n}'`).join(', ')} or a FeatureMap`, value);
+  if (!isResident(value, FeatureMap)) throw wrongKind('featureMap', `one of ${MAP_NAMES.map((n) => `'${n}'`).join(', ')} or a FeatureMap`, value);
   if (value[internal].core !== core) throw new RangeError('featureMap must belong to this attention instance, got one of another instance');
   if (value.dim !== dim) throw new RangeError(`featureMap must take vectors of dim ${dim}, got one for dim ${value.dim}`);
   mapFields(value);
@@ -136,15 +145,25 @@ export function checkFeatureMap(core, value, dim, fallback) {
 /** Whether φ comes with exponents, of which a state keeps one a head. */
 export const isScaled = (map) => map[internal].row.scaled === true;
 
+/** Whether φ(x) depends on where x stands. */
+export const isPositional = (map) => map[internal].row.positional === true;
+
 /** A map with weights for more than one head serves keys of as many heads. */
 export function checkMapHeads(map, heads) {
   if (map.heads !== 1 && map.heads !== heads) throw new RangeError(`featureMap must be for 1 head or the ${heads} of k, got one for ${map.heads}`);
 }
 
-/** A map by position ends at its maxLength; `what` are the `length` vectors, earlier ones included. */
-export function checkPositions(map, length, what) {
+/**
+ * Where `length` vectors begin that come after `before` others, a number or one a row of the batch: a map by position,
+ * which ends at its maxLength, is told; for others there is null, so that nothing counts tokens for them. `what` are all
+ * of them.
+ */
+export function checkPositions(map, before, length, what) {
+  if (!map[internal].row.positional) return null;
   const { maxLength } = map.options;
-  if (maxLength !== undefined && length > maxLength) throw new RangeError(`${what} must end within the feature map's maxLength of ${maxLength}, got a length of ${length}`);
+  const end = before.reduce((most, one) => Math.max(most, one), 0) + length;
+  if (end > maxLength) throw new RangeError(`${what} must end within the feature map's maxLength of ${maxLength}, got a length of ${end}`);
+  return arrayFrom(Int32Array, before);
 }
 
 /** Maps made from names have no options but dim: one of each is enough for an instance, and is its own. */
@@ -160,15 +179,29 @@ function builtIn(core, name, dim) {
   return map;
 }
 
-/** Makes the map the instance's own: it is not disposed of before the instance, and not counted as in use. */
-export function adoptMap(core, map, key = `${map.name}#${core.maps.size}`) {
+/** Makes the map the instance's own, which alone disposes of it: by name for good, else (key: the map) for as long as states hold it. */
+export function adoptMap(core, map, key) {
   map[internal].shared = true;
-  core.baseline += map.bytes;
   core.maps.set(key, map);
 }
 
-/** The instance's own map equal to this one, where it has one. */
-export const findOwnMap = (core, map) => [...core.maps.values()].find((other) => sameMap(other, map));
+/** Counts the states that hold a map. */
+export function holdMap(map) {
+  map[internal].holders += 1;
+}
+
+export function releaseMap(map) {
+  map[internal].holders -= 1;
+  dropUnheld(map);
+}
+
+/** Disposes of a map that restore made, when no state holds it. */
+export function dropUnheld(map) {
+  const memory = map[internal];
+  if (memory.holders > 0 || !memory.core.maps.delete(map)) return;
+  memory.shared = false;
+  map.dispose();
+}
 
 /** Equal options and, where weights were given, equal weights. */
 export function sameMap(a, b) {

@@ -1,32 +1,41 @@
 /** The weights of a feature map: read from the caller or drawn from a seed, and packed into linear memory. */
-import { wrongShape, wrongValue } from '../core/errors.js';
+import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { MAX_FEATURES } from './map_kinds.js';
+import { copyOf, newFloats } from '../core/arrays.js';
 import { checkStatus } from '../core/core.js';
-import { floatsOf, readOperand } from '../core/operand.js';
+import { floatsOf, locate } from '../core/operand.js';
 import { checkInteger } from '../core/validate.js';
 
 const MAX_HEADS = 65536;
 
-/** A copy of a tensor option whose shape is that of `axes`, after heads or not. What is not known in `sizes` is learned. */
-function readMapArray(core, name, value, axes, sizes) {
-  const operand = readOperand(core, name, value);
-  const shape = Array.from(operand.shape);
+/** Checks the shape of a tensor option: that of `axes`, after heads or not. What is not known in `sizes` is learned. */
+function sizeMapArray({ name, shape }, axes, sizes) {
   const named = shape.length === axes.length ? axes : ['heads', ...axes];
   const fits = shape.length === named.length && named.every((axis, i) => shape[i] >= 1 && (sizes[axis] ?? shape[i]) === shape[i]);
   if (!fits) throw wrongShape(name, `[${axes.map((axis) => sizes[axis] ?? axis).join(', ')}], or that after heads${sizes.heads ? ` = ${sizes.heads}` : ''}`, shape);
   named.forEach((axis, i) => (sizes[axis] = checkInteger(`${axis} of ${name}`, shape[i], 1, axis === 'heads' ? MAX_HEADS : MAX_FEATURES)));
-  return { data: floatsOf(core, operand).slice(), shape };
 }
 
-/** { arrays, sizes }: what of the row's arrays is given, and heads, rows and columns as far as they follow from it. */
-export function readMapArrays(core, row, options, dim) {
+/** { given, sizes }: the row's arrays that were given, and heads, rows and columns as far as they follow from them. */
+export function sizeMapArrays(row, options, dim) {
   const sizes = { dim, heads: options.heads === undefined ? undefined : checkInteger('heads', options.heads, 1, MAX_HEADS), columns: row.columns?.(dim) };
-  const arrays = {};
+  const given = [];
   for (const [name, axes] of Object.entries(row.arrays ?? {})) {
-    if (options[name] !== undefined || name === row.needs) arrays[name] = readMapArray(core, name, options[name], axes, sizes);
+    if (options[name] === undefined) {
+      if (name === row.needs) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', undefined);
+      continue;
+    }
+    sizeMapArray(options[name], axes, sizes);
+    given.push(options[name]);
   }
   sizes.heads ??= 1;
-  return { arrays, sizes };
+  return { given, sizes };
+}
+
+/** Copies of them by name. */
+export function locateMapArrays(core, given) {
+  const located = given.map((one) => locate(core, one));
+  return Object.fromEntries(located.map((operand) => [operand.name, { data: copyOf(floatsOf(core, operand)), shape: operand.shape }]));
 }
 
 /** How many features a given projection makes; a draw would have no use for seed and orthogonal. */
@@ -42,7 +51,7 @@ export function checkProjection(options, rows, perRow) {
 /** One copy per head of an array that may be shared by all of them. */
 function perHead({ data, shape }, rank, heads) {
   if (shape.length > rank) return data;
-  const all = new Float32Array(data.length * heads);
+  const all = newFloats(data.length * heads);
   for (let head = 0; head < heads; head++) all.set(data, head * data.length);
   return all;
 }
@@ -56,8 +65,8 @@ function draw(core, frame, { seed, orthogonal }, heads, rows, dim) {
 }
 
 /**
- * Allocates and fills what the weight fields of la_feature_map point to: { pointer, bytes, fields }, fields in the order
- * query weights, key weights, query bias, key bias, 0 where there is none. `map`: the address of an la_feature_map.
+ * Allocates and fills what the weight fields of la_feature_map point to: { pointer, bytes, weights }, weights by the names
+ * of those fields. `map`: the address of an la_feature_map.
  */
 export function packWeights(core, frame, row, map, { arrays, sizes, settings }) {
   const { heads, dim, columns } = sizes;
@@ -65,7 +74,7 @@ export function packWeights(core, frame, row, map, { arrays, sizes, settings }) 
   const packed = heads * core.exports.la_feature_map_packed(map);
   const lengths = [weights || row.random ? packed : 0, keyWeights ? packed : 0, bias ? heads * columns : 0, keyBias ? heads * columns : 0];
   const bytes = 4 * lengths.reduce((sum, length) => sum + length, 0);
-  if (bytes === 0) return { pointer: 0, bytes, fields: [0, 0, 0, 0] };
+  if (bytes === 0) return { pointer: 0, bytes, weights: {} };
   const pointer = core.alloc(bytes);
   try {
     let end = pointer;
@@ -75,7 +84,7 @@ export function packWeights(core, frame, row, map, { arrays, sizes, settings }) 
     if (at[1]) pack(frame.copyIn(perHead(keyWeights, 2, heads)), at[1]);
     if (at[2]) core.f32.set(perHead(bias, 1, heads), at[2] >>> 2);
     if (at[3]) core.f32.set(perHead(keyBias, 1, heads), at[3] >>> 2);
-    return { pointer, bytes, fields: [at[0], at[1] || at[0], at[2], at[3] || at[2]] };
+    return { pointer, bytes, weights: { query_weights: at[0], key_weights: at[1] || at[0], query_bias: at[2], key_bias: at[3] || at[2] } };
   } catch (error) {
     core.free(pointer);
     throw error;

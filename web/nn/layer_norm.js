@@ -1,25 +1,30 @@
+import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { float, Frame } from '../core/core.js';
-import { commitOut, place, readOperand, readOut, refuseOverlap } from '../core/operand.js';
-import { internal, ownArray, releaseMemory, residentMemory } from '../core/tensor.js';
-import { checkNonNegative, checkOptions } from '../core/validate.js';
+import { asTheyAre, takeAsIs, takeOptions, takeTensor } from '../core/given.js';
+import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
+import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
+import { checkNonNegative } from '../core/validate.js';
 import { readVector } from './weight.js';
+
+const takeVector = (name, value) => readVector(name, value);
+const OPTIONS = { weight: takeVector, bias: takeVector, eps: takeAsIs };
+const APPLY_OPTIONS = asTheyAre('out');
 
 /** (x − mean) / √(variance + eps) · weight + bias along the last axis. */
 export class LayerNorm {
   constructor(core, options) {
+    const o = takeOptions('layerNorm', options, OPTIONS);
     core.check();
-    const o = checkOptions('layerNorm', options, ['weight', 'bias', 'eps']);
-    const weight = ownArray(core, readVector('weight', o.weight));
-    const bias = ownArray(core, readVector('bias', o.bias, weight.length));
+    const weight = o.weight ?? readVector('weight', undefined);
+    const bias = o.bias ?? readVector('bias', undefined);
+    if (bias.length !== weight.length) throw wrongShape('bias', `[${weight.length}]`, [bias.length]);
     this.width = weight.length;
     this.eps = checkNonNegative('eps', o.eps, 1e-5);
     const length = 2 * this.width;
     const pointer = core.alloc(length * 4);
     core.f32.set(weight, pointer >>> 2);
     core.f32.set(bias, (pointer >>> 2) + this.width);
-    this[internal] = { core, pointer, length };
-    Object.freeze(this);
+    own(this, { core, pointer, length });
   }
 
   get bytes() {
@@ -27,17 +32,19 @@ export class LayerNorm {
   }
 
   apply(x, options) {
+    const o = takeOptions('apply', options, APPLY_OPTIONS);
+    const given = takeTensor('x', x);
     const { core, pointer } = residentMemory('layerNorm', this);
-    const o = checkOptions('apply', options, ['out']);
-    const input = readOperand(core, 'x', x);
-    const { shape } = input;
+    const { shape } = given;
     if (shape.length === 0 || shape[shape.length - 1] !== this.width) throw wrongShape('x', `[..., ${this.width}]`, shape);
-    const out = readOut(core, o.out, [...shape]);
-    if (input.pointer !== out.pointer) refuseOverlap('out', out, [input]);
+    const input = locate(core, given);
+    const out = locateOut(core, o.out, [...shape]);
+    if (input.pointer !== out.pointer) refuseOverlap(out, [input]);
     const frame = new Frame(core);
     try {
       const to = out.pointer || frame.alloc(out.length * 4);
-      core.pass('la_layer_norm', [input.length / this.width, this.width, float(this.eps), place(frame, input), pointer, pointer + this.width * 4, to]);
+      const { width, eps } = this;
+      core.run({ call: 'la_layer_norm', args: { rows: input.length / width, width, eps, x: place(frame, input), weight: pointer, bias: pointer + width * 4, out: to } });
       return commitOut(core, out, to);
     } finally {
       frame.release();

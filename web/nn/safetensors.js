@@ -1,5 +1,5 @@
 /** The safetensors format (huggingface/safetensors, README "Format"): a header of JSON, then every tensor's bytes. */
-import { AttentionError, wrongKind } from '../core/errors.js';
+import { AttentionError, describe, wrongKind } from '../core/errors.js';
 
 /** The longest header that the format's own reader accepts. */
 const MAX_HEADER = 100_000_000;
@@ -51,16 +51,16 @@ function readMetadata(metadata = {}) {
 
 /** A tensor's description, with `begin` and `end` in bytes of the data. */
 function readEntry(name, entry, room) {
-  const where = `tensor ${JSON.stringify(name)}`;
+  const where = `tensor ${describe(name)}`;
   if (!isRecord(entry)) throw malformed(`${where} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) throw malformed(`${where} has the unknown dtype ${JSON.stringify(dtype)}`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) throw malformed(`${where} has the shape ${JSON.stringify(shape)}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) throw malformed(`${where} has the offsets ${JSON.stringify(offsets)}`);
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) throw malformed(`${where} has the unknown dtype ${describe(dtype)}`);
+  if (!Array.isArray(shape) || !shape.every(isSize)) throw malformed(`${where} has the shape ${describe(shape)}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) throw malformed(`${where} has the offsets ${describe(offsets)}`);
   const [begin, end] = offsets;
   if (begin > end || end > room) throw malformed(`${where} lies at bytes ${begin} to ${end} of ${room}`);
   const size = shape.reduce((product, axis) => product * axis, ARRAYS[dtype].BYTES_PER_ELEMENT);
-  if (size !== end - begin) throw malformed(`${where} of shape [${shape.join(', ')}] and dtype ${dtype} needs ${size} bytes and has ${end - begin}`);
+  if (size !== end - begin) throw malformed(`${where} of shape ${describe(shape)} and dtype ${dtype} needs ${size} bytes and has ${end - begin}`);
   return { name, dtype, shape, begin, end };
 }
 
@@ -80,7 +80,7 @@ export function readSafetensors(file) {
   const entries = Object.entries(described).map(([name, entry]) => readEntry(name, entry, room));
   let covered = 0;
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== covered) throw malformed(`tensor ${JSON.stringify(name)} ${begin < covered ? 'overlaps the one before' : 'leaves bytes unused before it'}`);
+    if (begin !== covered) throw malformed(`tensor ${describe(name)} ${begin < covered ? 'overlaps the one before' : 'leaves bytes unused before it'}`);
     covered = end;
   }
   if (covered !== room) throw malformed(`${room - covered} bytes follow the last tensor`);

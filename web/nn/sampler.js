@@ -1,9 +1,13 @@
+import { newArray } from '../core/arrays.js';
+import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { float, Frame } from '../core/core.js';
-import { place, readOperand } from '../core/operand.js';
-import { internal, releaseMemory, residentMemory } from '../core/tensor.js';
-import { checkInteger, checkNonNegative, checkOptions } from '../core/validate.js';
+import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
+import { locate, place } from '../core/operand.js';
+import { own, releaseMemory, residentMemory } from '../core/resident.js';
+import { checkInteger, checkNonNegative } from '../core/validate.js';
 import { MAX_WIDTH } from './weight.js';
+
+const OPTIONS = asTheyAre('batch', 'seed', 'stream', 'temperature');
 
 const MAX_BATCH = 2 ** 24;
 const MAX_SEED = 2 ** 32 - 1;
@@ -13,15 +17,14 @@ const GENERATOR = 16;
 /** Draws classes from softmax(logits / temperature); row i of a batch has a random stream of its own. */
 export class Sampler {
   constructor(core, options) {
+    const o = takeOptions('sampler', options, OPTIONS);
     core.check();
-    const o = checkOptions('sampler', options, ['batch', 'seed', 'stream', 'temperature']);
     this.batch = checkInteger('batch', o.batch, 1, MAX_BATCH, 1);
     this.seed = checkInteger('seed', o.seed, 0, MAX_SEED, 0);
     this.stream = checkInteger('stream', o.stream, 0, MAX_SEED, 0);
     this.temperature = checkNonNegative('temperature', o.temperature, 1);
     const pointer = core.alloc(this.batch * (GENERATOR + 4));
-    this[internal] = { core, pointer };
-    Object.freeze(this);
+    own(this, { core, pointer });
     this.reset();
   }
 
@@ -31,17 +34,19 @@ export class Sampler {
   }
 
   sample(logits) {
+    const given = takeTensor('logits', logits);
     const { core, pointer } = residentMemory('sampler', this);
-    const input = readOperand(core, 'logits', logits);
-    const { shape } = input;
+    const { shape } = given;
     const classes = shape[shape.length - 1];
     const fits = shape.length === 2 ? shape[0] === this.batch : shape.length === 1 && this.batch === 1;
     if (!fits || !(classes >= 1 && classes <= MAX_WIDTH)) throw wrongShape('logits', `[${this.batch}, classes] with 1 to ${MAX_WIDTH} classes`, shape);
-    const drawn = new Int32Array(this.batch);
+    const input = locate(core, given);
+    const drawn = newArray(Int32Array, this.batch);
     const at = pointer + this.batch * GENERATOR;
     const frame = new Frame(core);
     try {
-      core.pass('la_sample', [this.batch, classes, float(this.temperature), place(frame, input), pointer, at]);
+      const args = { rows: this.batch, classes, temperature: this.temperature, logits: place(frame, input), generators: pointer, out: at };
+      core.run({ call: 'la_sample', args });
       drawn.set(core.i32.subarray(at >>> 2, (at >>> 2) + this.batch));
     } finally {
       frame.release();

@@ -1,8 +1,12 @@
 /** Weights as they come in files, and the checks that layers share. */
+import { copyOf, newFloats } from '../core/arrays.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
-import { resultFloats } from '../core/core.js';
-import { refuseStrides } from '../core/operand.js';
-import { checkShape, elements } from '../core/validate.js';
+import { takeStored } from '../core/given.js';
+import { isObject } from '../core/lists.js';
+import { isResident, residentMemory } from '../core/resident.js';
+import { Tensor } from '../core/tensor.js';
+import { elements } from '../core/validate.js';
+import { lengthOf, plainFloats } from '../core/views.js';
 
 export const MAX_WIDTH = 65536;
 
@@ -25,42 +29,45 @@ function fromBrain(brain) {
 
 /** How each dtype becomes float32: the array that it comes in, and one element's value. */
 const CONVERSIONS = {
-  F32: [Float32Array, (x) => x],
-  F64: [Float64Array, (x) => x],
-  F16: [Uint16Array, fromHalf],
-  BF16: [Uint16Array, fromBrain],
+  F32: ['Float32Array', (x) => x],
+  F64: ['Float64Array', (x) => x],
+  F16: ['Uint16Array', fromHalf],
+  BF16: ['Uint16Array', fromBrain],
 };
 const KNOWN = Object.keys(CONVERSIONS).join(', ');
 
-/** { data: Float32Array, shape } of a tensor whose `dtype` says how its elements are stored; without one, float32. */
-export function toFloat32(tensor, name = 'tensor') {
-  if (tensor === null || typeof tensor !== 'object' || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
-  const { data } = tensor;
-  const dtype = tensor.dtype === undefined || tensor.dtype === 'float32' ? 'F32' : tensor.dtype;
+/** { data, shape } of a tensor whose `dtype` says how its elements are stored, without one float32; `own`: never the caller's array. */
+function convert(tensor, name, own) {
+  if (!isObject(tensor) || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
+  if (isResident(tensor, Tensor)) residentMemory(name, tensor);
+  const { dtype: given } = tensor;
+  const dtype = given === undefined || given === 'float32' ? 'F32' : given;
   const conversion = typeof dtype === 'string' && Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
   if (!conversion) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
-  const [kind, convert] = conversion;
-  if (!(data instanceof kind)) throw wrongKind(`${name}.data`, `a ${kind.name}, as dtype ${dtype} has`, data);
-  const shape = checkShape(`${name}.shape`, tensor.shape ?? tensor.dims);
-  refuseStrides(name, tensor, shape);
-  if (data.length !== elements(shape)) throw wrongValue(`${name}.data`, `of length ${elements(shape)} for shape [${shape.join(', ')}]`, data);
-  if (data instanceof Float32Array) return { data, shape };
-  const floats = resultFloats(data.length);
-  for (let i = 0; i < data.length; i++) floats[i] = convert(data[i]);
+  const [kind, toFloat] = conversion;
+  const { data, shape } = takeStored(name, tensor, kind);
+  const length = elements(shape);
+  if (lengthOf(data) !== length) throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]`, data);
+  if (dtype === 'F32') return { data: own ? copyOf(plainFloats(data)) : data, shape };
+  const floats = newFloats(length);
+  for (let i = 0; i < length; i++) floats[i] = toFloat(data[i]);
   return { data: floats, shape };
 }
 
-/** The float32 elements of a vector of `width`, or of any width a layer takes. */
+/** { data: Float32Array, shape } of a tensor: float32 as it is, all else converted. */
+export const toFloat32 = (tensor, name = 'tensor') => convert(tensor, name, false);
+
+/** A copy of the float32 elements of a vector of `width`, or of any width a layer takes. */
 export function readVector(name, tensor, width) {
-  const { data, shape } = toFloat32(tensor, name);
+  const { data, shape } = convert(tensor, name, true);
   if (shape.length !== 1 || (width !== undefined && shape[0] !== width)) throw wrongShape(name, `[${width ?? 'width'}]`, shape);
   if (shape[0] < 1 || shape[0] > MAX_WIDTH) throw wrongShape(name, `[width] with width from 1 to ${MAX_WIDTH}`, shape);
   return data;
 }
 
-/** The float32 elements of a matrix [outputs, inputs], and both sizes. */
+/** A copy of the float32 elements of a matrix [outputs, inputs], and both sizes. */
 export function readMatrix(name, tensor) {
-  const { data, shape } = toFloat32(tensor, name);
+  const { data, shape } = convert(tensor, name, true);
   if (shape.length !== 2 || shape.some((size) => size < 1 || size > MAX_WIDTH)) {
     throw wrongShape(name, `[outputs, inputs], each from 1 to ${MAX_WIDTH}`, shape);
   }

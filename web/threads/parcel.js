@@ -1,6 +1,8 @@
 /** Arguments of a call on their way to the Worker of linear-attention-wasm/worker. Each property of the caller's is read once. */
 import { wrongKind } from '../core/errors.js';
-import { isList } from '../core/validate.js';
+import { isObject as isObjectLike } from '../core/lists.js';
+
+const isList = (value) => isObjectLike(value) && Number.isInteger(value.length) && value.length >= 0;
 
 /** Where an object that stands for one of a Worker keeps { connection, id }. */
 export const handle = Symbol('handle');
@@ -18,7 +20,7 @@ const isBuffer = (value) => ArrayBuffer.isView(value) || value instanceof ArrayB
 const isRecord = (value) => isObject(value) && Object.prototype.toString.call(value) === '[object Object]';
 
 /** A plain copy of an object that gives options, or null for what gives none. */
-export function takeOptions(value) {
+export function readOptions(value) {
   if (!isRecord(value) || value[handle] !== undefined || 'data' in value || typeof value.then === 'function') return null;
   const names = [];
   for (const name in value) names.push(name);
@@ -63,7 +65,7 @@ function packValue(parcel, where, value) {
     return { handle: known.id };
   }
   if (typeof value.then === 'function') throw wrongKind(where, 'what a promise gives: await it first', value);
-  const options = takeOptions(value);
+  const options = readOptions(value);
   if (options) return packOptions(parcel, options);
   const { data } = value;
   return data === undefined ? value : packTensor(parcel, value, data);
@@ -79,7 +81,7 @@ function packOptions(parcel, { out, ...options }) {
 
 /**
  * What is sent for the arguments of the method `name`, and the buffers that go with it: with the option `transfer`, those
- * of the caller's tensors. The last argument may be what takeOptions gave, `options`.
+ * of the caller's tensors. The last argument may be what readOptions gave, `options`.
  */
 export function pack(connection, name, args, options) {
   const { transfer, out } = options ?? {};

@@ -1,8 +1,9 @@
 /** What a call changes in resident objects, kept so that a cancelled call can be taken back. */
-import { Cache } from '../calls/cache.js';
-import { State } from '../calls/state.js';
-import { resultFloats } from '../core/core.js';
-import { internal, Tensor } from '../core/tensor.js';
+import { Cache } from './cache.js';
+import { State } from './state.js';
+import { copyOf, newFloats } from '../core/arrays.js';
+import { internal, isResident } from '../core/resident.js';
+import { Tensor } from '../core/tensor.js';
 
 /** Rows behind a cache's length count for nothing, so that its length is all that is to be put back. */
 function rememberCache(cache) {
@@ -13,17 +14,18 @@ function rememberCache(cache) {
 
 function rememberFloats(object) {
   const { core, pointer, length } = object[internal];
-  const floats = resultFloats(length);
+  const floats = newFloats(length);
   floats.set(core.floatsAt(pointer, length));
   return () => core.f32.set(floats, pointer >>> 2);
 }
 
 function rememberState(state) {
   const putBack = rememberFloats(state);
-  const { length } = state;
+  const { lengths } = state[internal];
+  const before = copyOf(lengths);
   return () => {
     putBack();
-    state[internal].advance(length - state.length);
+    lengths.set(before);
   };
 }
 
@@ -32,7 +34,7 @@ function rememberOne(object) {
   return object instanceof State ? rememberState(object) : rememberFloats(object);
 }
 
-const isWritable = (one) => (one instanceof Cache || one instanceof State || one instanceof Tensor) && one[internal].pointer !== 0;
+const isWritable = (one) => [Cache, State, Tensor].some((Kind) => isResident(one, Kind)) && one[internal].pointer !== 0;
 
 /** A function that undoes what a method of `object` may do to it and to its options state, cache and out; call it before anything else is called. */
 export function remember(object, args) {

@@ -1,0 +1,108 @@
+/** The axes along which calls of attention differ, which of their values go together, and what a case costs. */
+
+/** Values of each axis, the simplest first: failing cases shrink towards it. 'softmax' stands for softmax attention in place of linear. */
+export const AXES = {
+  map: [
+    'identity', 'softmax', 'elu', 'relu', 'taylor', 'dpfp', 'dpfp nu 3', 'hedgehog', 'hedgehog joint', 'hedgehog a head', 'learned',
+    'learned a head', 'cosformer', 'favor', 'favor hyperbolic', 'favor no norm', 'favor epsilon', 'favor a head', 'favor drawn', 'rff', 'rff gaussian',
+  ],
+  rule: ['linear', 'delta token', 'delta number', 'delta shared'],
+  decay: ['none', 'number', 'head', 'token', 'channel'],
+  normalize: ['default', 'yes', 'no'],
+  causal: ['causal', 'full'],
+  split: ['whole', 'pieces', 'steps', 'prompt'],
+  carry: ['kept', 'clone', 'restored'],
+  keyLengths: ['none', 'full', 'partial', 'zero'],
+  queries: ['same', 'other'],
+  group: [1, 2, 3],
+  heads: [1, 2, 3],
+  batch: [1, 2, 3],
+  dim: [1, 3, 4, 7, 8, 16, 40],
+  valueDim: [1, 3, 4, 7, 8, 16, 40, 41, 64, 67],
+  length: [1, 2, 5, 31, 32, 33, 63, 64, 65, 130, 0],
+  rank: [4, 3, 2],
+  layout: ['bhtd', 'bthd'],
+  input: ['arrays', 'views', 'resident', 'live', 'transferred'],
+  out: ['none', 'array', 'view', 'resident', 'live'],
+  scale: ['default', 0.5, 2],
+  eps: ['default', 0, 1e-3],
+  threads: [1, 2, 3, 5],
+  entry: ['main', 'worker'],
+  sliced: ['no', 'yes'],
+};
+
+const but = (axis, ...values) => AXES[axis].filter((value) => !values.includes(value));
+
+/** Where all of the left holds, the right must hold: the one table of what is legal. */
+const RULES = [
+  // Delta rule and decay are recurrences, and a step is one token of a recurrence.
+  [{ rule: but('rule', 'linear') }, { causal: ['causal'] }],
+  [{ decay: but('decay', 'none') }, { causal: ['causal'] }],
+  [{ split: ['steps', 'prompt'] }, { causal: ['causal'] }],
+  // Softmax attention has none of the options of linear attention.
+  [{ map: ['softmax'] }, { rule: ['linear'] }],
+  [{ map: ['softmax'] }, { decay: ['none'] }],
+  [{ map: ['softmax'] }, { normalize: ['default'] }],
+  [{ map: ['softmax'] }, { eps: ['default'] }],
+  [{ eps: but('eps', 'default') }, { normalize: ['yes'] }],
+  // Between two calls the state or cache may be replaced by its copy; a cache cannot be saved.
+  [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
+  [{ carry: ['restored'] }, { map: but('map', 'softmax') }],
+  [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
+  // A step has no key lengths.
+  [{ split: ['steps'] }, { keyLengths: ['none'] }],
+  // Causal linear attention, and a step, have as many queries as keys.
+  [{ queries: ['other'], causal: ['causal'] }, { map: ['softmax'] }],
+  [{ queries: ['other'] }, { rule: ['linear'] }],
+  [{ queries: ['other'] }, { decay: ['none'] }],
+  [{ queries: ['other'] }, { split: ['whole', 'pieces'] }],
+  // Features are relative to the largest key of a call: splitting changes the results.
+  [{ map: ['favor epsilon'] }, { split: ['whole'] }],
+  // nu is less than twice dim.
+  [{ map: ['dpfp nu 3'] }, { dim: but('dim', 1) }],
+  // Leading axes may be left out where they are 1.
+  [{ rank: [3, 2] }, { batch: [1] }],
+  [{ rank: [2] }, { heads: [1] }],
+  [{ rank: [2] }, { group: [1] }],
+  // Live views are of this thread's memory; buffers are handed over to a Worker; only its calls are sliced.
+  [{ input: ['live'] }, { entry: ['main'] }],
+  [{ out: ['live'] }, { entry: ['main'] }],
+  [{ input: ['transferred'] }, { entry: ['worker'] }],
+  [{ sliced: ['yes'] }, { entry: ['worker'] }],
+  [{ sliced: ['yes'] }, { input: but('input', 'live') }],
+  [{ sliced: ['yes'] }, { out: but('out', 'live') }],
+  [{ input: ['transferred'] }, { out: but('out', 'live') }],
+];
+
+const names = Object.keys(AXES);
+
+/** Whether no rule is broken by the axes that are set. */
+export function isConsistent(partial) {
+  return RULES.every(([left, right]) => {
+    if (!Object.entries(left).every(([axis, values]) => values.includes(partial[axis]))) return true;
+    return Object.entries(right).every(([axis, values]) => partial[axis] === undefined || values.includes(partial[axis]));
+  });
+}
+
+/** d' of a map. */
+export function featuresOf(map, dim) {
+  const [name] = map.split(' ');
+  const sizes = { softmax: dim, elu: dim, relu: dim, identity: dim, taylor: 1 + dim + (dim * (dim + 1)) / 2, dpfp: 2 * dim * (map === 'dpfp nu 3' ? 3 : 1), hedgehog: 2 * dim, learned: 9, cosformer: 2 * dim };
+  if (sizes[name] !== undefined) return sizes[name];
+  if (map === 'favor drawn') return 4 * dim;
+  return map === 'favor' || map === 'favor no norm' || map === 'favor epsilon' || map === 'favor a head' ? 7 : 10;
+}
+
+/** Multiply-adds of the oracle: what a run costs. */
+const MOST = 2.5e6;
+function costOf({ map, rule, causal, dim, valueDim, length, batch, heads, group, split, threads, entry }) {
+  const features = featuresOf(map, dim);
+  const work = map === 'softmax' || causal === 'full'
+    ? group * length * length * (features + valueDim)
+    : length * features * valueDim * (1 + group + (rule === 'linear' ? 0 : 1));
+  const calls = split === 'steps' || split === 'prompt' ? length : 1;
+  return batch * heads * work + calls * (entry === 'worker' ? 15_000 : 2_000 * threads);
+}
+
+/** Whether a whole case is legal and cheap enough to be run by the thousand. */
+export const isLegal = (one) => names.every((axis) => AXES[axis].includes(one[axis])) && isConsistent(one) && costOf(one) <= MOST;

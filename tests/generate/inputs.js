@@ -1,0 +1,110 @@
+/** The numbers of a case, all of them from its seed: q, k, v, gates, and how the sequence is cut into calls. */
+import { mulberry32, normals, tensorOf } from '../util.js';
+import { mapOf } from './maps.js';
+
+/**
+ * Inputs that are well conditioned in float32, so that tolerance.js holds for single elements: values around 1, products
+ * of queries and keys that do not cancel where the map keeps signs.
+ */
+function vectors(shape, map, normal) {
+  if (map === 'identity') return tensorOf(shape, () => 0.1 + Math.abs(normal()) / 2);
+  if (map.startsWith('rff')) return tensorOf(shape, () => 0.15 * normal());
+  return tensorOf(shape, () => normal() + 0.3);
+}
+
+const lengthsOf = (kind, batch, most, uniform) => {
+  if (kind === 'none') return null;
+  const drawn = Array.from({ length: batch }, () => (kind === 'full' ? most : Math.floor(uniform() * (most + 1))));
+  if (kind === 'zero') drawn[Math.floor(uniform() * batch)] = 0;
+  return drawn;
+};
+
+/** The calls along the sequence: { from, to } of the keys, { qFrom, qTo } of the queries, keyLengths, and whether it is a step. */
+function cut({ map, split, keyLengths, queries, length, batch }, uniform) {
+  const points = [0];
+  if (split === 'pieces') {
+    const inner = Array.from({ length: 1 + Math.floor(uniform() * 3) }, () => Math.floor(uniform() * (length + 1)));
+    points.push(...inner.sort((a, b) => a - b), length);
+  } else if (split === 'steps' || split === 'prompt') {
+    for (let t = split === 'steps' ? 1 : Math.ceil(length * uniform()); t <= length; t++) points.push(t);
+    if (length === 0) points.push(0);
+  } else points.push(length);
+  let asked = 0;
+  return points.slice(1).map((to, i) => {
+    const from = points[i];
+    const step = split === 'steps' || (split === 'prompt' && i > 0);
+    const count = queries === 'same' ? to - from : Math.floor(uniform() * (length / 2 + 4));
+    asked += count;
+    const kept = step ? null : lengthsOf(keyLengths, batch, map === 'softmax' ? to : to - from, uniform);
+    return { from, to, qFrom: asked - count, qTo: asked, step: step && to > from, keyLengths: kept };
+  });
+}
+
+/** Fills the rows of keys and values that no call counts with NaN: what they hold must not matter. */
+function poisonUncounted({ map }, calls, tensors) {
+  for (const { data, shape: [B, H, T, d] } of tensors) {
+    for (let n = 0; n < B * H; n++) {
+      const b = Math.floor(n / H);
+      for (let t = 0; t < T; t++) {
+        const counts = ({ from, to, keyLengths }) => (map === 'softmax' ? t < to && t < (keyLengths?.[b] ?? to) : t >= from && t < to && t - from < (keyLengths?.[b] ?? to));
+        if (!calls.some(counts)) data.fill(NaN, (n * T + t) * d, (n * T + t + 1) * d);
+      }
+    }
+  }
+}
+
+/** Largest ‖φ(k)‖² of a key: the delta rule is stable for beta up to 2 over it. */
+function longestKey({ map }, k, reference) {
+  if (map === 'softmax') return 1;
+  const [B, H, T, d] = k.shape;
+  let most = 0;
+  for (let n = 0; n < B * H; n++) {
+    const rows = Array.from({ length: T }, (_, t) => Float64Array.from(k.data.subarray((n * T + t) * d, (n * T + t + 1) * d)));
+    const starts = new Array(B).fill(0);
+    for (const f of reference(starts)(rows, { as: 'key', batch: Math.floor(n / H), head: n % H })) most = Math.max(most, f.reduce((sum, x) => sum + x * x, 0));
+  }
+  return most || 1;
+}
+
+/** Mostly mild; now and then a token forgets all. */
+function drawDecay(uniform) {
+  const kind = uniform();
+  return kind < 0.01 ? -Infinity : kind < 0.02 ? -60 : -0.5 * uniform();
+}
+
+function gates(one, k, map, uniform) {
+  const { rule, decay, batch, heads, length, dim } = one;
+  const per = (shape, draw) => tensorOf(shape, () => draw());
+  const features = () => map.reference(new Array(batch).fill(0))([new Float64Array(dim)], { as: 'key', batch: 0, head: 0 })[0].length;
+  const longest = rule === 'linear' ? 1 : longestKey(one, k, map.reference);
+  const strength = () => (1.5 * uniform()) / longest;
+  const decays = {
+    none: () => null,
+    number: () => per([], () => -0.3 * uniform()),
+    head: () => per([heads], () => -0.3 * uniform()),
+    token: () => per([batch, heads, length, 1], () => drawDecay(uniform)),
+    channel: () => per([batch, heads, length, features()], () => -0.3 * uniform()),
+  };
+  const betas = {
+    linear: () => null,
+    'delta number': () => per([], strength),
+    'delta token': () => per([batch, heads, length, 1], strength),
+    'delta shared': () => per([batch, 1, length, 1], strength),
+  };
+  return { decay: decays[decay](), beta: betas[rule]() };
+}
+
+/** { q, k, v, decay, beta, calls, map } of a case; gates of rank 4 ([batch, heads or 1, length, features or 1]), [heads] or []. */
+export function inputsOf(one) {
+  const { batch, heads, group, length, dim, valueDim, seed } = one;
+  const uniform = mulberry32(seed);
+  const normal = normals(seed + 1);
+  const calls = cut(one, uniform);
+  const map = mapOf(one);
+  const q = vectors([batch, heads * group, calls.at(-1).qTo, dim], one.map, normal);
+  const k = vectors([batch, heads, length, dim], one.map, normal);
+  const v = tensorOf([batch, heads, length, valueDim], () => 1 + 0.7 * normal());
+  const gate = gates(one, k, map, uniform);
+  poisonUncounted(one, calls, [k, v]);
+  return { q, k, v, ...gate, calls, map };
+}

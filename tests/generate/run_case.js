@@ -1,0 +1,202 @@
+/** Runs a case on the library and compares what comes out with the oracle. */
+import assert from 'node:assert';
+import { createAttention } from '../../web/index.js';
+import { createAttention as createWorker } from '../../web/worker.js';
+import { createThreaded } from '../threaded.js';
+import { assertClose, assertSame } from '../tolerance.js';
+import { guarded, joinTime, poison, sizeOf, sliceTime, swapLayout } from '../util.js';
+import { AXES } from './axes.js';
+import { expectedOf } from './expected.js';
+import { inputsOf } from './inputs.js';
+import { toleranceOf } from './maps.js';
+
+/** Every instance that cases run on, made once: of each entry one for every number of threads. */
+export async function openInstances() {
+  const made = {};
+  for (const threads of AXES.threads) {
+    made[`main ${threads}`] = threads === 1 ? await createAttention({ build: 'simd' }) : await createThreaded('simd', threads);
+    made[`worker ${threads}`] = await createWorker({ build: 'simd', threads });
+    assert.equal(await made[`worker ${threads}`].threads, threads);
+  }
+  return {
+    of: ({ entry, threads }) => made[`${entry} ${threads}`],
+    close: () => Promise.all(Object.values(made).map((attention) => attention.dispose())),
+  };
+}
+
+/** [batch, heads, length, …] as the case lays it out, without the leading axes that its rank leaves out. */
+function layOut({ layout, rank }, x) {
+  if (rank === 2) return { data: x.data, shape: x.shape.slice(2) };
+  const { data, shape } = layout === 'bthd' ? swapLayout(x) : x;
+  return { data, shape: shape.slice(4 - rank) };
+}
+
+/** The inverse of layOut for a result of `heads` heads. */
+function restoreLayout({ layout, batch }, { data, shape }, heads) {
+  const length = sizeOf(shape) === 0 ? 0 : sizeOf(shape.slice(0, -1)) / batch / heads;
+  const plain = { data, shape: layout === 'bthd' ? [batch, length, heads, shape.at(-1)] : [batch, heads, length, shape.at(-1)] };
+  return layout === 'bthd' ? swapLayout(plain) : plain;
+}
+
+/** A token [batch, heads, 1, d] as step() takes it. */
+const asToken = ({ rank }, { data, shape: [B, H, , d] }) => ({ data, shape: [B, H, d].slice(rank === 4 ? 0 : 1) });
+
+/** A gate of one call: a number, a list or a tensor, its axis of features only where it has some. */
+function layOutGate(one, gate, call) {
+  if (gate === null) return undefined;
+  if (gate.shape.length === 0) return gate.data[0];
+  if (gate.shape.length === 1) return Array.from(gate.data);
+  const part = sliceTime(gate, call.from, call.to);
+  const isShared = part.shape[1] === 1 && one.heads > 1;
+  const wide = part.shape[3] > 1 || one.decay === 'channel' && gate.isDecay;
+  const { data, shape } = call.step ? asToken(one, part) : layOut(one, part);
+  const heads = call.step ? shape.length - 2 : one.layout === 'bhtd' ? shape.length - 3 : shape.length - 2;
+  const kept = shape.filter((_, axis) => !(isShared && axis === heads && one.rank === 4) && (wide || axis < shape.length - 1));
+  return { data, shape: kept };
+}
+
+/** What a test holds until its end. */
+class Keep {
+  #objects = [];
+  add(object) {
+    this.#objects.push(object);
+    return object;
+  }
+  async release() {
+    for (const object of this.#objects.reverse()) await object.dispose();
+  }
+}
+
+/** Ways to hand a tensor in. 'live' is read at the last moment: growth detaches views. */
+const HAND_IN = {
+  arrays: (_, __, x) => x,
+  transferred: (_, __, x) => x,
+  async views(_, __, { data, shape }) {
+    const wide = new Float32Array(data.length + 8).fill(NaN);
+    wide.set(data, 5);
+    return { data: wide.subarray(5, 5 + data.length), dims: shape };
+  },
+  resident: async (attention, keep, { data, shape }) => keep.add(await attention.tensor(shape, data)),
+  async live(attention, keep, { data, shape }) {
+    const tensor = keep.add(await attention.tensor(shape, data));
+    return { get data() { return tensor.data; }, shape };
+  },
+};
+
+/** Ways to ask for a result: { out, check }. */
+const ASK = {
+  none: () => ({ out: undefined }),
+  array: (_, __, shape) => ({ out: poison(sizeOf(shape)) }),
+  view: (_, __, shape) => guarded(sizeOf(shape)),
+  resident: async (attention, keep, shape) => ({ out: keep.add(await attention.tensor(shape, poison(sizeOf(shape)))) }),
+  async live(attention, keep, shape) {
+    const tensor = keep.add(await attention.tensor(shape, poison(sizeOf(shape))));
+    return { get out() { return tensor.data; }, tensor };
+  },
+};
+
+async function readData(x) {
+  return (await x.data).slice();
+}
+
+/** One call of the case: its output as [batch, heads, length, valueDim]. */
+async function callOnce(one, attention, inputs, held, call) {
+  const keep = new Keep();
+  try {
+    const form = (x) => (call.step && one.map !== 'softmax' ? asToken(one, x) : layOut(one, x));
+    const parts = [sliceTime(inputs.q, call.qFrom, call.qTo), sliceTime(inputs.k, call.from, call.to), sliceTime(inputs.v, call.from, call.to)].map(form);
+    const copies = parts.map(({ data }) => data.slice());
+    const given = [];
+    for (const x of parts) given.push(await HAND_IN[one.input](attention, keep, x));
+    const gate = async (name) => {
+      const value = layOutGate(one, inputs[name], call);
+      return value?.shape && one.input !== 'live' ? HAND_IN[one.input](attention, keep, value) : value;
+    };
+    const isStep = call.step && one.map !== 'softmax';
+    const shape = [...parts[0].shape.slice(0, -1), one.valueDim];
+    const [decay, beta] = one.map === 'softmax' ? [] : [await gate('decay'), await gate('beta')];
+    const asked = await ASK[one.out](attention, keep, shape);
+    const options = {
+      ...(asked.out && { out: asked.out }),
+      ...(decay !== undefined && { decay }),
+      ...(beta !== undefined && { beta }),
+      ...(one.sliced === 'yes' && { onProgress: () => {} }),
+      ...(one.input === 'transferred' && { transfer: true }),
+      ...(!isStep && { causal: one.causal === 'causal', layout: one.layout, ...held.options, ...(call.keyLengths && { keyLengths: call.keyLengths }) }),
+    };
+    const ask = isStep ? (...args) => held.object.step(...args) : one.map === 'softmax' ? (...args) => attention.softmax(...args) : (...args) => attention.linear(...args);
+    const result = await ask(...given, options);
+    assert.deepEqual(Array.from(result.shape), shape, 'shape of the result');
+    asked.check?.();
+    if (one.out === 'array' || one.out === 'view') assert.equal(result.data, asked.out, 'the result is not in out');
+    if (one.out === 'resident') assert.equal(result, asked.out, 'the result is not out');
+    const data = asked.tensor ? asked.tensor.data.slice() : await readData(result);
+    if (one.input !== 'transferred') {
+      for (const [i, x] of given.entries()) assertSame(await readData(x), copies[i], `${'qkv'[i]} after the call`);
+    }
+    return restoreLayout(isStep ? { ...one, layout: 'bhtd' } : one, { data, shape }, one.heads * one.group);
+  } finally {
+    await keep.release();
+  }
+}
+
+/** What the calls share: the options that do not change, and the state or cache where there are several. */
+async function open(one, attention, keep, inputs) {
+  const { batch, heads, dim, valueDim, length, scale, eps, normalize } = one;
+  const settings = { ...(scale !== 'default' && { scale }) };
+  const sizes = { batch, heads, dim, valueDim };
+  if (one.map === 'softmax') {
+    if (one.split === 'whole') return { options: settings };
+    const object = keep.add(await attention.cache({ ...sizes, maxLength: Math.max(length, 1) }));
+    return { options: { ...settings, cache: object }, object };
+  }
+  Object.assign(settings, { ...(eps !== 'default' && { eps }), ...(normalize !== 'default' && { normalize: normalize === 'yes' }) });
+  const { name, options } = inputs.map;
+  settings.featureMap = options ? keep.add(await attention.featureMap(name, options)) : name;
+  if (one.split === 'whole') return { options: settings };
+  const isGated = one.rule !== 'linear' || one.decay !== 'none';
+  const object = keep.add(await attention.state({ ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' }));
+  return { options: { ...settings, state: object, ...(normalize === 'default' && { normalize: undefined }) }, object };
+}
+
+/** Goes on with a copy of the state or cache, and leaves none of the old one. */
+async function replaceHeld({ carry, map }, attention, keep, held) {
+  if (carry === 'kept') return;
+  const old = held.object;
+  held.object = keep.add(carry === 'clone' ? await old.clone() : await attention.restore(await old.save()));
+  held.options[map === 'softmax' ? 'cache' : 'state'] = held.object;
+  if (map === 'softmax') await old.reset();
+  await old.dispose();
+}
+
+/** Throws unless the library gives what the oracle says, leaves the inputs alone, and holds no memory afterwards. */
+export async function runCase(one, instances) {
+  const attention = instances.of(one);
+  const inputs = inputsOf(one);
+  if (inputs.decay) inputs.decay.isDecay = true;
+  const expected = expectedOf(one, inputs);
+  // A map that is drawn by its name is the instance's own from then on.
+  await attention.weights(...[0, 1].map(() => ({ data: new Float32Array(one.dim), shape: [1, one.dim] })), { kind: 'linear', featureMap: one.map.startsWith('rff') ? 'rff' : 'favor' });
+  const before = await attention.memory;
+  const keep = new Keep();
+  try {
+    const held = await open(one, attention, keep, inputs);
+    const outputs = [];
+    for (const [i, call] of inputs.calls.entries()) {
+      if (i === Math.ceil(inputs.calls.length / 2)) await replaceHeld(one, attention, keep, held);
+      outputs.push(await callOnce(one, attention, inputs, held, call));
+    }
+    const rule = toleranceOf(one);
+    assertClose(joinTime(outputs), expected.o, { rule, T: one.length, name: 'o' });
+    if (held.object) {
+      if (one.keyLengths === 'none') assert.equal(await held.object.length, one.length, 'length');
+      if (expected.S && !/^(favor|rff)/.test(one.map)) {
+        assertClose({ data: await readData(held.object), shape: expected.S.shape }, expected.S, { rule, T: one.length, name: 'S' });
+        if (held.object.normalize) assertClose({ data: await held.object.keySum, shape: expected.z.shape }, expected.z, { rule, T: one.length, name: 'z' });
+      }
+    }
+  } finally {
+    await keep.release();
+  }
+  assert.equal(await attention.memory, before, 'bytes still in use after the case');
+}

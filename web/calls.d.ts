@@ -1,0 +1,189 @@
+/** The options of every call, and what the measuring calls return. */
+import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
+import type { Cache, State } from './state.js';
+import type { Gate, Layout, Numbers, Out } from './tensor.js';
+
+/** What every call that attends takes. */
+interface CallOptions<O extends Out | undefined> {
+  /** Per batch, how many leading keys count: integers 0 … key length. Default: all. */
+  keyLengths?: ArrayLike<number>;
+  /** The order of the axes of q, k, v, gates and result. Default `'bhtd'`. */
+  layout?: Layout;
+  /** Where the result goes: a resident tensor of its shape, or a Float32Array of its length. Default: a new array. */
+  out?: O;
+}
+
+/** What `attention.softmax` takes beside q, k and v; a query that sees no key gives 0. */
+export interface SoftmaxOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O> {
+  /** Query i sees keys 0 … i only (top-left aligned, as in PyTorch); with a cache, all earlier keys as well. Default false. */
+  causal?: boolean;
+  /** Multiplies q·k. Default 1/√dim. */
+  scale?: number;
+  /** k and v are appended to it first; attention runs over everything that it then holds. */
+  cache?: Cache;
+}
+
+interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
+  /**
+   * φ of Katharopoulos et al. 2020, eq. 4.
+   *
+   * A name with every option at its default, or what `attention.featureMap` made. Default: the state's, or `'elu'`
+   * (x > 0 ? x + 1 : exp(x)).
+   */
+  featureMap?: PlainFeatureMapName | FeatureMap;
+  /** Divide by scale·φ(q)·z + eps. Default: the state's, or true without decay and beta and false with. */
+  normalize?: boolean;
+  /** Multiplies φ(q)·φ(k). Default: the state's, or 1. */
+  scale?: number;
+  /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
+  eps?: number;
+  /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
+  allowGrowth?: boolean;
+  /** Read before, updated after; also sets the defaults of featureMap, normalize, scale and eps. */
+  state?: State;
+}
+
+interface Ungated {
+  /** Query i sees keys 0 … i only. Needs as many queries as keys. Default false (as in PyTorch). */
+  causal?: boolean;
+  /** Not given: with it, the call is causal. */
+  decay?: undefined;
+  /** Not given: with it, the call is causal. */
+  beta?: undefined;
+}
+
+interface Gated {
+  /** decay and beta are defined for causal attention only. Needs as many queries as keys. Default true with either. */
+  causal?: true;
+  /**
+   * Natural logarithm of what the state keeps at each token, at most 0 (−Infinity clears it).
+   *
+   * A number, one a head `[kvHeads]`, one a head and token `[batch, kvHeads, length]`, or one a head, token and feature
+   * `[batch, kvHeads, length, features]`; under `'bthd'` `[batch, length, kvHeads]` and so on. Never factored: strong
+   * decay neither overflows nor loses the result.
+   */
+  decay?: Gate;
+  /**
+   * Selects the delta rule, u = beta·(v − Sᵀφ(k)) instead of u = v.
+   *
+   * A number, `[batch, kvHeads, length]`, or `[batch, length]` for all heads. The recurrence is stable for
+   * 0 ≤ beta·‖φ(k)‖² ≤ 2: normalise keys to length 1. Outside it grows as the plain recurrence does, and results are
+   * finite as long as that one's are.
+   */
+  beta?: Gate;
+}
+
+/** What `attention.linear` takes beside q, k and v. With decay or beta it is causal. */
+export type LinearOptions<O extends Out | undefined = Out | undefined> = LinearSettings<O> & (Ungated | Gated);
+
+/** What `attention.gap` takes beside q, k and v. */
+export interface GapOptions {
+  /** φ of the linear attention that is measured. Default `'elu'`. */
+  featureMap?: PlainFeatureMapName | FeatureMap;
+  /** Query i sees keys 0 … i only, in both. Default false. */
+  causal?: boolean;
+  /** Multiplies φ(q)·φ(k), as in linear. Default 1. */
+  scale?: number;
+  /** Multiplies q·k of softmax. Default 1/√dim. */
+  softmaxScale?: number;
+  /** Added to the normaliser of linear, ≥ 0: its weights then sum to a little less than 1. Default 1e-6. */
+  eps?: number;
+  /** The order of the axes of q, k and v. Default `'bhtd'`. */
+  layout?: Layout;
+}
+
+/**
+ * How far linear attention L is from softmax attention S on the same q, k, v.
+ *
+ * Sums are taken in float64. All measures of a call speak of the same weights, with its scale, softmaxScale and eps. An
+ * error of nothing is 0 where it is nothing as well (V = 0), else Infinity.
+ */
+export interface GapMeasures {
+  /** ‖L−S‖ / ‖S‖ (Frobenius). */
+  relativeError: number;
+  /** max |L−S|. */
+  maxError: number;
+  /** ⟨L,S⟩ / (‖L‖‖S‖); 1 where both are 0, 0 where one is. */
+  cosine: number;
+  /** ‖M−S‖ / ‖S‖ with M the mean of the visible V: the floor to beat. */
+  meanValueError: number;
+  /**
+   * Mean over queries of KL(softmax weights ‖ linear weights), in nats.
+   *
+   * Infinity where a linear weight is 0 under a positive softmax weight, NaN where one is negative.
+   */
+  weightKL: number;
+  /** Mean over queries of Σ_j |softmax weight − linear weight|, 0 … 2 for positive maps. */
+  weightL1: number;
+  /** ‖P−W‖ / ‖P‖ (Frobenius) with P the softmax weights and W the linear ones. */
+  weightError: number;
+}
+
+/** What `attention.gap` returns: the measures of everything, and of each head. */
+export interface Gap extends GapMeasures {
+  /** The same measures for each batch and query head, batch-major. */
+  perHead: Array<GapMeasures & { batch: number; head: number }>;
+}
+
+/** What `attention.weights` takes beside q and k. */
+export interface WeightsOptions {
+  /** Whose weights. */
+  kind: 'softmax' | 'linear';
+  /** φ, for `'linear'`. Default `'elu'`. */
+  featureMap?: PlainFeatureMapName | FeatureMap;
+  /** Query i sees keys 0 … i only. Default false. */
+  causal?: boolean;
+  /** Multiplies q·k, for `'softmax'`. Default 1/√dim. */
+  scale?: number;
+  /** The order of the axes of q and k. Default `'bhtd'`. */
+  layout?: Layout;
+}
+
+/** What every preset takes. All are causal, with the identity as feature map, and not normalised. */
+export interface PresetOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O> {
+  /** Multiplies the output. Default: the state's, or 1/√dim (mamba2: 1). */
+  scale?: number;
+  /** Made with `{ featureMap: 'identity', normalize: false, scale }`; read before, updated after. */
+  state?: State;
+}
+
+/** What `attention.retention` takes beside q, k and v. */
+export interface RetentionOptions<O extends Out | undefined = Out | undefined> extends PresetOptions<O> {
+  /** What head h keeps at every token, 0 to 1: a number, or one a head. Default 1 − 2^(−5−h). */
+  gamma?: number | ArrayLike<number>;
+}
+
+/** One property of T, and none of the others. */
+type ExactlyOne<T> = { [K in keyof T]: Pick<T, K> & { [Other in Exclude<keyof T, K>]?: undefined } }[keyof T];
+
+/**
+ * A gate under one of its names: exactly one must be given.
+ *
+ * Shapes as `decay` of LinearOptions.
+ */
+export type GateOptions = ExactlyOne<{
+  /** A logarithm, at most 0 (flash-linear-attention's name). */
+  g: Gate;
+  /** A logarithm, at most 0 (this library's name; the same as g). */
+  decay: Gate;
+  /** Its exponential, 0 to 1 (the papers' name). */
+  alpha: Gate;
+}>;
+
+/** The write strength of the delta rule. */
+export interface DeltaOptions {
+  /** How much of a key's old value is replaced, 0 to 1, as the papers have it. Shapes as `beta` of LinearOptions. */
+  beta: Gate;
+  /** Takes beta up to 2. Default false. */
+  allowNegativeEigenvalues?: boolean;
+}
+
+/** What `attention.mamba2` takes beside its inputs. */
+export interface Mamba2Options<O extends Out | undefined = Out | undefined> extends PresetOptions<O> {
+  /** Adds D·x to the output: a number a head, or `[heads, valueDim]`. Default: nothing is added. */
+  D?: Numbers;
+  /** Added to dt, a number a head. Default 0. */
+  dtBias?: Numbers;
+  /** Δ = log(1 + exp(dt + dtBias)) instead of dt + dtBias. Default false. */
+  dtSoftplus?: boolean;
+}

@@ -1,0 +1,114 @@
+/** mamba2(): the state space model of Mamba-2 as a preset of linear(). */
+import { copyOf, floatsFrom, newFloats } from '../core/arrays.js';
+import { wrongShape, wrongValue } from '../core/errors.js';
+import { asTheyAre, asTensor, numbersIn, readKeyLengths, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
+import { floatsOf, LAYOUTS, locate, locateArray, sizeArray, stridesOf } from '../core/operand.js';
+import { checkBoolean, checkInteger, checkOneOf, elements } from '../core/validate.js';
+import { bufferOf, kindOf } from '../core/views.js';
+import { COMMON, run } from './presets.js';
+
+const OPTIONS = { ...COMMON, D: takeNumbers, dtBias: takeNumbers, ...asTheyAre('dtSoftplus') };
+
+/** log(1 + exp(x)), without overflow. */
+const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/**
+ * Mamba-2 (SSD), Dao & Gu 2024: S ← exp(ΔA)·S + B(Δx)ᵀ, y = SᵀC + D·x. x [batch, heads, length, valueDim], dt as
+ * [batch, heads, length], A [heads], B and C [batch, groups, length, dim] with groups dividing heads.
+ */
+export function mamba2(core, x, dt, A, B, C, options) {
+  const o = takeOptions('mamba2', options, OPTIONS);
+  const given = { x: takeTensor('x', x), dt: takeTensor('dt', dt), A: takeNumbers('A', A), B: takeTensor('B', B), C: takeTensor('C', C) };
+  const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
+  const sized = sizeArray(given.x, layout);
+  const { batch, heads, rows, width } = sized;
+  const lengths = readKeyLengths(o.keyLengths, batch) ?? new Array(batch).fill(rows);
+  const rates = perHead(core, given.A, heads);
+  const bias = o.dtBias ? perHead(core, o.dtBias, heads) : null;
+  const skip = o.D ? readSkip(core, o.D, heads, width) : null;
+  core.check();
+  const input = locateArray(core, sized, layout);
+  const delta = stepSizes(core, given.dt, input, layout, { bias, isSoftplus: checkBoolean('dtSoftplus', o.dtSoftplus, false), lengths });
+  const decay = { name: 'dt·A', data: floatsFrom(delta.data, (step, i) => step * rates[delta.headOf(i)]), shape: delta.shape };
+  const [k, q] = [given.B, given.C].map((one) => expandGroups(core, one, layout, heads));
+  // The result may be written over x, which the skip still reads.
+  if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === input.data.buffer) input.data = copyOf(input.data);
+  const keyLengths = o.keyLengths && { ...o.keyLengths, list: lengths };
+  const result = run(core, { q, k, v: given.x }, { ...o, keyLengths, scale: o.scale === undefined ? (o.state?.scale ?? 1) : o.scale }, { decay, writeGate: { name: 'dt', data: delta.data, shape: delta.shape } });
+  if (skip) addSkip(core, result, input, skip, lengths);
+  return result;
+}
+
+/** The numbers of a list or tensor of one a head. */
+function perHead(core, given, heads) {
+  return numbersOf(core, given, [heads], `${heads} numbers, one a head`);
+}
+
+function numbersOf(core, given, counts, expected) {
+  const count = given === null ? 0 : elements(given.shape);
+  if (!counts.includes(count)) throw wrongValue(given?.name ?? 'A', expected, count);
+  const numbers = given.list === undefined ? floatsOf(core, locate(core, asTensor(given))) : numbersIn(given);
+  numbers.forEach((x, i) => {
+    if (Number.isNaN(x)) throw wrongValue(`${given.name}[${i}]`, 'a number', x);
+  });
+  return Array.from(numbers);
+}
+
+/** Δ = dt, with dtBias added and softplus applied where asked for. */
+function stepSizes(core, given, input, layout, { bias, isSoftplus, lengths }) {
+  const shape = input.shape.slice(0, -1);
+  if (given.shape.join() !== shape.join()) throw wrongShape('dt', `[${shape.join(', ')}], as x without its last axis`, given.shape);
+  const { heads, rows } = input;
+  const headOf = layout === 'bhtd' ? (i) => Math.floor(i / rows) % heads : (i) => i % heads;
+  const tokenOf = layout === 'bhtd' ? (i) => i % rows : (i) => Math.floor(i / heads) % rows;
+  const raw = floatsOf(core, locate(core, given));
+  const data = newFloats(raw.length);
+  for (let i = 0; i < data.length; i++) {
+    const step = bias ? raw[i] + bias[headOf(i)] : raw[i];
+    data[i] = isSoftplus ? softplus(step) : step;
+    if (Number.isNaN(data[i]) && tokenOf(i) < lengths[Math.floor(i / (heads * rows))]) throw wrongValue(`dt[${i}]`, 'a number', NaN);
+  }
+  return { data, shape, headOf };
+}
+
+/** Every head its own copy of its group's rows. */
+function expandGroups(core, given, layout, heads) {
+  const group = sizeArray(given, layout);
+  checkInteger(`heads of x over groups of ${given.name}`, heads / group.heads, 1, heads);
+  if (group.heads === heads) return given;
+  const { batch, rows, width, strides } = locateArray(core, group, layout);
+  const source = floatsOf(core, locate(core, group));
+  const axes = layout === 'bhtd' ? [batch, heads, rows] : [batch, rows, heads];
+  const to = stridesOf(layout, { heads, rows }, width);
+  const data = newFloats(batch * heads * rows * width);
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      for (let t = 0; t < rows; t++) {
+        const from = b * strides.batch + Math.floor((h * group.heads) / heads) * strides.head + t * strides.row;
+        data.set(source.subarray(from, from + width), b * to.batch + h * to.head + t * to.row);
+      }
+    }
+  }
+  return { name: given.name, data, shape: [...axes, width].slice(4 - group.shape.length) };
+}
+
+/** D as one row a head: a number a head, or a head and value channel. */
+function readSkip(core, given, heads, width) {
+  const numbers = numbersOf(core, given, [heads, heads * width], `${heads} numbers, or ${heads} × ${width}`);
+  return floatsFrom({ length: heads * width }, (_, i) => numbers[numbers.length === heads ? Math.floor(i / width) : i]);
+}
+
+/** Adds D·x, of the keys that count. */
+function addSkip(core, result, input, skip, lengths) {
+  const out = result.data;
+  const x = floatsOf(core, input);
+  const { batch, heads, width, strides } = input;
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      const factors = skip.subarray(h * width, (h + 1) * width);
+      for (let t = 0, at = b * strides.batch + h * strides.head; t < lengths[b]; t++, at += strides.row) {
+        for (let c = 0; c < width; c++) out[at + c] += factors[c] * x[at + c];
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * What a caller gave, read once. A call first takes everything that it was given, each property of it once, and only
+ * then looks at sizes, resolves addresses and allocates: a getter, proxy or list of the caller's has no way to change
+ * what was already checked. What is taken is plain: { name, tensor }, { name, data, shape }, { name, list, length } or
+ * { name, number }.
+ */
+import { arrayFrom, floatsFrom } from './arrays.js';
+import { describe, wrongKind, wrongValue } from './errors.js';
+import { asNumber, elementsOf, isObject, takeList, takeShape } from './lists.js';
+import { isResident, residentMemory } from './resident.js';
+import { Tensor } from './tensor.js';
+import { checkInteger, elements } from './validate.js';
+import { kindOf } from './views.js';
+
+/** Axes that are longer than 1: of one such axis there is but one order. */
+const longAxes = (shape) => shape.filter((size) => size > 1).length;
+
+/**
+ * Refuses data whose elements do not lie row by row as its shape says: `stride`, `strides` and `offset` of ndarray and
+ * stdlib, stdlib's `order`, npyjs' `fortranOrder`. A method called stride, as transformers.js has, says nothing.
+ */
+function refuseOrder(name, { stride, strides, offset, order, fortranOrder }, shape) {
+  if (stride === undefined && strides === undefined && offset === undefined && order === undefined && fortranOrder === undefined) return;
+  if (elements(shape) === 0) return;
+  const wrong = (what) => new RangeError(`${name} must be row-major from its first element on, got ${what}: copy it first`);
+  if (typeof offset === 'number' && offset !== 0) throw wrong(`a view with offset ${offset}`);
+  for (const [what, steps] of [['stride', stride], ['strides', strides]]) {
+    if (steps === undefined || steps === null || typeof steps === 'function') continue;
+    const given = elementsOf(takeList(`${name}.${what}`, steps));
+    let expected = 1;
+    let fits = given.length === shape.length;
+    for (let axis = shape.length - 1; fits && axis >= 0; axis--) {
+      if (shape[axis] !== 1 && given[axis] !== expected) fits = false;
+      expected *= shape[axis];
+    }
+    if (!fits) throw wrong(`a view with ${what} [${given.map(describe).join(', ')}]`);
+  }
+  if (longAxes(shape) < 2) return;
+  if (order !== undefined && typeof order === 'string' && order !== 'row-major' && order !== 'C') throw wrong(`order '${order}'`);
+  if (fortranOrder === true) throw wrong('fortranOrder: true');
+}
+
+const TENSOR = 'a tensor ({ data, shape } or { data, dims })';
+const isBare = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
+
+/** Reads each property of a tensor-like once, in this order. */
+function readTensor(value) {
+  const { data } = value;
+  const shape = value.shape ?? value.dims;
+  const { stride, strides, offset, order, fortranOrder } = value;
+  return { data, shape, stride, strides, offset, order, fortranOrder };
+}
+
+/** A tensor whose elements are stored as `kind` says, 'Float32Array' or another. */
+export function takeStored(name, value, kind, expected = TENSOR) {
+  if (!isObject(value) || isBare(value)) throw wrongKind(name, expected, value);
+  const raw = readTensor(value);
+  if (kindOf(raw.data) !== kind) throw wrongKind(`${name}.data`, `a ${kind}`, raw.data);
+  const shape = takeShape(`${name}.shape`, raw.shape);
+  refuseOrder(name, raw, shape);
+  return { name, data: raw.data, shape };
+}
+
+/** A resident Tensor, or anything with float32 data and a shape. */
+export function takeTensor(name, value, expected = TENSOR) {
+  if (isResident(value, Tensor)) {
+    residentMemory(name, value);
+    return { name, tensor: value, shape: value.shape };
+  }
+  return takeStored(name, value, 'Float32Array', expected);
+}
+
+const NUMBERS = 'a number, an array of numbers or a tensor';
+
+/** A tensor may have a length as well, and has data. */
+const isListLike = (value) => isObject(value) && !isResident(value, Tensor) && (isBare(value) || (!('data' in value) && 'length' in value));
+
+/** Numbers in any form: one, a list, or a tensor; null where there are none. */
+export function takeNumbers(name, value) {
+  if (value === null) return null;
+  if (typeof value === 'number') return { name, number: value, shape: [] };
+  if (!isListLike(value)) return takeTensor(name, value, `${NUMBERS} ({ data, shape } or { data, dims })`);
+  const given = takeList(name, value, NUMBERS);
+  return { ...given, shape: [given.length] };
+}
+
+/** The numbers of a list whose length was found to be what is needed. */
+export function numbersIn(given) {
+  return elementsOf(given, (x) => {
+    if (typeof x !== 'number') throw wrongKind(given.name, NUMBERS, given.list);
+    return x;
+  });
+}
+
+/** What takeNumbers took as a tensor of float32, once its shape was found to be what is needed; numbers that are none yet pass through `f`. */
+export function asTensor(given, f = (x) => x) {
+  const { name, number, list, shape } = given;
+  if (number !== undefined) return { name, data: Float32Array.of(f(number, 0)), shape };
+  return list === undefined ? given : { name, data: floatsFrom(numbersIn(given), f), shape };
+}
+
+/** Whatever it is: the call checks it. */
+export const takeAsIs = (name, value) => value;
+
+/**
+ * The options of a call as a plain object. `takers`: by name, what takes the option; an option that was not given is
+ * undefined. A misspelt option must not pass unnoticed.
+ */
+export function takeOptions(where, options, takers) {
+  const taken = {};
+  if (options === undefined) return taken;
+  if (!isObject(options) || isBare(options) || options instanceof Map || options instanceof Set || options instanceof Date || options instanceof Promise) {
+    throw wrongKind(`${where} options`, 'an object', options);
+  }
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(takers, name) && options[name] !== undefined) {
+      throw new TypeError(`${where}: unknown option '${name}'; known options: ${Object.keys(takers).join(', ')}`);
+    }
+  }
+  for (const [name, take] of Object.entries(takers)) {
+    const value = options[name];
+    if (value !== undefined) taken[name] = take(name, value);
+  }
+  return taken;
+}
+
+/** Takers of options that are all taken as they are. */
+export const asTheyAre = (...names) => Object.fromEntries(names.map((name) => [name, takeAsIs]));
+
+/** Per batch, how many leading keys count: a list, or a tensor of rank 1 of another library. */
+export const takeKeyLengths = (name, value) => takeList(name, isObject(value) && !isBare(value) && 'data' in value ? value.data : value);
+
+/** The numbers in it, one per batch; null where none were given. */
+export function readKeyLengths(given, batch) {
+  if (given === undefined) return null;
+  if (given.length !== batch) throw wrongValue('keyLengths', `an array of ${batch} integers, one per batch`, given.list);
+  return elementsOf(given, asNumber);
+}
+
+/** What readKeyLengths read, for a call of so many keys. */
+export const checkKeyLengths = (lengths, keys) => lengths && arrayFrom(Int32Array, lengths, (length, b) => checkInteger(`keyLengths[${b}]`, length, 0, keys));

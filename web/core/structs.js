@@ -1,0 +1,58 @@
+/**
+ * The argument structs of linear_attention.h and nn.h: names and types of their fields, in the header's order. A value
+ * is an object by those names; what it leaves out is 0, as in a struct of C. tests/structs.test.js compares them with the headers.
+ */
+const int32 = 'int32';
+const uint32 = 'uint32';
+const float = 'float';
+const pointer = 'pointer';
+
+export const la_array = { data: pointer, batch: uint32, head: uint32, row: uint32 };
+
+export const la_gate = { data: pointer, batch: uint32, head: uint32, row: uint32, channel: uint32 };
+
+export const la_feature_map = {
+  kind: int32, dim: int32, size: int32, options: int32, epsilon: float, query_heads: int32, key_heads: int32,
+  query_weights: pointer, key_weights: pointer, query_bias: pointer, key_bias: pointer,
+};
+
+/** By the function that takes it. */
+export const ARGUMENTS = {
+  la_softmax: {
+    batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,
+    causal: int32, causal_offset: int32, scale: float, key_lengths: pointer,
+    q: la_array, k: la_array, v: la_array, out: la_array, first: uint32, count: uint32,
+  },
+  la_linear: {
+    batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,
+    causal: int32, normalize: int32, scale: float, eps: float, map: la_feature_map, positions: pointer, key_lengths: pointer,
+    q: la_array, k: la_array, v: la_array, out: la_array, decay: la_gate, beta: la_gate, write_gate: la_gate,
+    allow_growth: int32, state: pointer, key_sum: pointer, exponents: pointer, first: uint32, count: uint32,
+  },
+  la_weights: {
+    batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, kind: int32, causal: int32, scale: float,
+    map: la_feature_map, q: la_array, k: la_array, out: pointer,
+  },
+  la_gap: {
+    batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32, causal: int32,
+    scale: float, eps: float, softmax_scale: float, map: la_feature_map, q: la_array, k: la_array, v: la_array, out: pointer,
+  },
+  la_dense: { rows: int32, inputs: int32, outputs: int32, activation: int32, x: pointer, packed: pointer, residual: pointer, out: pointer },
+  la_layer_norm: { rows: int32, width: int32, eps: float, x: pointer, weight: pointer, bias: pointer, out: pointer },
+  la_sample: { rows: int32, classes: int32, temperature: float, logits: pointer, generators: pointer, out: pointer },
+};
+
+/** Fields of 32 bits each: a struct's size is four times their number. */
+export const fieldsIn = (type) => (typeof type === 'string' ? 1 : Object.values(type).reduce((sum, field) => sum + fieldsIn(field), 0));
+
+/** Writes a struct from the 32-bit word `at` on; returns the word behind it. */
+export function writeStruct({ i32, f32 }, at, struct, values) {
+  for (const name in struct) {
+    const type = struct[name];
+    const value = values?.[name] ?? 0;
+    if (typeof type === 'object') at = writeStruct({ i32, f32 }, at, type, value === 0 ? undefined : value);
+    else if (type === float) f32[at++] = value;
+    else i32[at++] = value;
+  }
+  return at;
+}

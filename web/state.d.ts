@@ -1,0 +1,147 @@
+/** What attention remembers between calls: the state of linear attention, and the cache of softmax attention. */
+import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
+import type { Gate, Input, Out, ResultOf } from './tensor.js';
+
+/** The sizes that a state and a cache share. */
+interface MemorySizes {
+  /** Sequences at once. Default 1. */
+  batch?: number;
+  /** Heads of k and v. */
+  heads: number;
+  /** Length of a query or key vector, 1 to 256. */
+  dim: number;
+  /** Length of a value vector, 1 to 256. Default `dim`. */
+  valueDim?: number;
+}
+
+/** What `attention.state` takes; calls with the state have these settings as their defaults, and may give no others. */
+export interface StateOptions extends MemorySizes {
+  /** φ, by its name or as `attention.featureMap` made it. Default `'elu'`. */
+  featureMap?: PlainFeatureMapName | FeatureMap;
+  /** Whether Σφ(k) is kept, by which results are divided. Default true; the presets need false. */
+  normalize?: boolean;
+  /** Multiplies φ(q)·φ(k). Default 1. */
+  scale?: number;
+  /** Added to the normaliser, ≥ 0. Default 1e-6. */
+  eps?: number;
+}
+
+/** What `state.step` takes beside q, k and v. */
+export interface StepOptions<O extends Out | undefined = Out | undefined> {
+  /**
+   * Natural logarithm of what the state keeps before this token, at most 0.
+   *
+   * A number, one a head `[heads]`, `[batch, heads]`, or `[batch, heads, features]`. Default: everything is kept.
+   */
+  decay?: Gate;
+  /**
+   * Selects the delta rule, u = beta·(v − Sᵀφ(k)) instead of u = v.
+   *
+   * A number, `[batch, heads]`, or `[batch]` for all heads. Default: the sum rule.
+   */
+  beta?: Gate;
+  /** Where the result goes: a resident tensor of its shape, or a Float32Array of its length. Default: a new array. */
+  out?: O;
+}
+
+/**
+ * The recurrent state of linear attention.
+ *
+ * S = Σ φ(k)vᵀ and, where it is normalised, z = Σ φ(k): of a size that does not grow.
+ */
+export interface State {
+  /** Sequences at once. */
+  readonly batch: number;
+  /** Heads of k and v. */
+  readonly heads: number;
+  /** Length of a query or key vector. */
+  readonly dim: number;
+  /** Length of a value vector. */
+  readonly valueDim: number;
+  /** φ. */
+  readonly featureMap: FeatureMap;
+  /** Whether results are divided by scale·φ(q)·z + eps. */
+  readonly normalize: boolean;
+  /** Multiplies φ(q)·φ(k). */
+  readonly scale: number;
+  /** Added to the normaliser. */
+  readonly eps: number;
+  /** Live view of S, [batch, heads, features, valueDim]: read it again after other calls instead of keeping it. */
+  readonly data: Float32Array;
+  /** Live view of z, [batch, heads, features]; null when the state is not normalised. */
+  readonly keySum: Float32Array | null;
+  /** Tokens seen. */
+  readonly length: number;
+  /** Bytes held. */
+  readonly bytes: number;
+  /**
+   * Takes in one token and answers it.
+   *
+   * q [batch, query heads, dim], k [batch, heads, dim], v [batch, heads, valueDim] → [batch, query heads, valueDim]. The
+   * batch axis may be left out when batch is 1.
+   *
+   * @example const { data } = state.step(q, k, v);
+   * @throws TypeError for a wrong kind, RangeError for a wrong shape or a decay above 0, AttentionError 'disposed' or
+   * 'out-of-memory'; the state is then as it was
+   */
+  step<O extends Out | undefined = undefined>(q: Input, k: Input, v: Input, options?: StepOptions<O>): ResultOf<O>;
+  /**
+   * Overwrites S and z.
+   *
+   * S [batch, heads, features, valueDim]; z [batch, heads, features], given when the state is normalised and only then.
+   *
+   * @example state.set(saved.S, saved.z);
+   * @throws TypeError where z is missing or too much, RangeError for a wrong shape
+   */
+  set(S: Input | Float32Array, z?: Input | Float32Array | null): void;
+  /** Back to the empty state. */
+  reset(): void;
+  /** A state of its own with the same content. */
+  clone(): State;
+  /**
+   * The state as bytes, for `attention.restore` on this or another instance.
+   *
+   * @example const again = attention.restore(state.save());
+   */
+  save(): Uint8Array;
+  /** Gives its memory back; what uses it afterwards throws 'disposed'. */
+  dispose(): void;
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** What `attention.cache` takes. */
+export interface CacheOptions extends MemorySizes {
+  /** Tokens it can hold; all of it is allocated at once. */
+  maxLength: number;
+}
+
+/**
+ * Softmax attention's counterpart of State: every key and value seen.
+ *
+ * Appending past maxLength throws AttentionError 'cache-full'.
+ */
+export interface Cache {
+  /** Sequences at once. */
+  readonly batch: number;
+  /** Heads of k and v. */
+  readonly heads: number;
+  /** Length of a query or key vector. */
+  readonly dim: number;
+  /** Length of a value vector. */
+  readonly valueDim: number;
+  /** Tokens it can hold. */
+  readonly maxLength: number;
+  /** Tokens held. */
+  readonly length: number;
+  /** Bytes held, for maxLength tokens. */
+  readonly bytes: number;
+  /** Forgets all tokens. */
+  reset(): void;
+  /** A cache of its own with the same content. */
+  clone(): Cache;
+  /** Gives its memory back; what uses it afterwards throws 'disposed'. */
+  dispose(): void;
+  /** The same as `dispose`, for `using`. */
+  [Symbol.dispose](): void;
+}

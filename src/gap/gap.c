@@ -81,10 +81,11 @@ int32_t la_gap(const la_gap_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   size_t heads = (size_t)args->heads, group = (size_t)(args->heads / args->kv_heads);
   scratch w;
+  size_t results = (size_t)args->batch * heads;
   float *block = alloc_floats(scratch_layout(args, &w, NULL));
-  if (!block) return LA_OUT_OF_MEMORY;
-  scratch_layout(args, &w, block);
-  int32_t status = LA_OK;
+  la_gap_sums *all = (la_gap_sums *)alloc_floats(results * sizeof *all / sizeof(float)); /* written out when every head is done */
+  int32_t status = block && all ? LA_OK : LA_OUT_OF_MEMORY;
+  if (block) scratch_layout(args, &w, block);
   for (size_t b = 0; b < (size_t)args->batch && status == LA_OK; b++) {
     for (size_t h = 0; h < heads && status == LA_OK; h++) {
       la_array q = head_of(args->q, b, h), k = head_of(args->k, b, h / group), v = head_of(args->v, b, h / group);
@@ -96,9 +97,11 @@ int32_t la_gap(const la_gap_args *args) {
       weight_rows_keys(&w.softmax, k.data, k.row);
       weight_rows_keys(&w.linear, k.data, k.row);
       compare_weights(args, &w, q, &sums);
-      args->out[b * heads + h] = sums;
+      all[b * heads + h] = sums;
     }
   }
+  if (status == LA_OK && results > 0) memcpy(args->out, all, results * sizeof *all);
+  la_free(all);
   la_free(block);
   return status;
 }

@@ -194,7 +194,7 @@ static void run_columns(const linear_work *work, size_t slot, size_t b, size_t k
   size_t lines = (w.state.panels + LINE - 1) / LINE;
   size_t first = part * lines / work->parts * LINE, end = smaller((part + 1) * lines / work->parts * LINE, w.state.panels);
   for (size_t g = 0; g < call->group; g++) {
-    state_load(call, &w.state, b, kv_head);
+    state_load_panels(call, &w.state, b, kv_head, first, end);
     if (work->parts > 1 && g + 1 == call->group) set_count(&places_of(work, b, kv_head)[part].ready, 1);
     sequence(call, &w, b, kv_head, kv_head * call->group + g, first, end);
   }

@@ -54,6 +54,8 @@ typedef struct {
 } panel_state;
 
 void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head);
+/* Of S panels first … end − 1 alone, the others 0: another thread may be storing them. */
+void state_load_panels(const linear_call *call, panel_state *p, size_t batch, size_t kv_head, size_t first, size_t end);
 void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
 /* The two parts of it: panels first … end − 1 of S, and z with the exponent. */
 void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head, size_t first, size_t end);

@@ -13,7 +13,9 @@
 #define BAND 40.0f /* exp(40)² is still far from overflow, and so are sums of it */
 #define MOST 87.0f /* exp of it is a float32 number */
 
-void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head) {
+void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head) { state_load_panels(call, p, batch, kv_head, 0, p->panels); }
+
+void state_load_panels(const linear_call *call, panel_state *p, size_t batch, size_t kv_head, size_t first, size_t end) {
   const float *s = state_of(call, batch, kv_head), *z = key_sum_of(call, batch, kv_head), *exponent = exponent_of(call, batch, kv_head);
   p->exponent = !call->map->scaled ? 0.0f : exponent ? *exponent : -INFINITY;
   p->lowered = 0.0f;
@@ -21,7 +23,7 @@ void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv
   if (z && call->args->normalize) memcpy(p->z, z, call->d_f * sizeof *z);
   if (p->s == s) return;
   zero_floats(p->s, call->d_fp * p->width * p->panels);
-  for (size_t c = 0; s && c < call->d_v; c += p->width)
+  for (size_t c = first * p->width; s && c < smaller(end * p->width, call->d_v); c += p->width)
     copy_rows(p->s + c * call->d_fp, p->width, s + c, call->d_v, call->d_f, smaller(p->width, call->d_v - c));
 }
 

@@ -146,9 +146,9 @@ static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv
   settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
   in_parallel(s.segments, s.segments, sum_segment, &s);
   for (size_t segment = 1; segment < s.segments; segment++) {
-    panel_state part = scratch_of(&s, segment).state;
-    add_to(w.state.s, part.s, call->d_fp * w.d_vp);
-    add_to(w.state.z, part.z, call->d_fp);
+    panel_state sums = scratch_of(&s, segment).state;
+    add_to(w.state.s, sums.s, call->d_fp * w.d_vp);
+    add_to(w.state.z, sums.z, call->d_fp);
   }
   in_parallel(s.segments, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
   state_store(call, &w.state, b, kv_head);

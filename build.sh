@@ -11,6 +11,9 @@ Usage: ./build.sh <command>
   build [--quiet]      compile src/ to web/dist/ and print the sizes
   demo [vite options]  build, then serve the demo page
   test [name ...]      build, then run all tests, or the test files whose path contains a name
+  lint                 clang-tidy and cppcheck on src/
+  fuzz [options]       the C core natively, under sanitizers (see --help)
+  mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
   clean                remove everything that the commands above made in this folder
@@ -155,6 +158,21 @@ find_chromium() {
 find_firefox() {
   [[ -n ${FIREFOX_PATH:-} ]] || FIREFOX_PATH=$(first_working firefox-esr firefox) || return 1
   export FIREFOX_PATH
+}
+
+find_native() {
+  local probe=$stamps/native-probe.c
+  command -v clang-14 >/dev/null && command -v clang-tidy-14 >/dev/null && command -v cppcheck >/dev/null || return 1
+  mkdir -p "$stamps"
+  printf '#include <simde/wasm/simd128.h>\nint LLVMFuzzerTestOneInput(const char *b, unsigned long n) { return !b || !n; }\n' >"$probe"
+  clang-14 -fsanitize=fuzzer,address "$probe" -o "$probe.out" 2>/dev/null
+}
+
+# Sanitizers, libFuzzer, wasm's SIMD by native instructions, and linters: for `test`, `lint` and `fuzz` alone.
+need_native() {
+  find_native && return
+  apt_install "clang's sanitizers, SIMDe and the linters (about 200 MB on disk)" clang-14 libclang-rt-14-dev clang-tidy-14 libsimde-dev cppcheck
+  find_native || die "apt-get installed clang-14 and libsimde-dev, but clang-14 does not link a fuzzer"
 }
 
 need_browser() {
@@ -373,8 +391,18 @@ case $command in
   test)
     setup
     need_browsers
+    if [[ $# -eq 0 || " $* " == *native* ]]; then need_native; fi
     build
     exec node tests/run.js "$@"
+    ;;
+  lint | fuzz)
+    check_node
+    need_native
+    exec node "tests/native/$command.js" "$@"
+    ;;
+  mutate)
+    setup
+    exec node tests/mutate/mutate.js "$@"
     ;;
   bench)
     quiet=true

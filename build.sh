@@ -400,6 +400,14 @@ case $command in
     need_native
     exec node "tests/native/$command.js" "$@"
     ;;
+  module) # NAME FLAG...: for tests/mutate, one module alone
+    need_emscripten
+    name=$1
+    shift
+    mkdir -p "$dist" "$stamps"
+    if [[ $name == *-threads ]]; then set -- "${emscripten_threads[@]}" "$@"; fi
+    compile "$name" -msimd128 "$@"
+    ;;
   mutate)
     setup
     exec node tests/mutate/mutate.js "$@"

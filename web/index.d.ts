@@ -86,7 +86,7 @@ export interface CreateOptions {
   /**
    * The module itself instead of the packaged file: its bytes, a compiled Module, a Response, or where to fetch it.
    *
-   * What a
+   * What a URL gave is compiled once and shared by all instances.
    */
   wasm?: ArrayBuffer | ArrayBufferView | WasmModule | Global<'Response'> | Global<'URL'> | string;
 }

@@ -16,7 +16,7 @@ static int32_t run_gap(const core *c, const call *k) {
   return c->la_gap(&gap);
 }
 
-enum { WEIGHTS_WAYS = 6, GAP_WAYS = 6 };
+enum { WEIGHTS_WAYS = 6, GAP_WAYS = 8 };
 
 static void spoil_weights(const call *k, uint32_t how) {
   (void)k;
@@ -36,6 +36,8 @@ static void spoil_gap(const call *k, uint32_t how) {
   if (how == 3) gap.map.kind = -1;
   if (how == 4) gap.map.dim = gap.dim + 1;
   if (how == 5) gap.value_dim = LA_MAX_DIM + 1;
+  if (how == 6) gap.eps = -1.0f;
+  if (how == 7) gap.scale = NAN;
 }
 
 typedef struct {
@@ -80,7 +82,7 @@ void target_gap(input *in) {
   call k = {.name = "la_gap", .run = run_gap, .spoil = spoil_gap, .ways = GAP_WAYS, .args = &gap, .args_size = sizeof gap};
   int32_t causal = (int32_t)choose(in, 2);
   sizes s = choose_sizes(in, causal);
-  gap = (la_gap_args){.causal = causal};
+  gap = (la_gap_args){.causal = causal, .scale = rarely(in, 2) ? 0.5f : 1.0f, .eps = rarely(in, 2) ? 0.0f : 1e-6f, .softmax_scale = 0.3f};
   choose_map(in, &k, &gap.map, (int32_t)s.dim, 200);
   shorten(&s, (size_t)scalar_core.la_feature_map_features(&gap.map));
   if (causal) s.n_q = s.n_k = s.n_q < s.n_k ? s.n_q : s.n_k;

@@ -26,7 +26,8 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 4) args.n_q = 1, args.n_k = 2, args.causal = 1;
   if (how == 5) args.map.dim = args.dim + 1;
   if (how == 6) args.value_dim = LA_MAX_DIM + 1;
-  if (how == 7) args.position = -1;
+  static const int32_t before[] = {-1, -1};
+  if (how == 7) args.positions = before;
   if (how == 8) args.scale = NAN;
   if (how == 9) args.eps = -1e-9f;
   if (how == 10) args.eps = INFINITY;
@@ -118,12 +119,15 @@ void target_linear(input *in) {
   if (a.causal) s.n_k = s.n_q;
   args.batch = (int32_t)s.batch, args.heads = (int32_t)s.heads, args.kv_heads = k.kv_heads = (int32_t)s.kv_heads;
   args.n_q = (int32_t)s.n_q, args.n_k = (int32_t)s.n_k, args.dim = (int32_t)s.dim, args.value_dim = (int32_t)s.value_dim;
-  args.position = rarely(in, 4) ? (int32_t)choose(in, 100000) : 0;
   k.causal = a.causal;
   k.looks_ahead = args.map.epsilon > 0.0f; /* which is relative to all keys of the call */
   add_inputs(in, &k, s);
   if (a.causal) add_gates(in, &k, s);
   if (rarely(in, 2)) add_state(in, &k, s);
+  if (rarely(in, 4)) {
+    int32_t *positions = (int32_t *)add_field(&k, (field){.name = "positions", .place = &args.positions, .size = {1, 1, 1, s.batch}});
+    for (size_t i = 0; i < s.batch; i++) positions[i] = (int32_t)choose(in, 100000);
+  }
   if (rarely(in, 4)) {
     int32_t *lengths = (int32_t *)add_field(&k, (field){.name = "key_lengths", .place = &args.key_lengths, .size = {1, 1, 1, s.batch}});
     for (size_t i = 0; i < s.batch; i++) lengths[i] = (int32_t)choose(in, (uint32_t)s.n_k + 1);

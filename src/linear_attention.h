@@ -16,6 +16,7 @@
 #define LA_MAX_DIM 256
 #define LA_MAX_FEATURES 65536
 #define LA_MAX_GROWTH 88.0f
+#define LA_MAX_THREADS 256
 
 #ifdef __wasm__
 #define LA_API(name) __attribute__((export_name(#name))) name
@@ -28,7 +29,7 @@ typedef enum {
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
   LA_INVALID_GATE = 3,   /* a decay above 0 or, where growth is allowed, above LA_MAX_GROWTH; a gate that is not a number */
-  LA_THREAD_FAILED = 4,  /* a worker trapped: nothing in this memory can be relied on any more */
+  LA_THREAD_FAILED = 4,  /* a worker trapped or was lost: nothing in this memory can be relied on any more */
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -137,7 +138,7 @@ typedef struct {
   la_array out;               /* [batch, heads, n_q, value_dim] */
   la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, not NaN; needs causal */
   la_gate beta;               /* [batch, kv_heads, n_k], not NaN: the delta rule; needs causal */
-  la_gate strength;           /* [batch, kv_heads, n_k]: what multiplies φ(k); needs causal */
+  la_gate write_gate;         /* [batch, kv_heads, n_k], not NaN: what multiplies φ(k); needs causal */
   int32_t allow_growth;       /* take a decay above 0, up to LA_MAX_GROWTH, instead of refusing it */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
@@ -205,10 +206,11 @@ void LA_API(la_free)(void *pointer);
 size_t LA_API(la_memory_used)(void);
 
 /* Builds with threads only: several instances of the module over one memory, one of which makes all calls.
- * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
- * multiply-adds on a call is worth splitting. */
+ * It says how many there are, itself included, at most LA_MAX_THREADS, whether it may sleep (a page's main thread must
+ * not), and from how many multiply-adds on a call is worth splitting. */
 void LA_API(la_threads_set)(int32_t threads, int32_t may_wait, uint32_t worth);
-/* So many of them are left, the caller's included: a call may not depend on those that were lost. */
+/* So many of them are left, the caller's included: the others are not waited for. Threads that are lost without this
+ * being said are waited for too, but not for ever: two seconds before a call, ten inside one, which then fails. */
 void LA_API(la_threads_alive)(int32_t threads);
 /* The life of a further instance, with a stack of its own, in slot 1 … threads − 1: returns after la_threads_quit. */
 void LA_API(la_thread_run)(int32_t slot);

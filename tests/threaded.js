@@ -5,11 +5,11 @@ import { compile, instantiate } from '../web/core/load.js';
 import { Core } from '../web/core/core.js';
 import { sharedMemory, startPool } from '../web/threads/pool.js';
 
-/** The core of an instance whose calls are split from `worth` multiply-adds on. */
-export async function createCore(build, threads, worth = 0) {
+/** The core of an instance whose calls are split from `worth` multiply-adds on; `open` opens a worker, as startPool takes it. */
+export async function createCore(build, threads, worth = 0, open = undefined) {
   const module = await compile(await readFile(new URL(`../web/dist/${build}-threads.wasm`, import.meta.url)));
   const exports = await instantiate(module, sharedMemory());
-  return new Core(exports, await startPool(module, exports, threads, { worth }));
+  return new Core(exports, await startPool(module, exports, threads, { worth, open }));
 }
 
 /** What createAttention gives, but splitting every call that can be split. */

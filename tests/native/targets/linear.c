@@ -76,8 +76,8 @@ static void add_gates(input *in, call *k, sizes s) {
     choose_between(in, beta, count, 0.0f, CHOOSE_FROM(in, highs));
   }
   if (rarely(in, 4)) {
-    float *strength = add_gate(in, k, s, "strength", &args.strength, 1, &count);
-    choose_between(in, strength, count, 0.0f, 1.5f);
+    float *write_gate = add_gate(in, k, s, "write_gate", &args.write_gate, 1, &count);
+    choose_between(in, write_gate, count, 0.0f, 1.5f);
   }
 }
 

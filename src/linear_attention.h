@@ -3,15 +3,26 @@
  * Everything is float32 and row-major. A call describes its work in one struct, checks it, allocates all scratch
  * memory, and only then writes: a call that does not return LA_OK has changed nothing.
  *
- * Sizes: batch, heads, n_q, n_k ≥ 0 (any of them 0 makes an empty result); kv_heads divides heads;
- * 1 ≤ dim, value_dim ≤ LA_MAX_DIM.
+ * Sizes: batch, heads, n_q, n_k ≥ 0 (any of them 0 makes an empty result); kv_heads ≥ 1 divides heads;
+ * 1 ≤ dim, value_dim ≤ LA_MAX_DIM; query_heads, key_heads ≥ 1 of a map.
+ * A field of 0 is its off: no mask, no normaliser, eps 0, the map elu, no key lengths, no gate, no state, all items. A
+ * zeroed struct is refused, since kv_heads, dim, value_dim and the heads of a map must be set; scale 0 gives zeros.
+ * Pointers: NULL is allowed where a comment says what it means, and for arrays without elements. They are aligned as
+ * their type is; 64 bytes, as la_alloc gives, is fastest. Nothing of the caller's is kept after a call.
  * Non-finite values: outputs that depend on one are NaN; other rows, heads and batches keep their bits.
- * Outputs must not overlap inputs. Not reentrant on one memory. */
+ * Finite values: results are those of float32 sums, and NaN where such a sum, or a product of two features, is beyond the
+ * largest float (3.4e38): elements of q and k of 1e18 with elu, say, or a scale of 1e38. Sums that decay brings below 1e-38
+ * are nothing: a normalised result is then 0.
+ * Outputs must not overlap inputs. Not reentrant on one memory. src/README.md has an example and how to compile it. */
 #ifndef LINEAR_ATTENTION_H
 #define LINEAR_ATTENTION_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define LA_MAX_DIM 256
 #define LA_MAX_FEATURES 65536
@@ -101,7 +112,7 @@ typedef struct {
   int32_t causal_offset;      /* ≥ 0: keys that precede the first query's own */
   float scale;                /* finite */
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count; NULL: all */
-  la_array q;                 /* [batch, heads, n_q, dim] */
+  la_array q;                 /* [batch, heads, n_q, dim]; q and out may be NULL when n_q is 0, k and v when n_k is */
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
@@ -222,12 +233,16 @@ void LA_API(la_threads_quit)(void);
 int32_t LA_API(la_build)(void);
 
 /* The binding writes these structs field by field. */
-#ifdef __wasm32__
+#if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 20 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
 _Static_assert(sizeof(la_linear_args) == 244, "la_linear_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
 _Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

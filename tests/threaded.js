@@ -28,3 +28,11 @@ export async function createFrom(bytes, threads, prepare = () => {}) {
     throw error;
   }
 }
+
+/** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
+export function passBroken(core) {
+  const [keys, dim] = [20000, 16];
+  const array = (rows, batch) => ({ data: core.alloc(rows * dim * 4), batch, head: 0, row: dim });
+  const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
+  core.run({ call: 'la_softmax', args: { batch: 2, heads: 1, kv_heads: 1, n_q: 64, n_k: keys, dim, value_dim: dim, scale: 1, q, k, v, out } });
+}

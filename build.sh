@@ -13,6 +13,7 @@ Usage: ./build.sh <command>
   test [name ...]      build, then run all tests, or the test files whose path contains a name
   lint                 clang-tidy and cppcheck on src/
   fuzz [options]       the C core natively, under sanitizers (see --help)
+  engines [options]    the suites and their bits on Node 22 and 24, Bun, Deno, Chromium and Firefox
   mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
@@ -131,11 +132,11 @@ need_packages() {
   cp package-lock.json "$installed"
 }
 
-# What the race of `bench peers` runs against. Downloads of install scripts are for GPUs alone.
-need_peers() {
-  local folder=tests/bench/peers
+# need_beside FOLDER WHAT: npm packages of a command that has a lockfile of its own. Downloads of install scripts are for GPUs alone.
+need_beside() {
+  local folder=$1
   cmp -s $folder/package-lock.json $folder/node_modules/.installed-lock && return
-  say "Installing the libraries to race against (500 MB) ..."
+  say "Installing $2 ..."
   npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp $folder/package-lock.json $folder/node_modules/.installed-lock
 }
@@ -400,6 +401,13 @@ case $command in
     need_native
     exec node "tests/native/$command.js" "$@"
     ;;
+  engines)
+    quiet=true
+    need_browsers
+    need_beside tests/engines 'Node 22 and 24, Bun and Deno (570 MB)'
+    build
+    exec node tests/engines/engines.js "$@"
+    ;;
   module) # NAME FLAG...: for tests/mutate, one module alone
     need_emscripten
     name=$1
@@ -422,7 +430,7 @@ case $command in
     case ${1:-} in
       digits) script=$1 ;;
       peers)
-        [[ " $* " == *' --help '* ]] || need_peers
+        [[ " $* " == *' --help '* ]] || need_beside tests/bench/peers 'the libraries to race against (500 MB)'
         script=peers/race
         ;;
     esac
@@ -431,7 +439,7 @@ case $command in
     ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps"
+    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

@@ -48,7 +48,7 @@ static void lose_threads(input *in, core *c) {
 /* In a process of its own: a pool that has failed stays so. */
 void target_pool(input *in) {
   core *c = core_load_afresh();
-  if (!c) return;
+  if (!c) fail("la_thread_fail", "the folder of the cores has none with a pool");
   pid_t child = fork();
   if (child == 0) {
     lose_threads(in, c);

@@ -17,6 +17,7 @@ Usage: ./build.sh <command>
                        are needed only by the files in tests/browser/
   lint                 clang-tidy and cppcheck on src/
   fuzz [options]       random calls against the oracle; with --native first, the C core under sanitizers
+  engines [options]    the suites and their bits on Node 22 and 24, Bun, Deno, Chromium and Firefox
   mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
@@ -138,11 +139,11 @@ need_packages() {
   cp package-lock.json "$installed"
 }
 
-# What the race of `bench peers` runs against. Downloads of install scripts are for GPUs alone.
-need_peers() {
-  local folder=tests/bench/peers
+# need_beside FOLDER WHAT: npm packages of a command that has a lockfile of its own. Downloads of install scripts are for GPUs alone.
+need_beside() {
+  local folder=$1
   cmp -s $folder/package-lock.json $folder/node_modules/.installed-lock && return
-  say "Installing the libraries to race against (500 MB) ..."
+  say "Installing $2 ..."
   npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp $folder/package-lock.json $folder/node_modules/.installed-lock
 }
@@ -460,6 +461,13 @@ case $command in
     build
     exec node tests/fuzz.js "$@"
     ;;
+  engines)
+    quiet=true
+    need_browsers
+    need_beside tests/engines 'Node 22 and 24, Bun and Deno (570 MB)'
+    build
+    exec node tests/engines/engines.js "$@"
+    ;;
   module) # NAME FLAG...: for tests/mutate, one module alone
     need_emscripten
     name=$1
@@ -482,7 +490,7 @@ case $command in
     case ${1:-} in
       digits) script=$1 ;;
       peers)
-        [[ " $* " == *' --help '* ]] || need_peers
+        [[ " $* " == *' --help '* ]] || need_beside tests/bench/peers 'the libraries to race against (500 MB)'
         script=peers/race
         ;;
     esac
@@ -491,7 +499,7 @@ case $command in
     ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps"
+    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

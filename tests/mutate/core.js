@@ -3,7 +3,7 @@ const threads = { module: 'simd-threads' };
 
 export const coreMutants = [
   // Which form of linear attention runs, and on what.
-  { file: 'src/linear/linear.c', find: 'args->state && !args->key_lengths) return linear_step', replace: 'args->state) return linear_step', suites: ['simd'] },
+  { file: 'src/linear/linear.c', find: 'a->state && !a->key_lengths; }', replace: 'a->state; }', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'has_decay_above(&call, args->allow_growth ? LA_MAX_GROWTH : 0.0f)', replace: 'has_decay_above(&call, LA_MAX_GROWTH)', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'if (a->causal && a->n_q != a->n_k) return 0;', replace: '', suites: ['native'] },
   { file: 'src/linear/linear.c', find: 'a->eps < 0.0f || a->position < 0', replace: 'a->position < 0', suites: ['native'] },

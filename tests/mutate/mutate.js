@@ -40,7 +40,7 @@ const build = (module) => run('./build.sh', ['module', module, '-O1']);
 /** Whether these test files pass. */
 async function pass(suites) {
   const pattern = `^(${suites.join('|')})\\.test\\.js$`;
-  const { well, output } = await run(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', '-b', 'tests', pattern, '--no-color']);
+  const { well, output } = await run(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', pattern, '--bail', '--no-color']);
   return { passed: well && /^ *Passed: +[1-9]/m.test(output), output };
 }
 

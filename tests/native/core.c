@@ -54,13 +54,8 @@ void cores_unload(void) {
 }
 
 core *core_load_afresh(void) {
+  static core afresh;
   if (!has_pool()) return NULL;
-  core *c = calloc(1, sizeof *c);
-  load(c, "pooled-afresh");
-  return c;
-}
-
-void core_unload(core *c) {
-  dlclose(c->library);
-  free(c);
+  if (!afresh.library) load(&afresh, "pooled-afresh");
+  return &afresh;
 }

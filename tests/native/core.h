@@ -56,6 +56,5 @@ void cores_unload(void);
 
 /* A pool of its own that no thread serves, in the state that it has on loading. NULL where the folder has none. */
 core *core_load_afresh(void);
-void core_unload(core *c);
 
 #endif

@@ -15,10 +15,12 @@ const usage = `node tests/native/fuzz.js [--seconds N] [--sanitizer NAME] [--tar
 
 What was found lies in .cache/native/faults, what covers the core in .cache/native/corpus.`;
 
-/** The targets that tests/native/main.c lists. */
-export async function targetNames() {
+/** The targets that tests/native/main.c lists; of a sanitizer those that it has the cores for. */
+export async function targetNames(sanitizer) {
   const source = await readFile(join(root, 'tests/native/main.c'), 'utf8');
-  return [...source.matchAll(/\{"(\w+)", target_/g)].map((match) => match[1]);
+  const names = [...source.matchAll(/\{"(\w+)", target_/g)].map((match) => match[1]);
+  const hasPool = !sanitizer || sanitizers[sanitizer].cores.includes('pooled');
+  return names.filter((name) => hasPool || name !== 'pool');
 }
 
 /** xorshift32. */
@@ -63,7 +65,6 @@ export async function runFuzzer(sanitizer, target, args) {
  * @param {{ seconds?: number, chosen?: { sanitizer?: string, target?: string }, say?: (line: string) => void }} options
  */
 export async function fuzzNative({ seconds = 60, chosen = {}, say = console.log } = {}) {
-  const names = chosen.target ? [chosen.target] : await targetNames();
   const kinds = chosen.sanitizer ? [chosen.sanitizer] : Object.keys(sanitizers);
   const start = await seeds(200);
   const found = [];
@@ -71,17 +72,17 @@ export async function fuzzNative({ seconds = 60, chosen = {}, say = console.log 
     say(`Building for the ${kind} sanitizer ...`);
     await build(kind);
   }
-  const each = Math.max(1, Math.floor(seconds / (names.length * kinds.length)));
-  for (const sanitizer of kinds) {
-    for (const target of names) {
-      const corpus = join(cache, 'corpus', target);
-      await mkdir(corpus, { recursive: true });
-      const { code, output, executions } = await runFuzzer(sanitizer, target, [`-max_total_time=${each}`, '-max_len=512', corpus, start]);
-      say(`${sanitizer.padEnd(8)} ${target.padEnd(16)} ${String(executions).padStart(9)} executions${code === 0 ? '' : '  FAILED'}`);
-      if (code === 0) continue;
-      say(output.split('\n').filter((line) => !/^#\d+/.test(line)).slice(-60).join('\n'));
-      found.push({ sanitizer, target, output });
-    }
+  const pairs = [];
+  for (const sanitizer of kinds) for (const target of await targetNames(sanitizer)) if (!chosen.target || target === chosen.target) pairs.push({ sanitizer, target });
+  const each = Math.max(1, Math.floor(seconds / Math.max(1, pairs.length)));
+  for (const { sanitizer, target } of pairs) {
+    const corpus = join(cache, 'corpus', target);
+    await mkdir(corpus, { recursive: true });
+    const { code, output, executions } = await runFuzzer(sanitizer, target, [`-max_total_time=${each}`, '-max_len=512', corpus, start]);
+    say(`${sanitizer.padEnd(8)} ${target.padEnd(16)} ${String(executions).padStart(9)} executions${code === 0 ? '' : '  FAILED'}`);
+    if (code === 0) continue;
+    say(output.split('\n').filter((line) => !/^#\d+/.test(line)).slice(-60).join('\n'));
+    found.push({ sanitizer, target, output });
   }
   return found;
 }

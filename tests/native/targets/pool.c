@@ -1,5 +1,7 @@
 /* A pool whose threads are lost: calls are the caller's alone, until one has trapped, and then they fail. */
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "choices.h"
 #include "targets.h"
@@ -24,9 +26,7 @@ static la_softmax_args softmax_of(const la_linear_args *a) {
   return (la_softmax_args){.batch = 1, .heads = 1, .kv_heads = 1, .n_q = ROWS, .n_k = ROWS, .dim = WIDTH, .value_dim = WIDTH, .causal = a->causal, .scale = 0.2f, .q = a->q, .k = a->k, .v = a->v, .out = a->out};
 }
 
-void target_pool(input *in) {
-  core *c = core_load_afresh();
-  if (!c) return;
+static void lose_threads(input *in, core *c) {
   int32_t threads = 1 + (int32_t)choose(in, 8);
   c->la_threads_set(threads, (int32_t)choose(in, 2), 0);
   la_linear_args a = arguments(c, choose(in, 65536), (int32_t)choose(in, 2));
@@ -43,5 +43,17 @@ void target_pool(input *in) {
   c->la_thread_run(threads);
   la_array arrays[] = {a.q, a.k, a.v, a.out};
   for (size_t i = 0; i < 4; i++) c->la_free(arrays[i].data);
-  core_unload(c);
+}
+
+/* In a process of its own: a pool that has failed stays so. */
+void target_pool(input *in) {
+  core *c = core_load_afresh();
+  if (!c) fail("la_thread_fail", "the folder of the cores has none with a pool");
+  pid_t child = fork();
+  if (child == 0) {
+    lose_threads(in, c);
+    _exit(0);
+  }
+  int status = -1;
+  if (child < 0 || waitpid(child, &status, 0) != child || status != 0) fail("la_thread_fail", "the process ended with %d", status);
 }

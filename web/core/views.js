@@ -13,7 +13,7 @@ export const kindOf = getter(Symbol.toStringTag);
 /** 0 once the buffer was detached, or shrank so that the array no longer fits. */
 export const lengthOf = getter('length');
 export const bufferOf = getter('buffer');
-const byteOffsetOf = getter('byteOffset');
+export const byteOffsetOf = getter('byteOffset');
 export const byteLengthOf = getter('byteLength');
 
 /** A Float32Array over the same floats that is nothing but that. */
@@ -26,4 +26,16 @@ export function plainFloats(array) {
 export function plainBytes(array) {
   const length = byteLengthOf(array);
   return length === 0 ? new Uint8Array(0) : new Uint8Array(bufferOf(array), byteOffsetOf(array), length);
+}
+
+/** Whether it is an ArrayBuffer, shared or not; one of another realm is as good. */
+export const isBuffer = (value) => [globalThis.ArrayBuffer, globalThis.SharedArrayBuffer].some((Kind) => Kind && isOf(Kind, value));
+
+function isOf({ prototype }, value) {
+  try {
+    Reflect.apply(Object.getOwnPropertyDescriptor(prototype, 'byteLength').get, value, []);
+    return true;
+  } catch {
+    return false;
+  }
 }

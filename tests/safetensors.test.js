@@ -1,5 +1,6 @@
 /** The safetensors reader: every dtype, any alignment, and each way that a file may be malformed. */
 import assert from 'node:assert';
+import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import { readSafetensors, toFloat32 } from '../web/nn.js';
 import { throwsCode, throwsKind } from './suites/harness.js';
@@ -65,8 +66,10 @@ const malformed = {
   'an entry that is a number': file({ a: 1 }),
   'an entry that is null': file({ a: null }),
   'no dtype': file({ a: { shape: [], data_offsets: [0, 0] } }),
-  'an unknown dtype': file({ a: entry('F128', [], 0, 0) }),
+  'what is no name of a dtype': file({ a: entry('float32', [], 0, 4) }, new Uint8Array(4)),
   'a dtype that objects inherit': file({ a: entry('toString', [], 0, 0) }),
+  'half a byte': file({ a: entry('F4', [3], 0, 2) }, new Uint8Array(2)),
+  'float8 of other bytes': file({ a: entry('F8_E4M3', [3], 0, 2) }, new Uint8Array(2)),
   'a list as dtype': file({ a: entry(['F32'], [], 0, 4) }, new Uint8Array(4)),
   'a header after a byte order mark': file('\ufeff{}'),
   'no shape': file({ a: { dtype: 'F32', data_offsets: [0, 0] } }),
@@ -88,11 +91,95 @@ for (const [what, bytes] of Object.entries(malformed)) {
   test(`refuses ${what}`, () => throwsCode(() => readSafetensors(bytes), 'malformed-file', what));
 }
 
+test('dtypes that JavaScript has no arrays for, known and to come, are listed as bytes while the others load', () => {
+  const stored = { F8_E4M3: [3, 3], F8_E5M2: [2, 2], F8_E8M0: [1, 1], F8_E4M3FNUZ: [1, 1], F8_E5M2FNUZ: [1, 1], F6_E2M3: [4, 3], F6_E3M2: [8, 6], F4: [6, 3], C64: [1, 8], Q3_XYZ: [7, 5] };
+  const header = { w: entry('F32', [1], 0, 4) };
+  const data = Uint8Array.from({ length: 64 }, (_, i) => (i < 4 ? bytesOf(Float32Array.of(2.5))[i] : i));
+  let end = 4;
+  for (const [dtype, [elements, bytes]] of Object.entries(stored)) header[dtype] = entry(dtype, [elements], end, (end += bytes));
+  const { tensors } = readSafetensors(file(header, data.subarray(0, end)));
+  assert.deepEqual(tensors.get('w'), { dtype: 'F32', shape: [1], data: Float32Array.of(2.5) });
+  let from = 4;
+  for (const [dtype, [elements, bytes]] of Object.entries(stored)) {
+    assert.deepEqual(tensors.get(dtype), { dtype, shape: [elements], data: data.slice(from, from + bytes) });
+    throwsKind(() => toFloat32(tensors.get(dtype)), RangeError, new RegExp(`^tensor\\.dtype must be one of F32, F64, F16, BF16, got "${dtype}"`));
+    from += bytes;
+  }
+  assert.equal(tensors.size, 11);
+});
+
+test('names that stand twice are refused, however they are written, and named', () => {
+  const [one, other] = [entry('U8', [0], 0, 0), entry('U8', [0], 0, 0)].map((x) => JSON.stringify(x));
+  for (const [text, name] of [
+    [`{"a":${one},"a":${other}}`, '"a"'],
+    [`{"a":${one},"\\u0061":${other}}`, '"a"'],
+    [`{ "b" : ${one} ,\n "\\"{[" : ${one}, "\\"{[": ${other} }`, '"\\"{["'],
+    [`{"__metadata__":{"x":"1","x":"2"}}`, '"x"'],
+    [`{"__metadata__":{},"__metadata__":{}}`, '"__metadata__"'],
+    [`{"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}`, '"shape"'],
+    [`{"__proto__":${one},"__proto__":${other}}`, '"__proto__"'],
+  ]) {
+    assert.throws(() => readSafetensors(file(text)), { code: 'malformed-file', message: `Not a safetensors file: its header has the name ${name} twice` }, text);
+  }
+  const fine = `{"__metadata__":{"shape":"a","a":"a\\\\","dtype":":"},"a":${one},"b":${one},"shape":${one}}`;
+  assert.deepEqual([...readSafetensors(file(fine)).tensors.keys()], ['a', 'b', 'shape']);
+});
+
+test('what a server or git sends instead of the file is called by its name', () => {
+  const encode = (text) => new TextEncoder().encode(text);
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n';
+  for (const [text, message] of [
+    ['<!DOCTYPE html>\n<html><body>Sign in</body></html>', /it is an HTML page.*response\.ok/],
+    ['\ufeff\n\n  <html lang="en"><head></head></html>', /it is an HTML page/],
+    ['<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', /it is an XML page/],
+    [pointer, /it is a Git LFS pointer.*git lfs pull/],
+    ['Entry not found', /it is text that begins "Entry not found"/],
+    ['no', /it is text that begins "no"/],
+    [`{"error":"${'x'.repeat(1000)}"}`, /it is text that begins "\{\\"error/],
+    ['PK\u0003\u0004 and the rest of an archive', /its header should take/],
+  ]) {
+    for (const bytes of [encode(text), encode(text).buffer]) {
+      assert.throws(() => readSafetensors(bytes), (error) => error.code === 'malformed-file' && message.test(error.message) && error.message.length < 300, text);
+    }
+  }
+});
+
+test('files in shared memory are read where decoders refuse it, as Chromium does', () => {
+  const bytes = file({ __metadata__: { a: 'ü' }, w: entry('F32', [1], 0, 4) }, bytesOf(Float32Array.of(2.5)));
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  const { decode } = TextDecoder.prototype;
+  TextDecoder.prototype.decode = function (view) {
+    if ((view.buffer ?? view) instanceof SharedArrayBuffer) throw new TypeError('The provided ArrayBufferView value must not be shared.');
+    return decode.call(this, view);
+  };
+  try {
+    for (const given of [shared, shared.buffer, new DataView(shared.buffer)]) {
+      const { tensors, metadata } = readSafetensors(given);
+      assert.deepEqual([metadata.a, tensors.get('w').data[0], tensors.get('w').data.buffer instanceof SharedArrayBuffer], ['ü', 2.5, bytes.length % 4 === 0]);
+    }
+    assert.throws(() => readSafetensors(shared.subarray(0, 12)), { code: 'malformed-file' });
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
+});
+
+test('buffers and views of another realm are read, and lengths that were redefined are not believed', () => {
+  const bytes = file({ w: entry('F32', [1], 0, 4) }, bytesOf(Float32Array.of(2.5)));
+  const foreign = runInNewContext('(values) => Uint8Array.from(values)')([...bytes]);
+  const lying = Object.defineProperty(bytes.slice(), 'byteLength', { value: 9 });
+  for (const given of [foreign, foreign.buffer, lying]) assert.equal(readSafetensors(given).tensors.get('w').data[0], 2.5);
+  const gone = bytes.slice().buffer;
+  structuredClone(gone, { transfer: [gone] });
+  throwsCode(() => readSafetensors(gone), 'malformed-file');
+});
+
 test('whatever a header holds, the error is short, and says what is wrong', () => {
   const name = 'x'.repeat(1_000_000);
   const deep = (depth) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const files = {
-    'a long name': file({ [name]: entry('F128', [], 0, 0) }),
+    'a long name': file({ [name]: entry('F32', [], 0, 0) }),
+    'a long name twice': file(`{"${name}":${JSON.stringify(entry('U8', [0], 0, 0))},"${name}":${JSON.stringify(entry('U8', [0], 0, 0))}}`),
     'a long dtype': file({ a: entry(name, [], 0, 0) }),
     'a long shape': file({ a: entry('F32', new Array(100_000).fill(1), 0, 0) }),
     'a long list of offsets': file({ a: { dtype: 'F32', shape: [], data_offsets: new Array(100_000).fill(0) } }),

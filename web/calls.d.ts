@@ -1,12 +1,12 @@
 /** The options of every call, and what the measuring calls return. */
 import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
 import type { Cache, State } from './state.js';
-import type { Gate, Layout, Numbers, Out } from './tensor.js';
+import type { Gate, Integers, Layout, Numbers, Out } from './tensor.js';
 
 /** What every call that attends takes. */
 interface CallOptions<O extends Out | undefined> {
   /** Per batch, how many leading keys count: integers 0 … key length. Default: all. */
-  keyLengths?: ArrayLike<number>;
+  keyLengths?: Integers;
   /** The order of the axes of q, k, v, gates and result. Default `'bhtd'`. */
   layout?: Layout;
   /** Where the result goes: a resident tensor of its shape, or a Float32Array of its length. Default: a new array. */
@@ -150,7 +150,7 @@ export interface PresetOptions<O extends Out | undefined = Out | undefined> exte
 /** What `attention.retention` takes beside q, k and v. */
 export interface RetentionOptions<O extends Out | undefined = Out | undefined> extends PresetOptions<O> {
   /** What head h keeps at every token, 0 to 1: a number, or one a head. Default 1 − 2^(−5−h). */
-  gamma?: number | ArrayLike<number>;
+  gamma?: Gate;
 }
 
 /** One property of T, and none of the others. */

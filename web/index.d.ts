@@ -30,7 +30,7 @@ import type {
 import type { FeatureMap, FeatureMapName, FeatureMapOptionsByName } from './feature_map.js';
 import type { Global, WasmModule } from './host.js';
 import type { Cache, CacheOptions, State, StateOptions } from './state.js';
-import type { Input, Numbers, Out, Result, ResultOf, Tensor } from './tensor.js';
+import type { Input, Numbers, Out, Result, ResultOf, Sizes, Tensor } from './tensor.js';
 
 export type {
   DeltaOptions,
@@ -279,7 +279,7 @@ export interface Attention {
    * @example const q = attention.tensor([1, 8, 4096, 64]);
    * @throws RangeError where data is not as long as shape says, AttentionError 'out-of-memory'
    */
-  tensor(shape: ArrayLike<number>, data?: ArrayLike<number>): Tensor;
+  tensor(shape: Sizes, data?: ArrayLike<number>): Tensor;
   /** Ends the instance: everything made from it becomes unusable. */
   dispose(): void;
   /** The same as `dispose`, for `using`. */

@@ -7,9 +7,18 @@
  * same bits. Numbers follow IEEE arithmetic: NaN and infinities pass through.
  */
 import type { Attention, Input, Out, Result, ResultOf, Tensor, TensorLike } from './index.js';
+import type { Float16Data, Shaped } from './tensor.js';
 
-/** How a file stores elements. 16-bit floats come as their bits in a Uint16Array. */
-export type Dtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL';
+/**
+ * How a file stores elements.
+ *
+ * 16-bit floats come as their bits in a Uint16Array. Those that JavaScript has no array for, from F8_E4M3 on, and dtypes
+ * that the format may have in future come as bytes in a Uint8Array.
+ */
+export type Dtype =
+  | 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL'
+  | 'F8_E4M3' | 'F8_E5M2' | 'F8_E8M0' | 'F8_E4M3FNUZ' | 'F8_E5M2FNUZ' | 'F6_E2M3' | 'F6_E3M2' | 'F4' | 'C64'
+  | (string & {});
 
 /** A tensor of a file. */
 export interface StoredTensor {
@@ -24,7 +33,7 @@ export interface StoredTensor {
     | BigUint64Array | Uint32Array | Uint16Array | Uint8Array;
 }
 
-/** Weights: float32, or a stored tensor of dtype F32, F16, BF16 or F64. */
+/** Weights: float32, floats of 16 bits, or a stored tensor of dtype F32, F16, BF16 or F64. */
 export type Weight = TensorLike | StoredTensor;
 
 /**
@@ -33,10 +42,40 @@ export type Weight = TensorLike | StoredTensor;
  * Format: https://github.com/huggingface/safetensors#format
  *
  * @example const { tensors } = readSafetensors(await response.arrayBuffer());
- * @throws `AttentionError` 'malformed-file' unless the header is JSON within the file, every dtype is known, every shape
- * fits its bytes, and the tensors cover the rest of the file without gap or overlap
+ * @throws `AttentionError` 'malformed-file' unless the header is JSON within the file that has no name twice, every shape
+ * fits its bytes, and the tensors cover the rest of the file without gap or overlap; an HTML page or a Git LFS pointer in
+ * the place of the file is called that
  */
-export function readSafetensors(file: ArrayBuffer | ArrayBufferView): { metadata: Record<string, string>; tensors: Map<string, StoredTensor> };
+export function readSafetensors(file: ArrayBufferLike | ArrayBufferView): { metadata: Record<string, string>; tensors: Map<string, StoredTensor> };
+
+/**
+ * A tensor for a file.
+ *
+ * Without a dtype it has that of its array: F32 of a Float32Array, U16 of a Uint16Array. The bits of 16-bit floats need
+ * dtype `'F16'` or `'BF16'`, and dtypes without an array their bytes in a Uint8Array. Results, resident tensors and
+ * tensors of onnxruntime pass as they are.
+ */
+export type Storable =
+  | Tensor
+  | ({ readonly data: StoredTensor['data'] | Float16Data; readonly dtype?: Dtype; readonly type?: string } & Shaped);
+
+/** What `writeSafetensors` takes: also what `readSafetensors` returns. */
+export interface SafetensorsContent {
+  /** By name. */
+  tensors: ReadonlyMap<string, Storable> | Readonly<Record<string, Storable>>;
+  /** Strings for `__metadata__`. Default none. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The bytes of a safetensors file, those that the reference implementation makes of the same tensors.
+ *
+ * What `readSafetensors` reads comes out bit for bit. Tensors of wide dtypes come first, then by name.
+ *
+ * @example const file = writeSafetensors({ tensors: { weight: { data, shape: [2, 4] } }, metadata: { format: 'pt' } });
+ * @throws TypeError for what is no tensor, RangeError where data and shape differ, each with the tensor's name
+ */
+export function writeSafetensors(content: SafetensorsContent): Uint8Array;
 
 /** The tensor as float32: the same array when it is float32 already, else converted (float64 is rounded). */
 export function toFloat32(tensor: Weight): Result;

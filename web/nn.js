@@ -5,6 +5,7 @@ import { LayerNorm } from './nn/layer_norm.js';
 import { Sampler } from './nn/sampler.js';
 
 export { readSafetensors } from './nn/safetensors.js';
+export { writeSafetensors } from './nn/safetensors_writer.js';
 export { toFloat32 } from './nn/weight.js';
 
 export const dense = (attention, options) => new Dense(coreOf(attention), options);

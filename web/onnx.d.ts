@@ -16,24 +16,25 @@ export interface LinearAttentionInputs {
   beta?: Input | null;
 }
 
-/** Attributes of the operator under its own names. */
+/** Attributes of the operator under its own names; integers may come as 64-bit ones, as ONNX stores them. */
 export interface LinearAttentionAttributes {
   /** Default `'gated_delta'`. */
   update_rule?: 'linear' | 'gated' | 'delta' | 'gated_delta';
   /** A positive multiple of kv_num_heads. */
-  q_num_heads: number;
+  q_num_heads: number | bigint;
   /** Heads of key and value. */
-  kv_num_heads: number;
+  kv_num_heads: number | bigint;
   /** Multiplies the output. 0 or left out: 1/√dim. */
   scale?: number;
   /** A hint that changes no result. */
-  chunk_size?: number;
+  chunk_size?: number | bigint;
 }
 
 /**
  * The ONNX operator LinearAttention, opset 27.
  *
- * Returns output [B, T, q_num_heads·valueDim] and present_state [B, kv_num_heads, dim, valueDim].
+ * Returns output [B, T, q_num_heads·valueDim] and present_state [B, kv_num_heads, dim, valueDim]. With B = 0 both are
+ * empty: data of length 0 with these shapes, which past_state takes again. With T = 0 present_state is past_state.
  * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
  *
  * @example LinearAttention(attention, { query, key, value, decay, beta }, { q_num_heads: 8, kv_num_heads: 8 });

@@ -1,15 +1,36 @@
 /** What goes into a call and what comes out: arrays with shapes, and resident tensors. */
 
+/** The size of every axis; libraries may have them as 64-bit integers. */
+export type Sizes = ArrayLike<number> | ArrayLike<bigint>;
+
+/** A shape under either of its names. */
+export type Shaped = { readonly shape: Sizes } | { readonly dims: Sizes };
+
+/** A Float16Array, of engines that have it: described, since older versions of TypeScript do not know it. */
+export interface Float16Data {
+  /** Tells it from other arrays. */
+  readonly [Symbol.toStringTag]: 'Float16Array';
+  /** 2. */
+  readonly BYTES_PER_ELEMENT: number;
+  /** How many elements there are. */
+  readonly length: number;
+  readonly [index: number]: number;
+}
+
+/** Floats of 16 bits by their bits: of which kind is said under `type`, as onnxruntime has it, or `dtype`. */
+export type HalfData =
+  | { readonly data: Uint16Array; readonly type: 'float16' | 'bfloat16' }
+  | { readonly data: Uint16Array; readonly dtype: 'float16' | 'bfloat16' | 'F16' | 'BF16' };
+
 /**
- * A float32 array with its shape.
+ * An array of floats with its shape.
  *
- * Tensors of onnxruntime, transformers.js and ndarray pass as they are.
+ * Tensors of onnxruntime, transformers.js and ndarray pass as they are. Floats of 16 bits are copied to float32 at every
+ * call; results are float32.
  *
  * @example { data: new Float32Array(8), shape: [2, 4] }
  */
-export type TensorLike =
-  | { readonly data: Float32Array; readonly shape: ArrayLike<number> }
-  | { readonly data: Float32Array; readonly dims: ArrayLike<number> };
+export type TensorLike = ({ readonly data: Float32Array | Float16Data } | HalfData) & Shaped;
 
 /** What a call returns: a plain array that the caller owns. */
 export interface Result {
@@ -46,6 +67,9 @@ export interface Tensor {
 
 /** A tensor as a call takes it: an array with its shape, or a resident tensor of the same instance. */
 export type Input = TensorLike | Tensor;
+
+/** Integers of a known count: a list of them, or a tensor of another library, of 64-bit integers as well. */
+export type Integers = Sizes | { readonly data: Sizes };
 
 /** Numbers of a known count: a list of them, or an array with its shape. */
 export type Numbers = ArrayLike<number> | TensorLike;

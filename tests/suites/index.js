@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
+import { foreign } from './foreign.js';
 import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
 import { gap } from './gap.js';
@@ -36,6 +37,7 @@ const suites = {
   state,
   'saved state': savedState,
   'what is given': given,
+  'tensors of other libraries': foreign,
   cache,
   gap,
   properties,

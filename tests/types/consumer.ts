@@ -19,7 +19,7 @@ import {
 } from 'linear-attention-wasm';
 import { createAttention as createInline } from 'linear-attention-wasm/inline';
 import { LinearAttention } from 'linear-attention-wasm/onnx';
-import { dense, layerNorm, readSafetensors, sampler, toFloat32 } from 'linear-attention-wasm/nn';
+import { dense, layerNorm, readSafetensors, sampler, toFloat32, writeSafetensors } from 'linear-attention-wasm/nn';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 /** Compiles only when the value's type is exactly T. */
@@ -81,6 +81,31 @@ export function softmax(attention: Attention, tensor: Tensor, cache: Cache): voi
   attention.softmax(x, x, x, { layout: 'tbhd' });
   // @ts-expect-error softmax attention has no feature map
   attention.softmax(x, x, x, { featureMap: 'elu' });
+}
+
+export function foreign(attention: Attention, tensor: Tensor): void {
+  const bits = new Uint16Array(8);
+  /** As onnxruntime declares its tensors. */
+  const half: { readonly type: 'float16'; readonly data: Uint16Array; readonly dims: readonly number[] } = { type: 'float16', data: bits, dims: [2, 4] };
+  const integers: { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] } = { type: 'int64', data: new BigInt64Array(2), dims: [2] };
+  /** As the newest libraries of TypeScript declare a Float16Array. */
+  const float16 = floats as unknown as Omit<Float32Array, typeof Symbol.toStringTag> & { readonly [Symbol.toStringTag]: 'Float16Array' };
+  expectType<Result>()(attention.softmax(half, { data: bits, shape: [2, 4], dtype: 'BF16' }, { data: float16, dims: [2n, 4n] }));
+  expectType<Result>()(attention.linear(half, half, half, { decay: half, keyLengths: integers }));
+  expectType<Result>()(attention.linear(x, x, x, { keyLengths: new BigInt64Array(2) }));
+  expectType<Result>()(attention.retention(x, x, x, { gamma: { 0: 0.5, 1: 0.9, length: 2 } }));
+  expectType<Tensor>()(attention.tensor([2n, 4n]));
+  expectType<{ output: Result; present_state: Result }>()(LinearAttention(attention, { query: half, key: half, value: half }, { update_rule: 'linear', q_num_heads: 2n, kv_num_heads: 1n, chunk_size: 64n }));
+  expectType<Result>()(toFloat32(half));
+  const file = writeSafetensors({ tensors: { tensor, half, x, integers, float16: { data: float16, shape: [8] } }, metadata: { format: 'pt' } });
+  expectType<Uint8Array>()(writeSafetensors(readSafetensors(file)));
+
+  // @ts-expect-error a Uint16Array does not say whether its bits are floats
+  attention.softmax({ data: bits, shape: [2, 4] }, x, x);
+  // @ts-expect-error results are float32
+  attention.softmax(x, x, x, { out: float16 });
+  // @ts-expect-error metadata are strings
+  writeSafetensors({ tensors: {}, metadata: { epoch: 1 } });
 }
 
 export function family(attention: Attention, tensor: Tensor, state: State): void {

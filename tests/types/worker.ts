@@ -64,6 +64,9 @@ export async function softmax(attention: AsyncAttention, tensor: AsyncTensor, ca
   expectType<Result>()(await attention.softmax(x, x, x, { out: floats, signal }));
   expectType<AsyncTensor>()(await attention.softmax(x, x, x, { out: tensor }));
 
+  const half: { readonly type: 'float16'; readonly data: Uint16Array; readonly dims: readonly number[] } = { type: 'float16', data: new Uint16Array(8), dims: [2, 4] };
+  expectType<Result>()(await attention.softmax(half, half, half, { keyLengths: { data: new BigInt64Array(2) } }));
+
   // @ts-expect-error a bare array has no shape
   await attention.softmax(floats, x, x);
   // @ts-expect-error v is missing

@@ -5,6 +5,8 @@
  */
 import { arrayFrom, floatsFrom } from './arrays.js';
 import { describe, wrongKind, wrongValue } from './errors.js';
+import { dtypeNamed, widen, wideningOf } from './floats.js';
+import { refuseDeferred } from './foreign.js';
 import { asNumber, elementsOf, isObject, takeList, takeShape } from './lists.js';
 import { isResident, residentMemory } from './resident.js';
 import { Tensor } from './tensor.js';
@@ -70,34 +72,39 @@ function refuseOrder(name, { stride, strides, offset, order, fortranOrder }, sha
   if (fortranOrder === true) throw wrong('fortranOrder: true');
 }
 
-const TENSOR = 'a tensor ({ data, shape } or { data, dims })';
+export const TENSOR = 'a tensor ({ data, shape } or { data, dims })';
 const isBare = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
 
-/** Reads each property of a tensor-like once, in this order. */
-function readTensor(value) {
+/** What a tensor-like says of itself, each property of it read once, in this order. */
+export function readTensor(name, value, expected = TENSOR) {
+  if (!isObject(value) || isBare(value)) throw wrongKind(name, expected, value);
   const { data } = value;
+  if (!kindOf(data)) refuseDeferred(name, value, expected);
   const shape = value.shape ?? value.dims;
-  const { stride, strides, offset, order, fortranOrder } = value;
-  return { data, shape, stride, strides, offset, order, fortranOrder };
+  const { stride, strides, offset, order, fortranOrder, dtype, type } = value;
+  return { name, data, shape, stride, strides, offset, order, fortranOrder, dtype: dtypeNamed(dtype, type) };
 }
 
-/** A tensor whose elements are stored as `kind` says, 'Float32Array' or another. */
-export function takeStored(name, value, kind, expected = TENSOR) {
-  if (!isObject(value) || isBare(value)) throw wrongKind(name, expected, value);
-  const raw = readTensor(value);
-  if (kindOf(raw.data) !== kind) throw wrongKind(`${name}.data`, `a ${kind}`, raw.data);
+/** Its shape, once its data were found to be of a kind that is taken. */
+export function readShape({ name, ...raw }) {
   const shape = takeShape(`${name}.shape`, raw.shape);
   refuseOrder(name, raw, shape);
-  return new Given(name, null, raw.data, shape);
+  return shape;
 }
 
-/** A resident Tensor, or anything with float32 data and a shape. */
+/** A resident Tensor, or anything with floats of 32 or 16 bits and a shape. */
 export function takeTensor(name, value, expected = TENSOR) {
   if (isResident(value, Tensor)) {
     residentMemory(name, value);
     return new Given(name, value, null, value.shape);
   }
-  return takeStored(name, value, 'Float32Array', expected);
+  const raw = readTensor(name, value, expected);
+  const { data, dtype } = raw;
+  const kind = kindOf(data);
+  const widening = wideningOf(kind, dtype);
+  if (kind !== 'Float32Array' && !widening) throw wrongKind(`${name}.data`, kind === 'Uint16Array' ? "a Float32Array, or have type: 'float16' or 'bfloat16' beside it" : 'a Float32Array', data);
+  const shape = readShape(raw);
+  return new Given(name, null, widening ? widen(data, widening) : data, shape);
 }
 
 const NUMBERS = 'a number, an array of numbers or a tensor';

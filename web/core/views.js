@@ -28,3 +28,15 @@ export function plainBytes(array) {
   const length = byteLengthOf(array);
   return length === 0 ? new Uint8Array(0) : new Uint8Array(bufferOf(array), byteOffsetOf(array), length);
 }
+
+/** Whether it is an ArrayBuffer, shared or not; one of another realm is as good. */
+export const isBuffer = (value) => [globalThis.ArrayBuffer, globalThis.SharedArrayBuffer].some((Kind) => Kind && isOf(Kind, value));
+
+function isOf({ prototype }, value) {
+  try {
+    Reflect.apply(Object.getOwnPropertyDescriptor(prototype, 'byteLength').get, value, []);
+    return true;
+  } catch {
+    return false;
+  }
+}

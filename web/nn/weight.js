@@ -1,57 +1,33 @@
 /** Weights as they come in files, and the checks that layers share. */
-import { copyOf, newFloats } from '../core/arrays.js';
+import { copyOf } from '../core/arrays.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
-import { takeStored } from '../core/given.js';
-import { isObject } from '../core/lists.js';
+import { widen, wideningOf } from '../core/floats.js';
+import { readShape, readTensor } from '../core/given.js';
 import { isResident, residentMemory } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 import { elements } from '../core/validate.js';
-import { lengthOf, plainFloats } from '../core/views.js';
+import { kindOf, lengthOf, plainFloats } from '../core/views.js';
 
 export const MAX_WIDTH = 65536;
 
-const bits = new Uint32Array(1);
-const asFloat = new Float32Array(bits.buffer);
-
-/** Shifted into a float32, a float16 is 2^112 too small, and keeps its subnormals; 31 is the exponent of infinity and NaN. */
-function fromHalf(half) {
-  const magnitude = half & 0x7fff;
-  bits[0] = magnitude << 13;
-  const value = magnitude >= 0x7c00 ? (magnitude === 0x7c00 ? Infinity : NaN) : asFloat[0] * 2 ** 112;
-  return half & 0x8000 ? -value : value;
-}
-
-/** A bfloat16 is the upper half of a float32. */
-function fromBrain(brain) {
-  bits[0] = brain << 16;
-  return asFloat[0];
-}
-
-/** How each dtype becomes float32: the array that it comes in, and one element's value. */
-const CONVERSIONS = {
-  F32: ['Float32Array', (x) => x],
-  F64: ['Float64Array', (x) => x],
-  F16: ['Uint16Array', fromHalf],
-  BF16: ['Uint16Array', fromBrain],
-};
-const KNOWN = Object.keys(CONVERSIONS).join(', ');
+/** The array that the elements of each dtype come in, where float16 has none of its own. */
+const KINDS = new Map([['F32', 'Float32Array'], ['F64', 'Float64Array'], ['F16', 'Uint16Array'], ['BF16', 'Uint16Array']]);
+const KNOWN = [...KINDS.keys()].join(', ');
 
 /** { data, shape } of a tensor whose `dtype` says how its elements are stored, without one float32; `own`: never the caller's array. */
 function convert(tensor, name, own) {
-  if (!isObject(tensor) || ArrayBuffer.isView(tensor)) throw wrongKind(name, 'a tensor ({ data, shape } or { data, dims })', tensor);
   if (isResident(tensor, Tensor)) residentMemory(name, tensor);
-  const { dtype: given } = tensor;
-  const dtype = given === undefined || given === 'float32' ? 'F32' : given;
-  const conversion = typeof dtype === 'string' && Object.hasOwn(CONVERSIONS, dtype) ? CONVERSIONS[dtype] : undefined;
-  if (!conversion) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
-  const [kind, toFloat] = conversion;
-  const { data, shape } = takeStored(name, tensor, kind);
+  const raw = readTensor(name, tensor);
+  const { data } = raw;
+  const kind = kindOf(data);
+  const dtype = raw.dtype ?? (kind === 'Float16Array' ? 'F16' : 'F32');
+  if (!KINDS.has(dtype)) throw wrongValue(`${name}.dtype`, `one of ${KNOWN}`, dtype);
+  if (kind !== KINDS.get(dtype) && !(kind === 'Float16Array' && dtype === 'F16')) throw wrongKind(`${name}.data`, `a ${KINDS.get(dtype)}`, data);
+  const shape = readShape(raw);
   const length = elements(shape);
   if (lengthOf(data) !== length) throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]`, data);
   if (dtype === 'F32') return { data: own ? copyOf(plainFloats(data)) : data, shape };
-  const floats = newFloats(length);
-  for (let i = 0; i < length; i++) floats[i] = toFloat(data[i]);
-  return { data: floats, shape };
+  return { data: widen(data, wideningOf(kind, dtype) ?? ((x) => x)), shape };
 }
 
 /** { data: Float32Array, shape } of a tensor: float32 as it is, all else converted. */

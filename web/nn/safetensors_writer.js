@@ -8,6 +8,8 @@ import { Tensor } from '../core/tensor.js';
 import { kindOf, plainBytes } from '../core/views.js';
 import { bytesOf, DTYPES, dtypeOf, MAX_HEADER, METADATA } from './dtypes.js';
 
+const OPTIONS = optionTakers(asTheyAre('tensors', 'metadata'));
+
 /** The dtype of a tensor that names none, by its array. */
 const DEFAULTS = new Map(Object.entries({
   Float64Array: 'F64', Float32Array: 'F32', Float16Array: 'F16',
@@ -89,7 +91,7 @@ function headerOf(tensors, metadata) {
 }
 
 export function writeSafetensors(options) {
-  const { tensors, metadata = {} } = takeOptions('writeSafetensors', options, asTheyAre('tensors', 'metadata'));
+  const { tensors, metadata = {} } = takeOptions('writeSafetensors', options, OPTIONS);
   if (!isMap(tensors) && !isRecord(tensors)) throw wrongKind('tensors', 'a Map or an object of tensors', tensors);
   const given = isMap(tensors) ? [...tensors] : Object.keys(tensors).map((name) => [name, tensors[name]]);
   const taken = given.map(([name, tensor]) => takeStored(takeName(name), tensor));

@@ -1,7 +1,7 @@
 /** The writer of the safetensors format: the bytes that the reference implementation makes of the same tensors. */
 import { newArray } from '../core/arrays.js';
 import { describe, wrongKind, wrongValue } from '../core/errors.js';
-import { asTheyAre, readShape, readTensor, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, readShape, readTensor, takeOptions } from '../core/given.js';
 import { isObject } from '../core/lists.js';
 import { isResident, residentMemory } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';

@@ -11,8 +11,8 @@
  * their type is; 64 bytes, as la_alloc gives, is fastest. Nothing of the caller's is kept after a call.
  * Non-finite values: outputs that depend on one are NaN; other rows, heads and batches keep their bits.
  * Finite values: results are those of float32 sums, and NaN where such a sum, or a product of two features, is beyond the
- * largest float (3.4e38): elements of q and k of 1e18 with elu, say, or a scale of 1e38. Sums that decay brings below 1e-38
- * are nothing: a normalised result is then 0.
+ * largest float (3.4e38): elements of q and k of 1e18 with elu, say, or a scale of 1e38. A sum that decay brings below
+ * 1e-38 is nothing; of a ratio of two such sums, without eps, see the exponents of la_linear_args.
  * Outputs must not overlap inputs. Not reentrant on one memory. src/README.md has an example and how to compile it. */
 #ifndef LINEAR_ATTENTION_H
 #define LINEAR_ATTENTION_H
@@ -154,7 +154,10 @@ typedef struct {
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
   float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;
-                                 needed with state for favor and rff, whose features may overflow */
+                                 needed with state for favor and rff, whose features may overflow. Other maps, normalised and
+                                 with eps 0: [batch, kv_heads, features], 0 at first: row i of S and z_i are to be multiplied by
+                                 2 to the power of it, so that decay may take both below float32's range and leave their ratio;
+                                 NULL does without */
   uint32_t first, count;      /* run these items of the call's work alone; count 0: all, whatever first is */
 } la_linear_args;
 

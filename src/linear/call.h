@@ -19,9 +19,17 @@ typedef struct {
   size_t features, first; /* of the map, and where these d_f begin: 0 but for threads that share a stream by features */
   size_t stride;          /* floats from one row of features to the next: SHORT_STRIDE where they fit */
   int gated, delta;
+  int ratio; /* S and z are kept divided by powers of two (ratio.h) */
   size_t slots; /* threads that share the call */
   int whole;    /* they take whole streams: that keeps them busy */
 } linear_call;
+
+/* Rows of features, `stride` floats apart, their padding up to d_fp 0. */
+typedef struct {
+  float *rows;
+  size_t stride;
+  float *exponents; /* [rows], written by scaled maps */
+} feature_rows;
 
 /* A token's decay, beta or write gate: one number, or one a feature. */
 static inline const float *gate_row(la_gate gate, size_t batch, size_t kv_head, size_t t) {

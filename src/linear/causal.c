@@ -49,10 +49,11 @@ static uint64_t scratch_layout(const linear_call *call, int by_features, scratch
   w->state.panels = w->d_vp / STATE_PANEL;
   uint64_t d_fp = call->d_fp, copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
   uint64_t sizes[] = {d_fp * w->d_vp, d_fp, token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
-                      of_parts * SHARED_DEPTH * shared_floats(w->d_vp)};
-  float *own, **places[] = {&w->state.s, &w->state.z, &own, &w->v, &w->out, &w->kept};
+                      of_parts * SHARED_DEPTH * shared_floats(w->d_vp), ratio_floats(call, &w->state, NULL)};
+  float *own, *powers = NULL, **places[] = {&w->state.s, &w->state.z, &own, &w->v, &w->out, &w->kept, &powers};
   uint64_t floats = carve(base, places, sizes, sizeof sizes / sizeof *sizes);
   if (base) token_block_layout(call, w->block, &w->tokens, own);
+  ratio_floats(call, &w->state, powers);
   return floats;
 }
 
@@ -255,7 +256,7 @@ static void run_features(const linear_work *work, size_t slot, size_t b, size_t 
 
 int32_t linear_causal(const linear_call *call) {
   scratch w;
-  int by_features = call->map->elementwise && !call->delta;
+  int by_features = call->map->elementwise && !call->delta && !call->ratio;
   size_t most = by_features ? call->d_f / FEWEST_FEATURES : round_up(call->d_v, LINE * STATE_PANEL) / (LINE * STATE_PANEL), parts = 1;
   uint64_t streams = (uint64_t)call->batch * call->kv_heads;
   size_t crew = most == 1 || fills_slots(streams, call->slots) ? 1 : parallel_crew(call->slots);

@@ -9,6 +9,7 @@
 
 #include "base/arguments.h"
 #include "base/span.h"
+#include "linear/ratio.h"
 #include "threads/parallel.h"
 
 #define BAND 40.0f /* exp(40)² is still far from overflow, and so are sums of it */
@@ -33,6 +34,7 @@ static int takes_exponents_out(const linear_call *call) { return call->map->scal
 void map_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t batch, size_t q_head, size_t t, size_t count) {
   size_t weights = q_head * (size_t)call->args->map.query_heads / call->heads;
   map_rows_of(call, f, call->args->q, batch, q_head, weights, t, count, 0);
+  if (call->ratio) ratio_queries(call, f, p, count);
   if (!takes_exponents_out(call) || call->args->normalize) return;
   for (size_t r = 0; r < count; r++) {
     float beyond = f.exponents[r] + p->exponent - MOST; /* what no factor of the result can hold */
@@ -65,10 +67,7 @@ static float fallen(const linear_call *call, const panel_state *p, size_t batch,
   return larger_float(exponent, kept);
 }
 
-size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
-  map_key_rows(call, f, batch, kv_head, t, count);
-  if (!call->map->scaled) return count;
-  p->lowered = 0.0f;
+static size_t bring_scaled_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
   v4 floor = v4_splat(map_key_floor(&call->args->map));
   for (size_t r = 0; r < count; r++) {
     if (is_beyond(p, f.exponents[r])) {
@@ -89,6 +88,14 @@ size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t 
     zero_floats(row + call->d_f, call->d_fp - call->d_f);
   }
   return count;
+}
+
+size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
+  map_key_rows(call, f, batch, kv_head, t, count);
+  if (call->ratio) return ratio_keys(call, f, p, batch, kv_head, t, count);
+  if (!call->map->scaled) return count;
+  p->lowered = 0.0f;
+  return bring_scaled_keys(call, f, p, batch, kv_head, t, count);
 }
 
 void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t slot, size_t batch, size_t kv_head) {

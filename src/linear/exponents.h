@@ -4,14 +4,7 @@
 
 #include "linear/state.h"
 
-/* Rows of features, `stride` floats apart, their padding up to d_fp 0. */
-typedef struct {
-  float *rows;
-  size_t stride;
-  float *exponents; /* [rows]; of scaled maps only */
-} feature_rows;
-
-/* φ of `count` tokens from t. Keys of scaled maps are brought to the head's exponent, which may have to grow: then S
+/* φ of `count` tokens from t. Keys of scaled maps are brought to the head's, which may have to grow: then S
  * and z are rescaled; or to fall. Returns how many tokens are ready: fewer than count where a later key asks for that. */
 size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count);
 /* After the keys that these queries see. */

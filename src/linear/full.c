@@ -32,9 +32,11 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   w->state.panels = w->d_vp / STATE_PANEL;
   w->f.stride = call->stride;
   w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);
-  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * (w->d_vp + COPY_PAD)};
-  float **arrays[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v};
-  return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
+  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * (w->d_vp + COPY_PAD), ratio_floats(call, &w->state, NULL)};
+  float *powers = NULL, **arrays[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v, &powers};
+  uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
+  ratio_floats(call, &w->state, powers);
+  return floats;
 }
 
 /* z += Σ rows, 4·vectors columns of them: additions of one vector wait for one another, those of four do not. */
@@ -63,8 +65,8 @@ static void add_block(const linear_call *call, scratch *w, const float *v, size_
   }
 }
 
-/* Parts of the keys, one a thread. One for scaled maps, where a key's exponent depends on the keys before it. */
-static size_t parts_of(const linear_call *call) { return call->whole || call->map->scaled ? 1 : call->slots; }
+/* Parts of the keys, one a thread. One where exponents are kept, since a key's depends on the keys before it. */
+static size_t parts_of(const linear_call *call) { return call->whole || call->map->scaled || call->ratio ? 1 : call->slots; }
 
 /* One stream, with scratch for each thread. */
 typedef struct {

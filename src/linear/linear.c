@@ -53,6 +53,11 @@ static void spread(linear_call *call) {
 }
 
 /* One token, whose state is updated where it lies. */
+/* See ratio.h. The delta rule recalls plain sums. */
+static int is_ratio(const la_linear_args *a) {
+  return a->normalize && a->eps == 0.0f && !a->beta.data && (a->exponents || (!a->state && a->decay.data));
+}
+
 static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && !a->key_lengths; }
 
 static int is_empty(const la_linear_args *a) { return a->batch == 0 || a->heads == 0 || (a->n_q == 0 && a->n_k == 0); }
@@ -84,6 +89,7 @@ int32_t la_linear(const la_linear_args *args) {
       .stride = d_fp <= LA_MAX_DIM ? SHORT_STRIDE : d_fp + 16,
       .gated = args->decay.data != NULL,
       .delta = args->beta.data != NULL,
+      .ratio = !map->scaled && is_ratio(args),
   };
   if (gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(&call, args->beta, FLT_MAX) ||
       gate_is_above(&call, args->write_gate, FLT_MAX))

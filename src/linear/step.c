@@ -22,11 +22,12 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   w->state.panels = 1;
   w->copied = w->state.width != call->d_v;
   uint64_t copies = w->copied ? w->state.width : 0;
-  float *own;
-  uint64_t sizes[] = {token_block_layout(call, 1, NULL, NULL), call->d_fp, call->d_fp * copies, copies, copies};
-  float **arrays[] = {&own, &w->state.z, &w->s, &w->v, &w->out};
+  float *own, *powers = NULL;
+  uint64_t sizes[] = {token_block_layout(call, 1, NULL, NULL), call->d_fp, call->d_fp * copies, copies, copies, ratio_floats(call, &w->state, NULL)};
+  float **arrays[] = {&own, &w->state.z, &w->s, &w->v, &w->out, &powers};
   uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
   if (base) token_block_layout(call, 1, &w->token, own);
+  ratio_floats(call, &w->state, powers);
   return floats;
 }
 

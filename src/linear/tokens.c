@@ -5,6 +5,7 @@
 #include "base/exp.h"
 #include "base/rows.h"
 #include "base/scratch.h"
+#include "linear/ratio.h"
 
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
   uint64_t sizes[] = {(block + 1) * (uint64_t)token_floats(call), block, block, block, block};
@@ -16,10 +17,15 @@ uint64_t token_block_layout(const linear_call *call, size_t block, token_block *
   return floats;
 }
 
-/* a = exp(decay + lowered) for every feature of a token, from one decay or one a feature. */
-static void decay_row(const linear_call *call, float *a, size_t b, size_t kv_head, size_t t, float lowered) {
+/* a = exp(decay) for every feature of a token, from one decay or one a feature; the first makes up for a fallen exponent. */
+static void decay_row(const linear_call *call, const panel_state *p, float *a, size_t b, size_t kv_head, size_t t, int is_first) {
   la_gate gate = call->args->decay;
   const float *g = gate_row(gate, b, kv_head, t);
+  float lowered = is_first ? p->lowered : 0.0f;
+  if (call->ratio) {
+    ratio_decay(call, p, a, g, is_first);
+    return;
+  }
   if (!gate.channel) {
     v4 keep = v4_exp(v4_splat(*g + lowered));
     for (size_t i = 0; i < call->d_fp; i += 4) v4_store(a + i, keep);
@@ -75,7 +81,7 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
   for (size_t u = 0; call->args->write_gate.data && u < seen; u++)
     scale_floats(rows + u * next, call->d_fp, *gate_row(call->args->write_gate, b, kv_head, t + u));
   for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
-  for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u, u == 0 ? p->lowered : 0.0f);
+  for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, p, rows + u * next + 2 * call->stride, b, kv_head, t + u, u == 0);
   map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, p, b, q_head, t, tokens);
   for (size_t u = 0; call->delta && u < tokens; u++) {
     w->k_dot_q[u] = dot(rows + u * next, rows + u * next + call->stride, call->d_f);

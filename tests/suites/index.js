@@ -19,6 +19,7 @@ import { onnx } from './onnx.js';
 import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
+import { ratio } from './ratio.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { softmax } from './softmax.js';
@@ -31,6 +32,7 @@ const suites = {
   linear,
   family,
   scaled,
+  ratio,
   pieces,
   presets,
   onnx,

@@ -5,24 +5,25 @@
  * [batch], the tokens that each row has seen; and those of the map. All are float32 but lengths, which are float64.
  */
 import { asCorrupt, AttentionError, corrupt, describe, wrongKind } from '../core/errors.js';
+import { isScaled } from '../maps/feature_map.js';
 import { mapFieldsOf, mapSections, savedKind } from '../maps/saved_map.js';
 import { checkBytes, isRecord, packSections, readSections } from './sections.js';
-import { readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { exponentsShape, readStateOptions, STATE_OPTIONS } from './state_options.js';
 import { readVersion2 } from './saved_v2.js';
 import { sameShape } from '../core/validate.js';
 
 /** The shapes of what a state of these options holds. */
-const shapesOf = ({ batch, heads, valueDim, normalize }, features, scaled) => ({
+const shapesOf = ({ batch, heads, valueDim, normalize }, features, exponents) => ({
   S: [batch, heads, features, valueDim],
   ...(normalize && { z: [batch, heads, features] }),
-  ...(scaled && { exponents: [batch, heads] }),
+  ...(exponents && { exponents }),
   lengths: [batch],
 });
 
 export function packState(state, arrays) {
   const options = Object.fromEntries(STATE_OPTIONS.map((name) => [name, state[name]]));
   const map = state.featureMap;
-  const shapes = shapesOf(state, map.features, arrays.exponents !== undefined);
+  const shapes = shapesOf(state, map.features, exponentsShape(state, isScaled(map), map.features));
   const sections = Object.entries(shapes).map(([name, shape]) => ({ name, data: arrays[name], shape }));
   return packSections({ state: options, map: mapFieldsOf(map) }, [...sections, ...mapSections(map)]);
 }
@@ -41,7 +42,8 @@ export function unpackState(given) {
   const kind = savedKind(map.name);
   if (map.dim !== options.dim || (map.heads !== 1 && map.heads !== options.heads)) throw corrupt('its feature map is for other vectors');
   const features = sections.get('S')?.shape[2];
-  const shapes = shapesOf(options, features, kind.scaled);
+  // 0.1.0 kept exponents of scaled maps alone; elsewhere they are 0 where they are missing.
+  const shapes = shapesOf(options, features, kind.scaled || sections.has('exponents') ? exponentsShape(options, kind.scaled, features) : null);
   const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, shape)]));
   const tensors = kind.arrays.filter((name) => sections.has(`map.${name}`)).map((name) => [name, takeTensor(sections, `map.${name}`)]);
   for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section ${describe(name)}, which this version does not know`);

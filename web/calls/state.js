@@ -4,13 +4,13 @@ import { AttentionError, wrongShape } from '../core/errors.js';
 import { asTheyAre, Given, optionTakers, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
 import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
-import { sameShape } from '../core/validate.js';
+import { elements, sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, dropUnheld, holdMap, isPositional, isScaled, mapFields, releaseMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
 import { betaChoices, decayChoices, gateField, invalidGate, readGate, shapeGate } from './gates.js';
 import { packState, unpackState } from './saved_state.js';
-import { readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { exponentsShape, readStateOptions, STATE_OPTIONS } from './state_options.js';
 
 const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap'));
 const STEP_OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, ...asTheyAre('out') });
@@ -28,7 +28,7 @@ export class State {
     checkMapHeads(this.featureMap, this.heads);
     const sumFloats = this.batch * this.heads * this.featureMap.features;
     const stateFloats = sumFloats * this.valueDim;
-    const exponentFloats = isScaled(this.featureMap) ? this.batch * this.heads : 0;
+    const exponentFloats = elements(exponentsShape(this, isScaled(this.featureMap), this.featureMap.features) ?? [0]);
     const exponentsAt = stateFloats + (this.normalize ? sumFloats : 0);
     const length = exponentsAt + exponentFloats;
     const lengths = newArray(Float64Array, this.batch);
@@ -45,11 +45,11 @@ export class State {
     this.#clear();
   }
 
-  /** S = 0, z = 0; an exponent of −∞ says that nothing was seen. */
+  /** S = 0, z = 0; an exponent a head of −∞ says that nothing was seen. */
   #clear() {
     const { core, pointer, length, exponents, exponentFloats } = this[internal];
     core.floatsAt(pointer, length).fill(0);
-    if (exponentFloats > 0) core.floatsAt(exponents, exponentFloats).fill(-Infinity);
+    if (isScaled(this.featureMap)) core.floatsAt(exponents, exponentFloats).fill(-Infinity);
     this.#lengths.fill(0);
   }
 
@@ -134,7 +134,7 @@ export class State {
     const { batch, heads, valueDim } = this;
     const { features, name } = this.featureMap;
     const given = this.#takePart('S', S, [batch, heads, features, valueDim]);
-    const also = isScaled(this.featureMap) ? 'exponents' : isPositional(this.featureMap) ? 'a position' : null;
+    const also = isPositional(this.featureMap) ? 'a position' : isScaled(this.featureMap) || this.#hasExponents() ? 'exponents' : null;
     if (also && this.length > 0) {
       throw new AttentionError('unsupported', `set: a state of '${name}' that has seen tokens holds ${also} beside S and z, which set() cannot give: reset() it first, or take save() and restore(), or clone()`);
     }
@@ -155,6 +155,12 @@ export class State {
     if (sum) write(sum, memory.keySum);
     // A map's own epsilon is relative to what was seen, of which S and z tell nothing.
     if (memory.exponentFloats > 0 && !(this.featureMap.options.epsilon > 0)) memory.core.floatsAt(memory.exponents, memory.exponentFloats).fill(0);
+  }
+
+  /** Whether S and z as they lie are not the plain sums. */
+  #hasExponents() {
+    const { core, exponents, exponentFloats } = residentMemory('state', this);
+    return exponentFloats > 0 && core.floatsAt(exponents, exponentFloats).some((exponent) => Number.isFinite(exponent) && exponent !== 0);
   }
 
   /** S or z: a tensor, or a Float32Array of as many floats. */
@@ -203,6 +209,7 @@ export class State {
     core.f32.set(arrays.S, pointer >>> 2);
     if (arrays.z) core.f32.set(arrays.z, keySum >>> 2);
     if (arrays.exponents) core.f32.set(arrays.exponents, exponents >>> 2);
+
     state.#lengths.set(arrays.lengths);
     return state;
   }

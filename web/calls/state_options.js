@@ -3,6 +3,15 @@ import { checkBoolean, checkInteger, checkNonNegative, checkNumber, MAX_DIM, MAX
 
 export const STATE_OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps'];
 
+/**
+ * The shape of the exponents that S and z are kept apart from: one a head of scaled maps; one a feature of ratios, whose
+ * sums decay may take below float32's range; else null.
+ */
+export function exponentsShape({ batch, heads, normalize, eps }, isScaledMap, features) {
+  if (isScaledMap) return [batch, heads];
+  return normalize && Math.fround(eps) === 0 ? [batch, heads, features] : null;
+}
+
 export function readStateOptions(o) {
   const batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
   const heads = checkInteger('heads', o.heads, 1, MAX_SIZE);

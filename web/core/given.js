@@ -7,8 +7,8 @@
 import { arrayFrom, floatsFrom } from './arrays.js';
 import { describe, wrongKind, wrongValue } from './errors.js';
 import { dtypeNamed, widen, wideningOf } from './floats.js';
-import { refuseDeferred } from './foreign.js';
-import { asNumber, elementsOf, isObject, takeList, takeShape } from './lists.js';
+import { refuseElsewhere } from './foreign.js';
+import { asNumber, elementsOf, isObject, MAX_RANK, takeList, takeShape } from './lists.js';
 import { isResident, residentMemory } from './resident.js';
 import { Tensor } from './tensor.js';
 import { checkInteger, elements } from './validate.js';
@@ -28,7 +28,9 @@ function refuseOrder(name, { stride, strides, offset, order, fortranOrder }, sha
   if (typeof offset === 'number' && offset !== 0) throw wrong(`a view with offset ${offset}`);
   for (const [what, steps] of [['stride', stride], ['strides', strides]]) {
     if (steps === undefined || steps === null || typeof steps === 'function') continue;
-    const given = elementsOf(takeList(`${name}.${what}`, steps));
+    const list = takeList(`${name}.${what}`, steps);
+    if (list.length > MAX_RANK) throw wrong(`a view with ${list.length} ${what}`);
+    const given = elementsOf(list);
     let expected = 1;
     let fits = given.length === shape.length;
     for (let axis = shape.length - 1; fits && axis >= 0; axis--) {
@@ -49,7 +51,7 @@ const isBare = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
 export function readTensor(name, value, expected = TENSOR) {
   if (!isObject(value) || isBare(value)) throw wrongKind(name, expected, value);
   const { data } = value;
-  if (!kindOf(data)) refuseDeferred(name, value, expected);
+  if (!kindOf(data)) refuseElsewhere(name, value, expected);
   const shape = value.shape ?? value.dims;
   const { stride, strides, offset, order, fortranOrder, dtype, type } = value;
   return { name, data, shape, stride, strides, offset, order, fortranOrder, dtype: dtypeNamed(dtype, type) };

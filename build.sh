@@ -15,6 +15,10 @@ Usage: ./build.sh <command>
   demo [vite options]  build, then serve the demo page
   test [name ...]      build, then run all tests, or the files and suites of that name; the browsers
                        are needed only by the files in tests/browser/
+  lint                 clang-tidy and cppcheck on src/
+  fuzz [options]       random calls against the oracle; with --native first, the C core under sanitizers
+  engines [options]    the suites and their bits on Node 22 and 24, Bun, Deno, Chromium and Firefox
+  mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
   clean                remove everything that the commands above made in this folder
@@ -135,11 +139,11 @@ need_packages() {
   cp package-lock.json "$installed"
 }
 
-# What the race of `bench peers` runs against. Downloads of install scripts are for GPUs alone.
-need_peers() {
-  local folder=tests/bench/peers
+# need_beside FOLDER WHAT: npm packages of a command that has a lockfile of its own. Downloads of install scripts are for GPUs alone.
+need_beside() {
+  local folder=$1
   cmp -s $folder/package-lock.json $folder/node_modules/.installed-lock && return
-  say "Installing the libraries to race against (500 MB) ..."
+  say "Installing $2 ..."
   npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   cp $folder/package-lock.json $folder/node_modules/.installed-lock
 }
@@ -162,6 +166,21 @@ find_chromium() {
 find_firefox() {
   [[ -n ${FIREFOX_PATH:-} ]] || FIREFOX_PATH=$(first_working firefox-esr firefox) || return 1
   export FIREFOX_PATH
+}
+
+find_native() {
+  local probe=$stamps/native-probe.c
+  command -v clang-14 >/dev/null && command -v clang-tidy-14 >/dev/null && command -v cppcheck >/dev/null || return 1
+  mkdir -p "$stamps"
+  printf '#include <simde/wasm/simd128.h>\nint LLVMFuzzerTestOneInput(const char *b, unsigned long n) { return !b || !n; }\n' >"$probe"
+  clang-14 -fsanitize=fuzzer,address "$probe" -o "$probe.out" 2>/dev/null
+}
+
+# Sanitizers, libFuzzer, wasm's SIMD by native instructions, and linters: for `test`, `lint` and `fuzz` alone.
+need_native() {
+  find_native && return
+  apt_install "clang's sanitizers, SIMDe and the linters (about 200 MB on disk)" clang-14 libclang-rt-14-dev clang-tidy-14 libsimde-dev cppcheck
+  find_native || die "apt-get installed clang-14 and libsimde-dev, but clang-14 does not link a fuzzer"
 }
 
 need_browser() {
@@ -422,8 +441,44 @@ case $command in
     setup
     selected=$(node tests/run.js --list "$@") || exit
     if [[ $selected == *tests/browser/* ]]; then need_browsers; fi
+    if [[ $selected == *tests/native.test.js* ]]; then need_native; fi
     build
     exec node tests/run.js "$@"
+    ;;
+  lint)
+    check_node
+    need_native
+    exec node tests/native/lint.js "$@"
+    ;;
+  fuzz)
+    if [[ ${1:-} == --native ]]; then
+      shift
+      check_node
+      need_native
+      exec node tests/native/fuzz.js "$@"
+    fi
+    quiet=true
+    build
+    exec node tests/fuzz.js "$@"
+    ;;
+  engines)
+    quiet=true
+    need_browsers
+    need_beside tests/engines 'Node 22 and 24, Bun and Deno (570 MB)'
+    build
+    exec node tests/engines/engines.js "$@"
+    ;;
+  module) # NAME FLAG...: for tests/mutate, one module alone
+    need_emscripten
+    name=$1
+    shift
+    mkdir -p "$dist" "$stamps"
+    if [[ $name == *-threads ]]; then set -- "${emscripten_threads[@]}" "$@"; fi
+    compile "$name" -msimd128 "$@"
+    ;;
+  mutate)
+    setup
+    exec node tests/mutate/mutate.js "$@"
     ;;
   bench)
     quiet=true
@@ -435,7 +490,7 @@ case $command in
     case ${1:-} in
       digits) script=$1 ;;
       peers)
-        [[ " $* " == *' --help '* ]] || need_peers
+        [[ " $* " == *' --help '* ]] || need_beside tests/bench/peers 'the libraries to race against (500 MB)'
         script=peers/race
         ;;
     esac
@@ -444,7 +499,7 @@ case $command in
     ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps"
+    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

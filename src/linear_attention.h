@@ -3,19 +3,31 @@
  * Everything is float32 and row-major. A call describes its work in one struct, checks it, allocates all scratch
  * memory, and only then writes: a call that does not return LA_OK has changed nothing.
  *
- * Sizes: batch, heads, n_q, n_k ≥ 0 (any of them 0 makes an empty result); kv_heads divides heads;
- * 1 ≤ dim, value_dim ≤ LA_MAX_DIM.
+ * Sizes: batch, heads, n_q, n_k ≥ 0 (any of them 0 makes an empty result); kv_heads ≥ 1 divides heads;
+ * 1 ≤ dim, value_dim ≤ LA_MAX_DIM; query_heads, key_heads ≥ 1 of a map.
+ * A field of 0 is its off: no mask, no normaliser, eps 0, the map elu, no key lengths, no gate, no state, all items. A
+ * zeroed struct is refused, since kv_heads, dim, value_dim and the heads of a map must be set; scale 0 gives zeros.
+ * Pointers: NULL is allowed where a comment says what it means, and for arrays without elements. They are aligned as
+ * their type is; 64 bytes, as la_alloc gives, is fastest. Nothing of the caller's is kept after a call.
  * Non-finite values: outputs that depend on one are NaN; other rows, heads and batches keep their bits.
- * Outputs must not overlap inputs. Not reentrant on one memory. */
+ * Finite values: results are those of float32 sums, and NaN where such a sum, or a product of two features, is beyond the
+ * largest float (3.4e38): elements of q and k of 1e18 with elu, say, or a scale of 1e38. Sums that decay brings below 1e-38
+ * are nothing: a normalised result is then 0.
+ * Outputs must not overlap inputs. Not reentrant on one memory. src/README.md has an example and how to compile it. */
 #ifndef LINEAR_ATTENTION_H
 #define LINEAR_ATTENTION_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LA_MAX_DIM 256
 #define LA_MAX_FEATURES 65536
 #define LA_MAX_GROWTH 88.0f
+#define LA_MAX_THREADS 256
 
 #ifdef __wasm__
 #define LA_API(name) __attribute__((export_name(#name))) name
@@ -28,7 +40,7 @@ typedef enum {
   LA_OUT_OF_MEMORY = 1,
   LA_INVALID_ARGUMENT = 2,
   LA_INVALID_GATE = 3,   /* a decay above 0 or, where growth is allowed, above LA_MAX_GROWTH; a gate that is not a number */
-  LA_THREAD_FAILED = 4,  /* a worker trapped: nothing in this memory can be relied on any more */
+  LA_THREAD_FAILED = 4,  /* a worker trapped or was lost: nothing in this memory can be relied on any more */
 } la_status;
 
 /* A [batch, heads, length, width] array: element (b, h, t, c) is data[b·batch + h·head + t·row + c], strides in floats. */
@@ -100,7 +112,7 @@ typedef struct {
   int32_t causal_offset;      /* ≥ 0: keys that precede the first query's own */
   float scale;                /* finite */
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count; NULL: all */
-  la_array q;                 /* [batch, heads, n_q, dim] */
+  la_array q;                 /* [batch, heads, n_q, dim]; q and out may be NULL when n_q is 0, k and v when n_k is */
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
@@ -137,7 +149,7 @@ typedef struct {
   la_array out;               /* [batch, heads, n_q, value_dim] */
   la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, not NaN; needs causal */
   la_gate beta;               /* [batch, kv_heads, n_k], not NaN: the delta rule; needs causal */
-  la_gate strength;           /* [batch, kv_heads, n_k]: what multiplies φ(k); needs causal */
+  la_gate write_gate;         /* [batch, kv_heads, n_k], not NaN: what multiplies φ(k); needs causal */
   int32_t allow_growth;       /* take a decay above 0, up to LA_MAX_GROWTH, instead of refusing it */
   float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
   float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
@@ -205,10 +217,11 @@ void LA_API(la_free)(void *pointer);
 size_t LA_API(la_memory_used)(void);
 
 /* Builds with threads only: several instances of the module over one memory, one of which makes all calls.
- * It says how many there are, itself included, whether it may sleep (a page's main thread must not), and from how many
- * multiply-adds on a call is worth splitting. */
+ * It says how many there are, itself included, at most LA_MAX_THREADS, whether it may sleep (a page's main thread must
+ * not), and from how many multiply-adds on a call is worth splitting. */
 void LA_API(la_threads_set)(int32_t threads, int32_t may_wait, uint32_t worth);
-/* So many of them are left, the caller's included: a call may not depend on those that were lost. */
+/* So many of them are left, the caller's included: the others are not waited for. Threads that are lost without this
+ * being said are waited for too, but not for ever: two seconds before a call, ten inside one, which then fails. */
 void LA_API(la_threads_alive)(int32_t threads);
 /* The life of a further instance, with a stack of its own, in slot 1 … threads − 1: returns after la_threads_quit. */
 void LA_API(la_thread_run)(int32_t slot);
@@ -220,12 +233,16 @@ void LA_API(la_threads_quit)(void);
 int32_t LA_API(la_build)(void);
 
 /* The binding writes these structs field by field. */
-#ifdef __wasm32__
+#if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 20 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
 _Static_assert(sizeof(la_linear_args) == 244, "la_linear_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
 _Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

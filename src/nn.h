@@ -8,6 +8,10 @@
 
 #include "linear_attention.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LA_MAX_WIDTH 65536
 
 /* Outputs of a dense layer that lie beside each other in its packed weights: one cache line. */
@@ -67,11 +71,15 @@ typedef struct {
 
 int32_t LA_API(la_sample)(const la_sample_args *args);
 
-#ifdef __wasm32__
+#if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_dense_args) == 32, "la_dense_args");
 _Static_assert(sizeof(la_layer_norm_args) == 28, "la_layer_norm_args");
 _Static_assert(sizeof(la_generator) == 16, "la_generator");
 _Static_assert(sizeof(la_sample_args) == 24, "la_sample_args");
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

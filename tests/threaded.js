@@ -5,11 +5,11 @@ import { compile, instantiate } from '../web/core/load.js';
 import { Core } from '../web/core/core.js';
 import { sharedMemory, startPool } from '../web/threads/pool.js';
 
-/** The core of an instance whose calls are split from `worth` multiply-adds on. */
-export async function createCore(build, threads, worth = 0) {
+/** The core of an instance whose calls are split from `worth` multiply-adds on; `open` opens a worker, as startPool takes it. */
+export async function createCore(build, threads, worth = 0, open = undefined) {
   const module = await compile(await readFile(new URL(`../web/dist/${build}-threads.wasm`, import.meta.url)));
   const exports = await instantiate(module, sharedMemory());
-  return new Core(exports, await startPool(module, exports, threads, { worth }));
+  return new Core(exports, await startPool(module, exports, threads, { worth, open }));
 }
 
 /** What createAttention gives, but splitting every call that can be split. */
@@ -27,4 +27,12 @@ export async function createFrom(bytes, threads, prepare = () => {}) {
     pool?.stop();
     throw error;
   }
+}
+
+/** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
+export function passBroken(core) {
+  const [keys, dim] = [20000, 16];
+  const array = (rows, batch) => ({ data: core.alloc(rows * dim * 4), batch, head: 0, row: dim });
+  const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
+  core.run({ call: 'la_softmax', args: { batch: 2, heads: 1, kv_heads: 1, n_q: 64, n_k: keys, dim, value_dim: dim, scale: 1, q, k, v, out } });
 }

@@ -9,7 +9,7 @@ import { Attention } from '../web/calls/attention.js';
 import { createAttention } from '../web/index.js';
 import { createAttention as createInline } from '../web/inline.js';
 import { nodeJson, root, writeApp } from './consumer.js';
-import { createCore } from './threaded.js';
+import { createCore, passBroken } from './threaded.js';
 import { assertClose, assertSame } from './tolerance.js';
 import { inputs } from './util.js';
 
@@ -252,14 +252,6 @@ test('a worker that ends between calls is done without, and told', async () => {
   assertClose(result[1].data, result[0].data, { rule: 'linear' });
   attention.dispose();
 });
-
-/** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
-function passBroken(core) {
-  const [keys, dim] = [20000, 16];
-  const array = (rows, batch) => ({ data: core.alloc(rows * dim * 4), batch, head: 0, row: dim });
-  const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
-  core.run({ call: 'la_softmax', args: { batch: 2, heads: 1, kv_heads: 1, n_q: 64, n_k: keys, dim, value_dim: dim, scale: 1, q, k, v, out } });
-}
 
 test('a worker that traps in a call fails the call and the instance', async () => {
   const core = await createCore('simd', 2);

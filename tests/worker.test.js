@@ -144,6 +144,24 @@ test('arguments that cannot be sent are named', () =>
     assert.equal(shared.length, 1280);
   }));
 
+test('what the caller gives is read once', () =>
+  withBoth(async (remote, local) => {
+    const reads = new Map();
+    const counted = (name, object) =>
+      new Proxy(object, {
+        get(target, key) {
+          if (Object.hasOwn(target, key)) reads.set(`${name}.${key}`, (reads.get(`${name}.${key}`) ?? 0) + 1);
+          return target[key];
+        },
+      });
+    const tensors = qkv.map((x, i) => counted('qkv'[i], { ...copy(x), offset: 0 }));
+    const out = new Float32Array(640);
+    const options = counted('options', { causal: true, scale: 0.5, out, signal: new AbortController().signal, onProgress() {}, transfer: true });
+    assertSame(await remote.softmax(...tensors, options), local.softmax(...qkv, { causal: true, scale: 0.5 }));
+    assert.deepEqual([...reads].filter(([, count]) => count !== 1), []);
+    assert.equal(reads.size, 3 * 3 + 6);
+  }));
+
 test('tensor-likes are taken and refused as the main entry does', () =>
   withBoth(async (remote, local) => {
     const transposed = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2], stride: [1, 2], offset: 0 };

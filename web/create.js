@@ -3,8 +3,10 @@ import { AttentionError } from './core/errors.js';
 import { compile, findPackaged, hasRelaxedSimd, hasThreads, instantiate } from './core/load.js';
 import { BUILDS, Core } from './core/core.js';
 import { processors, sharedMemory, startPool, threadsObstacle } from './threads/pool.js';
-import { asTheyAre, takeOptions } from './core/given.js';
+import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
 import { checkInteger, checkOneOf } from './core/validate.js';
+
+const OPTIONS = optionTakers(asTheyAre('build', 'threads', 'wasm'));
 
 /** More than share a call well on any machine so far; each costs a Worker and its stack. */
 const MAX_THREADS = 64;
@@ -45,7 +47,7 @@ function reserve() {
  * module; `open` opens a worker of the pool.
  */
 export async function create(options, packaged, open) {
-  const { build: wanted, threads: count, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
+  const { build: wanted, threads: count, wasm } = takeOptions('createAttention', options, OPTIONS);
   const asked = checkOneOf('build', wanted, ['auto', 'simd', 'relaxed'], 'auto');
   const threads = checkThreads(count);
   let obstacle = threads > 1 ? threadsObstacle() : null;

@@ -75,12 +75,19 @@ export interface CreateOptions {
    */
   build?: 'auto' | 'simd' | 'relaxed';
   /**
-   * Threads that share each call, 1 to 256. Default 1.
+   * Threads that share each call, 1 to 64. Default 1.
    *
-   * `'auto'` is as many as the machine has processors. They need a cross-origin isolated page; where they cannot be had, calls run on 1, `threadsReason` says why, and the console warns once.
+   * `'auto'` is as many as the machine has processors. They need a cross-origin isolated page and shared memory, of 4 GB or
+   * as much of it as can be reserved, at least 64 MB; where they cannot be had, calls run on 1, `threadsReason` says why,
+   * and the console warns once. They end with `dispose()`, or once an instance that was dropped, with all that was made in
+   * it, is collected.
    */
   threads?: number | 'auto';
-  /** The module itself instead of the packaged file: its bytes, a compiled Module, a Response, or where to fetch it. */
+  /**
+   * The module itself instead of the packaged file: its bytes, a compiled Module, a Response, or where to fetch it.
+   *
+   * What a URL gave is compiled once and shared by all instances.
+   */
   wasm?: ArrayBuffer | ArrayBufferView | WasmModule | Global<'Response'> | Global<'URL'> | string;
 }
 

@@ -6,7 +6,7 @@ import { copyOf, newFloats } from './core/arrays.js';
 import { coreOf } from './calls/attention.js';
 import { attend } from './calls/linear.js';
 import { wrongShape } from './core/errors.js';
-import { takeAsIs, takeOptions, takeTensor } from './core/given.js';
+import { optionTakers, takeAsIs, takeOptions, takeTensor } from './core/given.js';
 import { asNumber } from './core/lists.js';
 import { floatsOf, locate } from './core/operand.js';
 import { checkInteger, checkNumber, checkOneOf, MAX_SIZE, sameShape } from './core/validate.js';
@@ -14,9 +14,9 @@ import { checkInteger, checkNumber, checkOneOf, MAX_SIZE, sameShape } from './co
 /** An input may be null where it may be left out. */
 const takeInput = (name, value) => (value === null ? undefined : takeTensor(name, value));
 const takers = (names, take) => Object.fromEntries(names.map((name) => [name, take]));
-const INPUTS = takers(['query', 'key', 'value', 'past_state', 'decay', 'beta'], takeInput);
+const INPUTS = optionTakers(takers(['query', 'key', 'value', 'past_state', 'decay', 'beta'], takeInput));
 /** Integers may come as 64-bit ones. */
-const ATTRIBUTES = { update_rule: takeAsIs, scale: takeAsIs, ...takers(['q_num_heads', 'kv_num_heads', 'chunk_size'], (name, value) => asNumber(value)) };
+const ATTRIBUTES = optionTakers({ update_rule: takeAsIs, scale: takeAsIs, ...takers(['q_num_heads', 'kv_num_heads', 'chunk_size'], (name, value) => asNumber(value)) });
 const RULES = { linear: [], gated: ['decay'], delta: ['beta'], gated_delta: ['decay', 'beta'] };
 
 function requirePacked({ name, shape }) {
@@ -29,7 +29,7 @@ function unpack(given, heads) {
   const { name, shape } = given;
   const width = shape[2] / heads;
   if (!Number.isInteger(width)) throw wrongShape(name, `[B, T, heads·dim] with the last axis a multiple of ${heads}`, shape);
-  return { ...given, shape: [shape[0], shape[1], heads, width] };
+  return given.reshaped([shape[0], shape[1], heads, width]);
 }
 
 /** decay [B, T, kvHeads] or [B, T, kvHeads·dim], as linear() takes it under 'bthd'. */
@@ -38,7 +38,7 @@ function unpackDecay(given, [batch, length, heads, dim]) {
   const { shape } = given;
   const fits = shape[0] === batch && shape[1] === length && (shape[2] === heads || shape[2] === heads * dim);
   if (!fits) throw wrongShape('decay', `[${batch}, ${length}, ${heads}] or [${batch}, ${length}, ${heads * dim}]`, shape);
-  return { ...given, shape: shape[2] === heads ? shape : [batch, length, heads, dim] };
+  return shape[2] === heads ? given : given.reshaped([batch, length, heads, dim]);
 }
 
 /** beta [B, T, kvHeads], or [B, T, 1] for all heads. */

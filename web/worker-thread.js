@@ -16,7 +16,6 @@ const known = new WeakMap();
 const fates = new Fates();
 const { parentPort } = nodeModule('worker_threads') ?? {};
 const endpoint = parentPort ? Comlink.nodeEndpoint(parentPort) : globalThis;
-let attention = null;
 let handles = 0;
 let queue = Promise.resolve();
 
@@ -116,7 +115,7 @@ Comlink.expose(
   {
     async create(options) {
       try {
-        attention = await create(options, packaged, openThrough(endpoint));
+        const attention = await create(options, packaged, openThrough(endpoint));
         return { object: describeObject(attention) };
       } catch (error) {
         return failure(error);

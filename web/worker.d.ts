@@ -11,17 +11,19 @@ export { AttentionError, version, type AttentionErrorCode } from './index.js';
 /** What every call takes besides its own options. */
 export interface AsyncOptions {
   /**
-   * Rejects the call with the signal's reason and leaves its state and out as they were.
+   * Rejects the call with the signal's reason at once, and leaves its state, cache and out as they were.
    *
-   * A call under way stops on a
-   * cross-origin isolated page and in Node, within about 20 ms (linear attention between two heads); elsewhere only
-   * calls that have not started are cancelled.
+   * The Worker stops within about 20 ms (linear attention between two heads) on a cross-origin isolated page and in Node,
+   * where the call can be cut; else it carries the call through for nobody and takes back what it changed. Calls made
+   * afterwards wait for that. For as long, what is taken back is held twice. A call whose answer is there already is
+   * carried out.
    */
   signal?: Global<'AbortSignal'>;
   /**
    * Told how much of a long softmax or linear call is done.
    *
-   * More than 0 and less than 1, about every 20 ms (linear attention between two heads).
+   * More than 0 and less than 1, about every 20 ms (linear attention between two heads). What it throws rejects the call,
+   * which is then cancelled as by `signal`.
    */
   onProgress?: (fraction: number) => void;
   /**
@@ -89,5 +91,9 @@ export interface AsyncAttention extends Async<WithoutFeatureMap, 'memory' | 'thr
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a Worker and an instance in it; `dispose` ends both. */
+/**
+ * Starts a Worker and an instance in it. `dispose` ends both at once, whatever they do: calls that wait for an answer are
+ * rejected with an AttentionError of code `'disposed'`. An instance that is dropped, with all that was made in it, ends
+ * too, once it is collected.
+ */
 export function createAttention(options?: sync.CreateOptions): Promise<AsyncAttention>;

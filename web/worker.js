@@ -1,13 +1,15 @@
 /** linear-attention-wasm/worker: the same interface with promises, in a Worker of its own. */
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
-import { asTheyAre, takeOptions } from './core/given.js';
+import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
 import { compile } from './core/load.js';
 import { handle } from './core/resident.js';
-import { isBuffer, kindOf, plainFloats } from './core/views.js';
+import { isOwnBuffer, kindOf, plainFloats } from './core/views.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
 import { pack, readOptions, unsendable } from './threads/parcel.js';
+
+const OPTIONS = optionTakers(asTheyAre('build', 'threads', 'wasm'));
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
@@ -119,8 +121,8 @@ class Remote {
 
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
-  const { build, threads, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
-  const isBytes = isBuffer(wasm) || ArrayBuffer.isView(wasm);
+  const { build, threads, wasm } = takeOptions('createAttention', options, OPTIONS);
+  const isBytes = isOwnBuffer(wasm) || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
   const link = new Link(openOwnWorker());
   let answer;

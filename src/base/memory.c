@@ -8,9 +8,9 @@ enum { HEADER = 16, ALIGNMENT = 64 }; /* a cache line: threads that write neighb
 static size_t used;
 
 /* emmalloc adds sizes to addresses in 32 bits: near 4 GB it may take a small free block for one that is large enough. */
-static int is_beyond_memory(const char *block, size_t bytes) {
+static int is_beyond_memory(uintptr_t block, size_t bytes) {
 #ifdef __wasm__
-  return (uint64_t)(uintptr_t)block + bytes > (uint64_t)__builtin_wasm_memory_size(0) * 65536;
+  return (uint64_t)block + bytes > (uint64_t)__builtin_wasm_memory_size(0) * 65536;
 #else
   (void)block, (void)bytes;
   return 0;
@@ -39,7 +39,7 @@ void *la_alloc(size_t bytes) {
   if (bytes > SIZE_MAX - HEADER - ALIGNMENT) return NULL;
   char *block = malloc(bytes + HEADER + ALIGNMENT);
   if (!block) return NULL;
-  if (is_beyond_memory(block, bytes + HEADER + ALIGNMENT)) {
+  if (is_beyond_memory((uintptr_t)block, bytes + HEADER + ALIGNMENT)) {
     free(block);
     return NULL;
   }

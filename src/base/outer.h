@@ -77,6 +77,7 @@ static inline tile4x8 tile_outer_panels(tile4x8 c, size_t n, const float *a, con
 
 /* Rows r < rows ≤ width of x as a panel [columns][width], times scale; lanes past rows 0. width is 4 or 8. */
 static inline void pack_panel(float *panel, const float *x, size_t stride, size_t rows, size_t columns, const size_t width, float scale) {
+  LA_ASSERT((width == 4 || width == 8) && rows <= width);
   size_t i = 0;
   for (; rows == width && i + 4 <= columns; i += 4) {
     for (size_t first = 0; first < width; first += 4) {

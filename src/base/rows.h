@@ -11,12 +11,14 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 /* The first n < 4 lanes from p, the rest 0; reads nothing past p[n]. */
 static inline v4 v4_load_first(const float *p, size_t n) {
+  LA_ASSERT(n < 4);
   float lanes[4] = {0};
   for (size_t i = 0; i < n; i++) lanes[i] = p[i];
   return v4_load(lanes);
 }
 
 static inline void v4_store_first(float *p, v4 a, size_t n) {
+  LA_ASSERT(n < 4);
   float lanes[4];
   v4_store(lanes, a);
   for (size_t i = 0; i < n; i++) p[i] = lanes[i];
@@ -29,6 +31,7 @@ static inline void zero_floats(float *p, size_t n) { memset(p, 0, n * sizeof *p)
 
 /* out[r, 0..width) = x[r, :], the columns up to out_stride 0. */
 static inline void copy_rows(float *out, size_t out_stride, const float *x, size_t x_stride, size_t rows, size_t width) {
+  LA_ASSERT(width <= out_stride);
   for (size_t r = 0; r < rows; r++) {
     memcpy(out + r * out_stride, x + r * x_stride, width * sizeof *x);
     zero_floats(out + r * out_stride + width, out_stride - width);
@@ -37,6 +40,7 @@ static inline void copy_rows(float *out, size_t out_stride, const float *x, size
 
 /* n a multiple of 4. */
 static inline void scale_floats(float *x, size_t n, float factor) {
+  LA_ASSERT(n % 4 == 0);
   for (size_t i = 0; i < n; i += 4) v4_store(x + i, v4_mul(v4_load(x + i), v4_splat(factor)));
 }
 

@@ -9,6 +9,7 @@
 typedef struct {
   weight_rows softmax, linear;
   float *softmax_out, *linear_out; /* [n_q][d_v] */
+  float *sums; /* [batch·heads] la_gap_sums: the caller gets them when the last head is done */
   size_t n_q, d_v;
 } scratch;
 
@@ -20,9 +21,9 @@ static uint64_t scratch_layout(const la_gap_args *a, scratch *w, float *base) {
   w->linear = (weight_rows){.kind = LA_WEIGHTS_LINEAR, .causal = a->causal, .scale = a->scale, .eps = a->eps, .map = a->map, .n_k = n_k, .d = d};
   uint64_t total = weight_rows_layout(&w->softmax, base);
   total += weight_rows_layout(&w->linear, base ? base + total : NULL);
-  uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v};
-  float **arrays[] = {&w->softmax_out, &w->linear_out};
-  return total + carve(base ? base + total : NULL, arrays, sizes, 2);
+  uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v, (uint64_t)a->batch * (uint64_t)a->heads * sizeof(la_gap_sums) / sizeof(float)};
+  float **arrays[] = {&w->softmax_out, &w->linear_out, &w->sums};
+  return total + carve(base ? base + total : NULL, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
 /* One head of an array, as an array of one head. */
@@ -85,6 +86,7 @@ static int is_valid(const la_gap_args *a) {
 
 int32_t la_gap(const la_gap_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
+  if (args->batch == 0 || args->heads == 0) return LA_OK;
   size_t heads = (size_t)args->heads, group = (size_t)(args->heads / args->kv_heads);
   scratch w;
   float *block = alloc_floats(scratch_layout(args, &w, NULL));
@@ -102,9 +104,10 @@ int32_t la_gap(const la_gap_args *args) {
       weight_rows_keys(&w.softmax, k.data, k.row);
       weight_rows_keys(&w.linear, k.data, k.row);
       compare_weights(args, &w, q, &sums);
-      args->out[b * heads + h] = sums;
+      ((la_gap_sums *)w.sums)[b * heads + h] = sums;
     }
   }
+  if (status == LA_OK) memcpy(args->out, w.sums, (size_t)args->batch * heads * sizeof *args->out);
   la_free(block);
   return status;
 }

@@ -95,6 +95,7 @@ static int is_valid(const la_weights_args *a) {
 
 int32_t la_weights(const la_weights_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
+  if (args->n_q == 0 || args->n_k == 0) return LA_OK;
   size_t n_q = (size_t)args->n_q, n_k = (size_t)args->n_k, heads = (size_t)args->heads, group = (size_t)(args->heads / args->kv_heads);
   float scale = args->kind == LA_WEIGHTS_LINEAR ? 1.0f : args->scale;
   weight_rows w = {.kind = (la_weights_kind)args->kind, .causal = args->causal, .scale = scale, .map = args->map, .n_k = n_k, .d = (size_t)args->dim};

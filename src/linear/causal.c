@@ -32,6 +32,7 @@ typedef struct {
   size_t block;  /* tokens prepared at once */
   size_t d_vp;   /* value_dim rounded up to whole panels */
   int in_place;  /* values are whole panels: no copies */
+  size_t slot;   /* of the thread */
   panel_state state;
   token_block tokens;
   float *v, *out; /* [block][d_vp] when copies are needed */
@@ -44,6 +45,7 @@ static uint64_t scratch_layout(const linear_call *call, int by_features, scratch
   w->d_vp = round_up(call->d_v, STATE_PANEL);
   w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;
   w->state.width = STATE_PANEL;
+  w->state.first = 0;
   w->state.panels = w->d_vp / STATE_PANEL;
   uint64_t d_fp = call->d_fp, copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
   uint64_t sizes[] = {d_fp * w->d_vp, d_fp, token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
@@ -119,12 +121,13 @@ static void copy_values(block *k) {
   k->v_stride = d_vp;
 }
 
-static void run_panels(const block *k, size_t first, size_t end) {
+static void run_panels(const block *k) {
   const linear_call *call = k->call;
   block_run run = {call, k->w, k->tokens};
   float recall = recall_factor(call, &k->w->state);
-  for (size_t column = first * STATE_PANEL; column < end * STATE_PANEL; column += STATE_PANEL) {
-    recurrence r = {.s = k->w->state.s + column * call->d_fp,
+  for (size_t n = 0; n < k->w->state.panels; n++) {
+    size_t column = (k->w->state.first + n) * STATE_PANEL;
+    recurrence r = {.s = k->w->state.s + n * call->d_fp * STATE_PANEL,
                     .s_stride = STATE_PANEL,
                     .features = call->d_f,
                     .rows = token_rows(call, &k->w->tokens, 0),
@@ -149,14 +152,15 @@ static void touch_block(const block *k, size_t c, size_t width, int in_scratch) 
   touch_rows(spans, in_scratch ? 3 : 4, k->tokens);
 }
 
-/* One query head on panels first … end − 1. */
-static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head, size_t first, size_t end) {
+/* One query head on the panels of the state. */
+static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head) {
   const la_linear_args *a = call->args;
-  size_t column = first * STATE_PANEL, columns = smaller(end * STATE_PANEL, call->d_v) - column;
-  settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, b, kv_head);
+  size_t column = w->state.first * STATE_PANEL, columns = smaller(w->state.panels * STATE_PANEL, call->d_v - column);
+  settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, w->slot, b, kv_head);
   for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
     float *out = array_at(a->out, b, q_head, t);
     block k = {call, w, b, kv_head, q_head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, kv_head, t), w->tokens.sums, out, a->v.row, a->out.row};
+    show_life(w->slot);
     touch_block(&k, column, columns, 0);
     k.tokens = tokens = prepare_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, k.tokens);
     if (!w->in_place) {
@@ -164,7 +168,7 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_he
       k.out = w->out;
       k.out_stride = w->d_vp;
     }
-    run_panels(&k, first, end);
+    run_panels(&k);
     for (size_t u = 0; !w->in_place && u < tokens; u++)
       memcpy(out + u * a->out.row + column, w->out + u * w->d_vp + column, columns * sizeof(float));
   }
@@ -179,11 +183,12 @@ static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p
     float *out = shared_room(p);
     if (!out) return 0;
     block k = {call, w, b, kv_head, q_head, t, tokens, array_at(a->v, b, kv_head, t), w->tokens.sums, out, a->v.row, w->d_vp};
+    show_life(w->slot);
     touch_block(&k, 0, call->d_v, 1);
     map_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, tokens);
     normalizers(call, &w->tokens, &w->state, out + SHARED_BLOCK * w->d_vp, tokens);
     if (!w->in_place) copy_values(&k);
-    run_panels(&k, 0, w->state.panels);
+    run_panels(&k);
     if (!shared_ready(p)) return 0;
   }
   return 1;
@@ -198,14 +203,17 @@ static void run_columns(const linear_work *work, size_t slot, size_t b, size_t k
   const linear_call *call = work->call;
   scratch w;
   scratch_layout(call, 0, &w, work->scratch + slot * work->floats);
-  size_t lines = (w.state.panels + LINE - 1) / LINE;
-  size_t first = part * lines / work->parts * LINE, end = smaller((part + 1) * lines / work->parts * LINE, w.state.panels);
+  /* Of S it takes in its own panels alone: those of another part may be stored while this one begins. */
+  size_t lines = (w.state.panels + LINE - 1) / LINE, end = smaller((part + 1) * lines / work->parts * LINE, w.state.panels);
+  w.slot = slot;
+  w.state.first = part * lines / work->parts * LINE;
+  w.state.panels = end - w.state.first;
   for (size_t g = 0; g < call->group; g++) {
     state_load(call, &w.state, b, kv_head);
     if (work->parts > 1 && g + 1 == call->group) set_count(&places_of(work, b, kv_head)[part].ready, 1);
-    sequence(call, &w, b, kv_head, kv_head * call->group + g, first, end);
+    sequence(call, &w, b, kv_head, kv_head * call->group + g);
   }
-  state_store_panels(call, &w.state, b, kv_head, first, end);
+  state_store_panels(call, &w.state, b, kv_head);
   if (part > 0) return;
   for (size_t other = 1; other < work->parts; other++)
     if (!await_count(&places_of(work, b, kv_head)[other].ready, 1, slot)) return;
@@ -234,6 +242,7 @@ static void run_features(const linear_work *work, size_t slot, size_t b, size_t 
   linear_call call = call_of_part(work->call, &args, part, work->parts);
   scratch w;
   scratch_layout(&call, 1, &w, work->scratch + slot * work->floats);
+  w.slot = slot;
   for (size_t u = 0; u < w.block; u++) w.tokens.sums[u] = 1.0f; /* what parts are multiplied by */
   shared_stream p = {work->call, b, kv_head, slot, part, work->parts, places_of(work, b, kv_head), w.d_vp, 0};
   p.places[part].kept = w.kept;
@@ -248,13 +257,14 @@ int32_t linear_causal(const linear_call *call) {
   scratch w;
   int by_features = call->map->elementwise && !call->delta;
   size_t most = by_features ? call->d_f / FEWEST_FEATURES : round_up(call->d_v, LINE * STATE_PANEL) / (LINE * STATE_PANEL), parts = 1;
-  size_t crew = parallel_crew(call->slots);
-  while (parts < smaller(most, crew) && !fills_slots((uint64_t)call->batch * call->kv_heads * parts, crew)) parts++;
+  uint64_t streams = (uint64_t)call->batch * call->kv_heads;
+  size_t crew = most == 1 || fills_slots(streams, call->slots) ? 1 : parallel_crew(call->slots);
+  while (parts < smaller(most, crew) && !fills_slots(streams * parts, crew)) parts++;
   int partial = by_features && parts > 1;
   linear_work work = {.call = call, .run = partial ? run_features : run_columns, .across = call->slots, .parts = parts};
   work.floats = scratch_layout(call, partial, &w, NULL);
   if (parts > 1) {
-    work.shared = part_places((uint64_t)call->batch * call->kv_heads * parts);
+    work.shared = part_places(streams * parts);
     if (!work.shared) return LA_OUT_OF_MEMORY;
   }
   int32_t status = linear_each_stream(&work);

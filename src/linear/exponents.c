@@ -9,6 +9,7 @@
 
 #include "base/arguments.h"
 #include "base/span.h"
+#include "threads/parallel.h"
 
 #define BAND 40.0f /* exp(40)² is still far from overflow, and so are sums of it */
 #define MOST 87.0f /* exp of it is a float32 number */
@@ -90,12 +91,13 @@ size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t 
   return count;
 }
 
-void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t batch, size_t kv_head) {
+void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t slot, size_t batch, size_t kv_head) {
   if (!call->map->scaled || call->args->map.epsilon == 0.0f) return;
   size_t keys = keys_in(call->args->key_lengths, batch, call->n_k);
   float most = p->exponent;
   for (size_t t = 0; t < keys; t += block) {
     size_t count = smaller(block, keys - t);
+    show_life(slot);
     map_key_rows(call, f, batch, kv_head, t, count);
     for (size_t r = 0; r < count; r++)
       if (f.exponents[r] > most) most = f.exponents[r];

@@ -21,7 +21,7 @@ void map_queries(const linear_call *call, feature_rows f, const panel_state *p, 
 float recall_factor(const linear_call *call, const panel_state *p);
 
 /* For maps whose epsilon is relative to the largest exponent of all keys of the call: takes it on before the first. */
-void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t batch, size_t kv_head);
+void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t slot, size_t batch, size_t kv_head);
 
 /* What multiplies Sᵀφ(q), given φ(q)·z as the state has it; 0 where nothing was seen, or all of it underflowed, and eps is 0. */
 float output_factor(const linear_call *call, float q_dot_z, const panel_state *p, float query_exponent);

@@ -28,6 +28,7 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
   w->block = smaller(BLOCK, round_up(BLOCK_FLOATS / call->stride, 4));
   w->d_vp = round_up(call->d_v, STATE_PANEL);
   w->state.width = STATE_PANEL;
+  w->state.first = 0;
   w->state.panels = w->d_vp / STATE_PANEL;
   w->f.stride = call->stride;
   w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);
@@ -80,7 +81,7 @@ static scratch scratch_of(const stream *s, size_t slot) {
 }
 
 /* Adds keys t … end − 1 to the state. */
-static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
+static void sum_keys(const stream *s, scratch *w, size_t slot, size_t t, size_t end) {
   const linear_call *call = s->call;
   const la_linear_args *a = call->args;
   for (size_t rows; t < end; t += rows) {
@@ -88,6 +89,7 @@ static void sum_keys(const stream *s, scratch *w, size_t t, size_t end) {
     size_t v_stride = a->v.row;
     row_span spans[] = {{array_at(a->k, s->b, s->kv_head, t), a->k.row, call->d}, {v, v_stride, call->d_v}};
     rows = smaller(w->block, end - t);
+    show_life(slot);
     touch_rows(spans, sizeof spans / sizeof *spans, rows);
     rows = map_keys(call, w->f, &w->state, s->b, s->kv_head, t, rows);
     if (w->copied) {
@@ -104,15 +106,14 @@ static void sum_part(void *context, size_t slot, size_t item) {
   const stream *s = context;
   const linear_call *call = s->call;
   size_t n = keys_in(call->args->key_lengths, s->b, call->n_k), length = round_up((n + s->parts - 1) / s->parts, BLOCK);
-  (void)slot;
   if (item == 0) {
-    sum_keys(s, s->own, 0, smaller(n, length));
+    sum_keys(s, s->own, slot, 0, smaller(n, length));
     return;
   }
   scratch w = scratch_of(s, item);
   zero_floats(w.state.s, call->d_fp * w.d_vp);
   zero_floats(w.state.z, call->d_fp);
-  sum_keys(s, &w, item * length, smaller(n, (item + 1) * length));
+  sum_keys(s, &w, slot, item * length, smaller(n, (item + 1) * length));
 }
 
 static void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows) {
@@ -133,6 +134,7 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   w.state = s->own->state;
   size_t blocks = (call->n_q + w.block - 1) / w.block, q_head = s->kv_head * call->group + item / blocks, t = item % blocks * w.block;
   size_t rows = smaller(w.block, call->n_q - t);
+  show_life(slot);
   touch_rows(&(row_span){array_at(a->q, s->b, q_head, t), a->q.row, call->d}, 1, rows);
   map_queries(call, w.f, &w.state, s->b, q_head, t, rows);
   for (size_t r = 0; r < rows; r++) {
@@ -149,7 +151,7 @@ static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv
   scratch w;
   stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), parts_of(call), b, kv_head};
   state_load(call, &w.state, b, kv_head);
-  settle_exponent(call, w.f, w.block, &w.state, b, kv_head);
+  settle_exponent(call, w.f, w.block, &w.state, slot, b, kv_head);
   in_parallel(s.parts, 0, s.parts, sum_part, &s);
   for (size_t part = 1; part < s.parts; part++) {
     panel_state sum = scratch_of(&s, part).state;

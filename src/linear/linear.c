@@ -23,7 +23,7 @@ static int is_valid(const la_linear_args *a) {
     if (a->positions[b] < 0) return 0;
   const map_entry *map = map_find(&a->map);
   if (!map || a->map.dim != a->dim || (a->state && map->scaled && !a->exponents)) return 0;
-  return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && gate_is_valid(a->strength, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+  return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && gate_is_valid(a->write_gate, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
 /* Whether an element that counts is above the limit or not a number: it would stay in the state for good. */
@@ -86,7 +86,7 @@ int32_t la_linear(const la_linear_args *args) {
       .delta = args->beta.data != NULL,
   };
   if (gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(&call, args->beta, FLT_MAX) ||
-      gate_is_above(&call, args->strength, FLT_MAX))
+      gate_is_above(&call, args->write_gate, FLT_MAX))
     return LA_INVALID_GATE;
   if (is_step(args)) return items_asked(args->first, args->count, 1) ? linear_step(&call) : LA_OK;
   spread(&call);

@@ -29,6 +29,7 @@ static inline void store_result(float *out, v4 o, float factor) {
 
 /* The linear rule on 4·vectors columns; update 0 leaves S as it is (a further query of the group). */
 static inline void recur(recurrence r, const size_t stride, const int tokens, const int vectors, const int gated, const int update) {
+  LA_ASSERT(tokens >= 1 && tokens <= 2 && vectors <= 4 && r.features <= stride);
   const size_t next = (size_t)(2 + gated) * stride;
   v4 v[2][4], o[2][4];
   for (int t = 0; t < tokens; t++)

@@ -24,16 +24,19 @@ void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv
   if (z && call->args->normalize) memcpy(p->z, z, call->d_f * sizeof *z);
   if (p->s == s) return;
   zero_floats(p->s, call->d_fp * p->width * p->panels);
-  for (size_t c = 0; s && c < call->d_v; c += p->width)
-    copy_rows(p->s + c * call->d_fp, p->width, s + c, call->d_v, call->d_f, smaller(p->width, call->d_v - c));
+  for (size_t n = 0; s && n < p->panels; n++) {
+    size_t c = (p->first + n) * p->width;
+    copy_rows(p->s + n * call->d_fp * p->width, p->width, s + c, call->d_v, call->d_f, smaller(p->width, call->d_v - c));
+  }
 }
 
-void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head, size_t first, size_t end) {
+void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
   float *s = state_of(call, batch, kv_head);
   if (p->s == s) return;
-  for (size_t c = first * p->width; s && c < smaller(end * p->width, call->d_v); c += p->width)
-    for (size_t i = 0; i < call->d_f; i++)
-      memcpy(s + i * call->d_v + c, p->s + c * call->d_fp + i * p->width, smaller(p->width, call->d_v - c) * sizeof *s);
+  for (size_t n = 0; s && n < p->panels; n++) {
+    size_t c = (p->first + n) * p->width, columns = smaller(p->width, call->d_v - c);
+    for (size_t i = 0; i < call->d_f; i++) memcpy(s + i * call->d_v + c, p->s + (n * call->d_fp + i) * p->width, columns * sizeof *s);
+  }
 }
 
 void state_store_sum(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
@@ -44,7 +47,7 @@ void state_store_sum(const linear_call *call, const panel_state *p, size_t batch
 
 void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
   state_store_sum(call, p, batch, kv_head);
-  state_store_panels(call, p, batch, kv_head, 0, p->panels);
+  state_store_panels(call, p, batch, kv_head);
 }
 
 void state_scale(const linear_call *call, panel_state *p, float factor) {

@@ -18,6 +18,7 @@ typedef struct {
 
 static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base) {
   w->state.width = round_up(call->d_v, 4);
+  w->state.first = 0;
   w->state.panels = 1;
   w->copied = w->state.width != call->d_v;
   uint64_t copies = w->copied ? w->state.width : 0;
@@ -99,7 +100,7 @@ int32_t linear_step(const linear_call *call) {
     for (size_t h = 0; h < call->kv_heads; h++) {
       w.state.s = w.copied ? w.s : state_of(call, b, h);
       state_load(call, &w.state, b, h);
-      settle_exponent(call, (feature_rows){token_rows(call, &w.token, 0), call->stride, w.token.exponents}, 1, &w.state, b, h);
+      settle_exponent(call, (feature_rows){token_rows(call, &w.token, 0), call->stride, w.token.exponents}, 1, &w.state, 0, b, h);
       prepare_tokens(call, &w.token, &w.state, b, h, h * call->group, 0, 1);
       run_token(call, &w, b, h, h * call->group, step_loops[call->delta][call->gated]);
       for (size_t g = 1; g < call->group; g++) {

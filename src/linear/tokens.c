@@ -72,8 +72,8 @@ size_t map_tokens(const linear_call *call, const token_block *w, panel_state *p,
   size_t next = token_floats(call);
   size_t ready = map_keys(call, (feature_rows){rows, next, w->exponents}, p, b, kv_head, t, seen);
   if (ready < seen) seen = tokens = ready;
-  for (size_t u = 0; call->args->strength.data && u < seen; u++)
-    scale_floats(rows + u * next, call->d_fp, *gate_row(call->args->strength, b, kv_head, t + u));
+  for (size_t u = 0; call->args->write_gate.data && u < seen; u++)
+    scale_floats(rows + u * next, call->d_fp, *gate_row(call->args->write_gate, b, kv_head, t + u));
   for (size_t u = seen; u < tokens; u++) skip_token(call, rows + u * next);
   for (size_t u = 0; call->gated && u < seen; u++) decay_row(call, rows + u * next + 2 * call->stride, b, kv_head, t + u, u == 0 ? p->lowered : 0.0f);
   map_queries(call, (feature_rows){rows + call->stride, next, w->exponents}, p, b, q_head, t, tokens);

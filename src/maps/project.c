@@ -44,6 +44,7 @@ static void project_row(const float *panels, size_t dim, size_t columns, const f
 }
 
 void project(const float *panels, size_t dim, size_t columns, const float *x, size_t x_stride, size_t count, float *out, size_t out_stride) {
+  LA_ASSERT(count >= 1 && count <= PROJECT_ROWS && dim <= LA_MAX_DIM);
   if (count == 1) {
     project_row(panels, dim, columns, x, out);
     return;

@@ -8,18 +8,18 @@
 #include "base/scratch.h"
 #include "nn.h"
 
-enum { PANEL = LA_DENSE_PANEL, ROWS = 64 };
+enum { ROWS = 64 };
 
 static int width_is_valid(int32_t width) { return width >= 1 && width <= LA_MAX_WIDTH; }
 
 int32_t la_dense_pack(int32_t outputs, int32_t inputs, const float *weight, const float *bias, float *packed) {
   if (!width_is_valid(outputs) || !width_is_valid(inputs) || !weight || !packed) return LA_INVALID_ARGUMENT;
   size_t n_out = (size_t)outputs, n_in = (size_t)inputs;
-  for (size_t o = 0; o < n_out; o += PANEL) {
-    size_t count = smaller(PANEL, n_out - o);
-    for (size_t r = 0; r < PANEL; r++) *packed++ = bias && r < count ? bias[o + r] : 0.0f;
+  for (size_t o = 0; o < n_out; o += LA_DENSE_PANEL) {
+    size_t count = smaller(LA_DENSE_PANEL, n_out - o);
+    for (size_t r = 0; r < LA_DENSE_PANEL; r++) *packed++ = bias && r < count ? bias[o + r] : 0.0f;
     for (size_t i = 0; i < n_in; i++)
-      for (size_t r = 0; r < PANEL; r++) *packed++ = r < count ? weight[(o + r) * n_in + i] : 0.0f;
+      for (size_t r = 0; r < LA_DENSE_PANEL; r++) *packed++ = r < count ? weight[(o + r) * n_in + i] : 0.0f;
   }
   return LA_OK;
 }
@@ -47,13 +47,13 @@ static inline void write_row(const la_dense_args *a, v4 low, v4 high, size_t at,
 static void one_row(const la_dense_args *a) {
   size_t n_in = (size_t)a->inputs, n_out = (size_t)a->outputs;
   const float *w = a->packed;
-  for (size_t o = 0; o < n_out; o += PANEL) {
-    v4 y[PANEL / 4];
-    for (size_t c = 0; c < PANEL / 4; c++) y[c] = v4_load(w + 4 * c);
-    w += PANEL;
-    for (size_t i = 0; i < n_in; i++, w += PANEL) {
+  for (size_t o = 0; o < n_out; o += LA_DENSE_PANEL) {
+    v4 y[LA_DENSE_PANEL / 4];
+    for (size_t c = 0; c < LA_DENSE_PANEL / 4; c++) y[c] = v4_load(w + 4 * c);
+    w += LA_DENSE_PANEL;
+    for (size_t i = 0; i < n_in; i++, w += LA_DENSE_PANEL) {
       v4 x_i = v4_load_splat(a->x + i);
-      for (size_t c = 0; c < PANEL / 4; c++) y[c] = v4_madd(x_i, v4_load(w + 4 * c), y[c]);
+      for (size_t c = 0; c < LA_DENSE_PANEL / 4; c++) y[c] = v4_madd(x_i, v4_load(w + 4 * c), y[c]);
     }
     write_row(a, y[0], y[1], o, n_out - o);
     if (n_out - o > 8) write_row(a, y[2], y[3], o + 8, n_out - o - 8);
@@ -63,7 +63,7 @@ static void one_row(const la_dense_args *a) {
 /* Up to four rows from t, packed as a panel [inputs][4], against eight outputs from o. */
 static inline void one_tile(const la_dense_args *a, const float *x, size_t t, size_t rows, const float *w, size_t o) {
   size_t n_in = (size_t)a->inputs, n_out = (size_t)a->outputs;
-  tile4x8 y = tile_outer(tile_load(w, 0), n_in, x, 1, 4, w + PANEL, PANEL);
+  tile4x8 y = tile_outer(tile_load(w, 0), n_in, x, 1, 4, w + LA_DENSE_PANEL, LA_DENSE_PANEL);
   for (size_t r = 0; r < rows; r++) write_row(a, y.row[r][0], y.row[r][1], (t + r) * n_out + o, n_out - o);
 }
 
@@ -75,8 +75,8 @@ static int32_t many_rows(const la_dense_args *a) {
     size_t rows = smaller(ROWS, n_rows - first);
     for (size_t r = 0; r < rows; r += 4) pack_panel(x + r * n_in, a->x + (first + r) * n_in, n_in, smaller(4, rows - r), n_in, 4, 1.0f);
     const float *w = a->packed;
-    for (size_t o = 0; o < n_out; o += PANEL, w += PANEL * (1 + n_in)) {
-      for (size_t half = 0; half < PANEL && o + half < n_out; half += 8)
+    for (size_t o = 0; o < n_out; o += LA_DENSE_PANEL, w += LA_DENSE_PANEL * (1 + n_in)) {
+      for (size_t half = 0; half < LA_DENSE_PANEL && o + half < n_out; half += 8)
         for (size_t r = 0; r < rows; r += 4) one_tile(a, x + r * n_in, first + r, smaller(4, rows - r), w + half, o + half);
     }
   }

@@ -18,10 +18,20 @@ static inline float sum_of(const float *x, size_t n, float shift, const int powe
   return sum;
 }
 
+/* 1/√(variance + eps). Squares of rows of 1e20 overflow and those of 1e-20 underflow, though the quotient does neither:
+ * those are summed in float64. */
+static float deviation_factor(const float *x, size_t n, float mean, float eps) {
+  float variance = sum_of(x, n, mean, 2) / (float)n;
+  if (variance + eps > 1e-30f && variance < INFINITY) return 1.0f / sqrtf(variance + eps);
+  double sum = 0.0;
+  for (size_t i = 0; i < n; i++) sum += ((double)x[i] - mean) * ((double)x[i] - mean);
+  return (float)(1.0 / sqrt(sum / (double)n + (double)eps));
+}
+
 static inline void normalize_row(const la_layer_norm_args *a, const float *x, float *out) {
   size_t n = (size_t)a->width, i = 0;
   float mean = sum_of(x, n, 0.0f, 1) / (float)n;
-  float factor = 1.0f / sqrtf(sum_of(x, n, mean, 2) / (float)n + a->eps);
+  float factor = deviation_factor(x, n, mean, a->eps);
   for (; i + 4 <= n; i += 4) {
     v4 y = v4_mul(v4_sub(v4_load(x + i), v4_splat(mean)), v4_splat(factor));
     v4_store(out + i, v4_madd(y, v4_load(a->weight + i), v4_load(a->bias + i)));

@@ -46,6 +46,7 @@ static inline void add_weighted(float *out, const v4 weight[4], const float *con
 }
 
 void add_rows(float *out, size_t columns, float correction, const float *p, size_t count, const float *v, size_t stride) {
+  LA_ASSERT(columns % 4 == 0);
   for (size_t c = 0; c < columns; c += 4) v4_store(out + c, v4_mul(v4_load(out + c), v4_splat(correction)));
   for (size_t j = 0; j < count / 4 * 4; j += 4) {
     const float *at[4];

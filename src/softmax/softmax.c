@@ -32,6 +32,7 @@ typedef struct {
   float *out;      /* [QUERIES][d_vp], before division */
   float *maximum;  /* [QUERIES] */
   float *sum;      /* [QUERIES] */
+  size_t slot;     /* of the thread */
 } scratch;
 
 /* A block of keys and values as the tiles want them. */
@@ -140,6 +141,7 @@ static void query_block(const softmax_call *call, scratch *w, size_t b, size_t h
     w->sum[r] = 0.0f;
   }
   for (size_t j = 0; j < n_k; j += block) {
+    show_life(w->slot);
     key_block keys = {array_at(a->k, b, kv_head, j), array_at(a->v, b, kv_head, j), j, smaller(block, n_k - j), a->k.row, a->v.row};
     if (copied) {
       keys.v_stride = call->d_vp + COPY_PAD;
@@ -171,6 +173,7 @@ static void run_block(void *context, size_t slot, size_t item) {
   const softmax_call *call = s->call;
   scratch w;
   scratch_layout(call, &w, s->scratch + slot * s->floats);
+  w.slot = slot;
   /* The last blocks first: where the mask is causal they take longest. */
   size_t stream = item / s->blocks, t = (s->blocks - 1 - item % s->blocks) * QUERIES, heads = (size_t)call->args->heads;
   query_block(call, &w, stream / heads, stream % heads, t, smaller(QUERIES, call->n_q - t));

@@ -18,16 +18,19 @@ typedef void (*parallel_body)(void *call, size_t slot, size_t item);
 /* How many slots work of this many multiply-adds is worth: 1, or one for each thread. */
 size_t parallel_slots(uint64_t multiply_adds);
 
-/* Runs items first … first + count − 1. LA_OK when every one is done; LA_THREAD_FAILED when a worker trapped. */
+/* Runs items first … first + count − 1. LA_OK when every one is done; LA_THREAD_FAILED when a worker trapped or was lost. */
 int32_t in_parallel(size_t slots, size_t first, size_t count, parallel_body body, void *call);
 
-/* How many items at a time may wait for one another: threads that are there, which take items in order. */
+/* How many items of the next job may wait for one another: threads that have just shown up, which take items in order. */
 size_t parallel_crew(size_t slots);
+
+/* For a body on `slot`, with every block that it works on: a second without is long, ten are taken for the thread's loss. */
+void show_life(size_t slot);
 
 /* For such items. All that a thread wrote before set_count is there for who has seen the count. */
 void set_count(int32_t *counter, int32_t count);
 
-/* Waits, in a body on `slot`, until the counter is `least` or more; 0 when a worker trapped instead. */
+/* Waits, in a body on `slot`, until the counter is `least` or more; 0 when a worker trapped or was lost instead. */
 int await_count(const int32_t *counter, int32_t least, size_t slot);
 
 #else
@@ -44,6 +47,7 @@ static inline int32_t in_parallel(size_t slots, size_t first, size_t count, para
 }
 
 static inline size_t parallel_crew(size_t slots) { return slots; }
+static inline void show_life(size_t slot) { (void)slot; }
 static inline void set_count(int32_t *counter, int32_t count) { *counter = count; }
 static inline int await_count(const int32_t *counter, int32_t least, size_t slot) {
   (void)slot;

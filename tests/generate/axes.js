@@ -19,6 +19,7 @@ export const AXES = {
   batch: [1, 2, 3],
   dim: [1, 3, 4, 7, 8, 16, 40],
   valueDim: [1, 3, 4, 7, 8, 16, 40, 41, 64, 67],
+  size: ['ordinary', 'large'],
   length: [1, 2, 5, 31, 32, 33, 63, 64, 65, 130, 0],
   rank: [4, 3, 2],
   layout: ['bhtd', 'bthd'],
@@ -49,6 +50,14 @@ const RULES = [
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
   [{ carry: ['restored'] }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
+  // Exponents that leave the ordinary range are favor's. Beside an eps results would underflow; so may what decays.
+  [{ size: ['large'] }, { map: ['favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn'] }],
+  [{ size: ['large'] }, { rule: ['linear'] }],
+  [{ size: ['large'] }, { decay: ['none'] }],
+  [{ size: ['large'] }, { eps: [0] }],
+  [{ size: ['large'] }, { normalize: ['yes'] }],
+  // In one dimension opposite vectors have no weight that float32 could hold.
+  [{ size: ['large'] }, { dim: but('dim', 1) }],
   // A step has no key lengths.
   [{ split: ['steps'] }, { keyLengths: ['none'] }],
   // Causal linear attention, and a step, have as many queries as keys.

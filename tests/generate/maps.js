@@ -70,7 +70,8 @@ export const mapOf = (one) => MAPS[one.map]?.(one) ?? null;
 const ELEMENTWISE = ['elu', 'relu', 'identity'];
 
 /** The rule of tolerance.js for a case. */
-export function toleranceOf({ map, rule, decay }) {
+export function toleranceOf({ map, rule, decay, size }) {
+  if (size === 'large') return 'exponents';
   if (map === 'softmax') return 'softmax';
   if (rule !== 'linear') return 'delta';
   if (decay !== 'none') return 'gated';

@@ -27,7 +27,7 @@ export function publicCalls(attention, keep, dim = 5) {
     return made;
   };
   const cache = () => {
-    const made = keep(attention.cache({ ...seen, maxLength: 20 }));
+    const made = keep(attention.cache({ ...seen, maxLength: 500 }));
     attention.softmax(...qkv(), { cache: made });
     return made;
   };
@@ -76,7 +76,7 @@ export function publicCalls(attention, keep, dim = 5) {
     made('map.apply', ['x'], [gaussian([2, 3, dim], 1)], { as: 'key', position: 1 }, on(map, 'apply')),
     made('state', [], [], { ...seen, featureMap: 'elu', normalize: true, scale: 0.5, eps: 1e-3 }, (_, options) => keep(attention.state(options))),
     made('state, favor by name', [], [], { ...seen, featureMap: 'favor' }, (_, options) => keep(attention.state(options))),
-    onState('state.step', stepped, 'step', ['q', 'k', 'v'], token(), { out: new Float32Array(B * HEADS * VALUE_DIM) }),
+    onState('state.step', stepped, 'step', ['q', 'k', 'v'], token(), { decay: [-0.1, -0.2], out: new Float32Array(B * HEADS * VALUE_DIM) }),
     onState('state.step, delta', delta, 'step', ['q', 'k', 'v'], token(), { decay: below0([B, KV, dim], 1), beta: unit([B, KV], 2), out: keep(attention.tensor([B, HEADS, VALUE_DIM])) }),
     onState('state.set', stepped, 'set', ['S', 'z'], [gaussian([B, KV, dim, VALUE_DIM], 3), gaussian([B, KV, dim], 4)]),
     { ...onState('state.clone', stepped, 'clone', [], []), call: () => keep(stepped.clone()) },
@@ -90,7 +90,8 @@ export function publicCalls(attention, keep, dim = 5) {
     made('tensor', ['shape'], [[2, 3]], undefined, (values) => keep(attention.tensor(...values))),
     made('tensor of data', ['shape', 'data'], [[2, 3], [1, 2, 3, 4, 5, 6]], undefined, (values) => keep(attention.tensor(...values))),
     made('dense', [], [], { weight: gaussian([8, dim], 8), bias: gaussian([8], 9), activation: 'relu' }, (_, options) => keep(dense(attention, options))),
-    made('dense.apply', ['x'], [gaussian([3, dim], 1)], { residual: gaussian([3, 8], 2), out: new Float32Array(24) }, on(layer, 'apply')),
+    made('residual of dense.apply', ['x'], [gaussian([3, dim], 1)], { residual: gaussian([3, 8], 2) }, on(layer, 'apply')),
+    made('dense.apply', ['x'], [gaussian([3, dim], 1)], { out: new Float32Array(24) }, on(layer, 'apply')),
     made('layerNorm', [], [], { weight: gaussian([dim], 8), bias: gaussian([dim], 9), eps: 1e-3 }, (_, options) => keep(layerNorm(attention, options))),
     made('layerNorm.apply', ['x'], [gaussian([3, dim], 1)], { out: new Float32Array(3 * dim) }, on(norm, 'apply')),
     made('sampler', [], [], { batch: 2, seed: 1, stream: 2, temperature: 0.5 }, (_, options) => keep(sampler(attention, options))),

@@ -21,6 +21,15 @@ export class Watch {
   change(deep = false) {
     try {
       for (const [i, attention] of this.#attentions.entries()) if (attention.memory !== this.#memory[i]) return `memory, by ${attention.memory - this.#memory[i]} bytes`;
+    } catch (error) {
+      return `something that cannot be read any more: ${error.message}`;
+    }
+    return this.withoutMemory(deep);
+  }
+
+  /** The same, however much memory is in use. */
+  withoutMemory(deep = false) {
+    try {
       for (const { attention, object, length, copies, cache } of this.#entries) {
         if (object.length !== length) return `length of a ${object.constructor.name}`;
         if (!viewsOf(object).every((view, i) => bytes(view).equals(copies[i]))) return `a ${object.constructor.name}`;

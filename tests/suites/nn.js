@@ -228,6 +228,16 @@ export function nn(name, make) {
     wrong.refuse(attention, rows, () => ({ x: reshape(x, [3, 6]) }));
   });
 
+  test('layerNorm: rows whose squares overflow or underflow', (attention, keep) => {
+    const [one, zero] = [1, 0].map((value) => tensorOf([70], () => value));
+    const layer = keep(layerNorm(attention, { weight: one, bias: zero, eps: 0 }));
+    for (const size of [1e-30, 1e-20, 1e20, 1e36]) {
+      const x = gaussian([3, 70], 5);
+      x.data.forEach((value, i) => (x.data[i] = value * size));
+      assertClose(layer.apply(x), oracle.layerNorm(x, one, zero, 0), { rule: 'linear', name: `rows of ${size}` });
+    }
+  });
+
   test('wrong arguments of layerNorm and sampler are refused, and change nothing', (attention, keep) => {
     const vector = gaussian([6], 1);
     const norm = keep(layerNorm(attention, { weight: vector, bias: vector }));

@@ -1,9 +1,9 @@
 import { AttentionError } from '../core/errors.js';
-import { asTheyAre, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, takeOptions } from '../core/given.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { checkInteger, MAX_DIM, MAX_SIZE } from '../core/validate.js';
 
-const OPTIONS = asTheyAre('batch', 'heads', 'dim', 'valueDim', 'maxLength');
+const OPTIONS = optionTakers(asTheyAre('batch', 'heads', 'dim', 'valueDim', 'maxLength'));
 
 /** Every key and value seen, [batch, heads, maxLength, dim] and [batch, heads, maxLength, valueDim]. */
 export class Cache {
@@ -24,7 +24,7 @@ export class Cache {
     own(this, {
       core, pointer, length,
       requireRoom: (tokens) => this.#requireRoom(tokens),
-      append: (arrays, rows) => this.#append(arrays, rows, keyFloats),
+      append: (args, rows) => this.#append(args, rows, keyFloats),
       setLength: (tokens) => { this.#length = tokens; },
     });
   }
@@ -41,8 +41,8 @@ export class Cache {
     if (tokens > this.maxLength) throw new AttentionError('cache-full', `The cache holds ${this.#length} of at most ${this.maxLength} tokens; ${tokens - this.#length} more do not fit`);
   }
 
-  /** Copies rows of placed k and v behind the ones held; they count only once the length is set. */
-  #append({ k, v }, rows, keyFloats) {
+  /** Copies rows of a call's placed k and v behind the ones held, and has the call take them all; they count only once the length is set. */
+  #append(args, rows, keyFloats) {
     const { core, pointer } = this[internal];
     const { f32 } = core;
     const copy = (from, at, width) => {
@@ -56,7 +56,8 @@ export class Cache {
       }
       return { data: at, batch: this.heads * this.maxLength * width, head: this.maxLength * width, row: width };
     };
-    return { k: copy(k, pointer, this.dim), v: copy(v, pointer + keyFloats * 4, this.valueDim) };
+    args.k = copy(args.k, pointer, this.dim);
+    args.v = copy(args.v, pointer + keyFloats * 4, this.valueDim);
   }
 
   reset() {

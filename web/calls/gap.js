@@ -1,14 +1,14 @@
 /** gap() and weights(): how linear attention differs from softmax attention. */
 import { newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
-import { asTheyAre, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, takeOptions } from '../core/given.js';
 import { LAYOUTS } from '../core/operand.js';
 import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
 import { locateInputs, placeInputs, requireSameLength, sizeFields, sizeInputs, sizePair, takeInputs, takePair } from './inputs.js';
 
-const GAP_OPTIONS = asTheyAre('featureMap', 'causal', 'scale', 'softmaxScale', 'eps', 'layout');
-const WEIGHTS_OPTIONS = asTheyAre('kind', 'featureMap', 'causal', 'scale', 'layout');
+const GAP_OPTIONS = optionTakers(asTheyAre('featureMap', 'causal', 'scale', 'softmaxScale', 'eps', 'layout'));
+const WEIGHTS_OPTIONS = optionTakers(asTheyAre('kind', 'featureMap', 'causal', 'scale', 'layout'));
 
 /** Doubles of la_gap_sums. */
 const SUMS = 10;
@@ -50,23 +50,25 @@ function checkInputsMap(core, value, { q, k }) {
 
 export function gap(core, q, k, v, options) {
   const o = takeOptions('gap', options, GAP_OPTIONS);
-  const given = takeInputs(q, k, v);
+  const inputs = takeInputs(q, k, v);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const sized = sizeInputs(given, layout);
+  sizeInputs(inputs, layout);
   const causal = checkBoolean('causal', o.causal, false);
   const scale = checkNumber('scale', o.scale, 1);
-  const softmaxScale = checkNumber('softmaxScale', o.softmaxScale, 1 / Math.sqrt(sized.q.width));
+  const softmaxScale = checkNumber('softmaxScale', o.softmaxScale, 1 / Math.sqrt(inputs.q.width));
   const eps = checkNonNegative('eps', o.eps, 1e-6);
-  requireSameLength(causal, sized);
+  requireSameLength(causal, inputs);
   core.check();
-  const inputs = locateInputs(core, sized, layout);
+  locateInputs(core, inputs, layout);
   const map = checkInputsMap(core, o.featureMap, inputs);
   const { batch, heads, rows } = inputs.q;
   const frame = new Frame(core);
   let sums;
   try {
     const pointer = frame.alloc(batch * heads * SUMS * 8);
-    core.run({ call: 'la_gap', args: { ...sizeFields(inputs), causal: causal ? 1 : 0, scale, eps, softmax_scale: softmaxScale, map: mapFields(map), ...placeInputs(frame, inputs), out: pointer } });
+    const args = { ...sizeFields(inputs), causal: causal ? 1 : 0, scale, eps, softmax_scale: softmaxScale, map: mapFields(map), out: pointer };
+    placeInputs(frame, inputs, args);
+    core.run({ call: 'la_gap', args });
     const doubles = new Float64Array(core.exports.memory.buffer, pointer, batch * heads * SUMS);
     sums = Array.from({ length: batch * heads }, (_, i) => Array.from(doubles.subarray(i * SUMS, (i + 1) * SUMS)));
   } finally {
@@ -82,14 +84,14 @@ const KINDS = ['softmax', 'linear'];
 
 export function weights(core, q, k, options) {
   const o = takeOptions('weights', options, WEIGHTS_OPTIONS);
-  const given = takePair(q, k);
+  const inputs = takePair(q, k);
   const kind = checkOneOf('kind', o.kind, KINDS);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  const sized = sizePair(given, layout);
+  sizePair(inputs, layout);
   const causal = checkBoolean('causal', o.causal, false);
-  const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(sized.q.width));
+  const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
   core.check();
-  const inputs = locateInputs(core, sized, layout);
+  locateInputs(core, inputs, layout);
   const map = checkInputsMap(core, o.featureMap, inputs);
   const { batch, heads, rows } = inputs.q;
   const keys = inputs.k.rows;
@@ -99,7 +101,8 @@ export function weights(core, q, k, options) {
   const frame = new Frame(core);
   try {
     const pointer = frame.alloc(data.length * 4);
-    const args = { ...sizeFields(inputs), kind: KINDS.indexOf(kind), causal: causal ? 1 : 0, scale: kind === 'linear' ? 1 : scale, map: mapFields(map), ...placeInputs(frame, inputs), out: pointer };
+    const args = { ...sizeFields(inputs), kind: KINDS.indexOf(kind), causal: causal ? 1 : 0, scale: kind === 'linear' ? 1 : scale, map: mapFields(map), out: pointer };
+    placeInputs(frame, inputs, args);
     core.run({ call: 'la_weights', args });
     data.set(core.floatsAt(pointer, data.length));
   } finally {

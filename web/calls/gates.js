@@ -1,6 +1,6 @@
 /** decay, beta and what else a call takes a head and token: the shapes that they may have, and where the core finds them. */
 import { floatsFrom } from '../core/arrays.js';
-import { asTensor } from '../core/given.js';
+import { asTensor, Given } from '../core/given.js';
 import { floatsOf, locate, place } from '../core/operand.js';
 import { sameShape } from '../core/validate.js';
 
@@ -34,38 +34,34 @@ function axesOf({ name, shape }, choices) {
 }
 
 /** A gate that was taken, as a tensor: the elements of a list are read only when their number is right. */
-export function readGate(given, choices, f) {
+export function readGate(given, choicesOf, f) {
   if (given === undefined || given === null) return null;
-  if (given.list !== undefined) axesOf(given, choices);
+  if (given.list !== undefined) axesOf(given, choicesOf());
   return asTensor(given, f);
 }
 
 /** A gate with each number passed through `f`, (number, index) → number, before it is rounded to float32. */
-export function convertGate(core, given, choices, f) {
-  const read = readGate(given, choices, f);
+export function convertGate(core, given, choicesOf, f) {
+  const read = readGate(given, choicesOf, f);
   const isTensor = given.number === undefined && given.list === undefined;
-  return isTensor ? { name: read.name, data: floatsFrom(floatsOf(core, locate(core, read)), f), shape: read.shape } : read;
+  return isTensor ? new Given(read.name, null, floatsFrom(floatsOf(core, locate(core, read)), f), read.shape) : read;
 }
 
-/** Where it lies; null where there is none. */
-export const locateGate = (core, given) => given && locate(core, given);
-
-/** The same with its strides, once its shape is found to be one of the choices. */
-export function shapeGate(gate, choices) {
-  if (gate === null) return null;
-  const strides = {};
-  const sizes = {};
-  axesOf(gate, choices).reduceRight((stride, [axis, size]) => {
-    strides[axis] = stride;
-    sizes[axis] = size;
+/** Sets a located gate's strides and sizes by axis, once its shape is found to be one of the choices. */
+export function shapeGate(gate, choicesOf) {
+  if (gate === null) return;
+  gate.strides = {};
+  gate.sizes = {};
+  axesOf(gate, choicesOf()).reduceRight((stride, [axis, size]) => {
+    gate.strides[axis] = stride;
+    gate.sizes[axis] = size;
     return stride * size;
   }, 1);
-  return { ...gate, strides, sizes };
 }
 
 /** An la_gate. */
 export function gateField(frame, gate) {
-  if (gate === null) return undefined;
+  if (gate === null) return 0;
   const { batch = 0, heads = 0, length = 0, features = 0 } = gate.strides;
   return { data: place(frame, gate), batch, head: heads, row: length, channel: features };
 }

@@ -1,13 +1,13 @@
 /** mamba2(): the state space model of Mamba-2 as a preset of linear(). */
 import { copyOf, floatsFrom, newFloats } from '../core/arrays.js';
 import { wrongShape, wrongValue } from '../core/errors.js';
-import { asTheyAre, asTensor, numbersIn, readKeyLengths, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, asTensor, Given, numbersIn, optionTakers, readKeyLengths, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
 import { floatsOf, LAYOUTS, locate, locateArray, sizeArray, stridesOf } from '../core/operand.js';
 import { checkBoolean, checkInteger, checkOneOf, elements } from '../core/validate.js';
-import { bufferOf, kindOf } from '../core/views.js';
+import { bufferOf, kindOf, plainFloats } from '../core/views.js';
 import { COMMON, run } from './presets.js';
 
-const OPTIONS = { ...COMMON, D: takeNumbers, dtBias: takeNumbers, ...asTheyAre('dtSoftplus') };
+const OPTIONS = optionTakers({ ...COMMON, D: takeNumbers, dtBias: takeNumbers, ...asTheyAre('dtSoftplus') });
 
 /** log(1 + exp(x)), without overflow. */
 const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -29,12 +29,12 @@ export function mamba2(core, x, dt, A, B, C, options) {
   core.check();
   const input = locateArray(core, sized, layout);
   const delta = stepSizes(core, given.dt, input, layout, { bias, isSoftplus: checkBoolean('dtSoftplus', o.dtSoftplus, false), lengths });
-  const decay = { name: 'dt·A', data: floatsFrom(delta.data, (step, i) => step * rates[delta.headOf(i)]), shape: delta.shape };
+  const decay = new Given('dt·A', null, floatsFrom(delta.data, (step, i) => step * rates[delta.headOf(i)]), delta.shape);
   const [k, q] = [given.B, given.C].map((one) => expandGroups(core, one, layout, heads));
   // The result may be written over x, which the skip still reads.
-  if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === input.data.buffer) input.data = copyOf(input.data);
+  if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === bufferOf(input.data)) input.data = copyOf(plainFloats(input.data));
   const keyLengths = o.keyLengths && { ...o.keyLengths, list: lengths };
-  const result = run(core, { q, k, v: given.x }, { ...o, keyLengths, scale: o.scale === undefined ? (o.state?.scale ?? 1) : o.scale }, { decay, writeGate: { name: 'dt', data: delta.data, shape: delta.shape } });
+  const result = run(core, { q, k, v: given.x }, { ...o, keyLengths, scale: o.scale === undefined ? (o.state?.scale ?? 1) : o.scale }, { decay, writeGate: new Given('dt', null, delta.data, delta.shape) });
   if (skip) addSkip(core, result, input, skip, lengths);
   return result;
 }
@@ -89,7 +89,7 @@ function expandGroups(core, given, layout, heads) {
       }
     }
   }
-  return { name: given.name, data, shape: [...axes, width].slice(4 - group.shape.length) };
+  return new Given(given.name, null, data, [...axes, width].slice(4 - group.shape.length));
 }
 
 /** D as one row a head: a number a head, or a head and value channel. */

@@ -3,7 +3,7 @@
  * cache when the core reads it, and so is the result when it is copied out.
  */
 import { commitOut, stridesOf } from '../core/operand.js';
-import { bufferOf } from '../core/views.js';
+import { bufferOf, plainFloats } from '../core/views.js';
 
 /** Of q, k, v and the result together; most processors' second-level caches hold it. */
 const PIECE_BYTES = 2 ** 20;
@@ -33,8 +33,9 @@ export function isPiecewise(core, layout, inputs, out) {
  * piece, for the caller's own at the end: a piece that fails, for want of scratch memory, leaves that one as it was.
  */
 export function runInPieces(core, frame, plan, inputs, out) {
-  const names = Object.keys(inputs);
+  const names = ['q', 'k', 'v'];
   const { q, k } = inputs;
+  const sources = Object.fromEntries(names.map((name) => [name, inputs[name].data && plainFloats(inputs[name].data)]));
   const group = q.heads / k.heads;
   const heads = k.batch * k.heads;
   const sizes = sizesOf(inputs);
@@ -46,7 +47,8 @@ export function runInPieces(core, frame, plan, inputs, out) {
     const count = Math.min(most, heads - first);
     const args = { ...plan.args, batch: 1, heads: count * group, kv_heads: count };
     for (const name of names) {
-      const { data, pointer } = inputs[name];
+      const { pointer } = inputs[name];
+      const data = sources[name];
       if (data !== null) core.f32.set(data.subarray(first * sizes[name], (first + count) * sizes[name]), rooms[name] >>> 2);
       args[name] = { data: rooms[name] || pointer + first * sizes[name] * 4, ...inputs[name].strides };
     }

@@ -1,10 +1,10 @@
 /** linear() under the names and defaults of published models. All are causal, with the identity as feature map, not normalised. */
 import { wrongKind, wrongValue } from '../core/errors.js';
-import { asTheyAre, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
 import { LAYOUTS, sizeArray } from '../core/operand.js';
 import { checkBoolean, checkOneOf } from '../core/validate.js';
 import { betaChoices, convertGate, decayChoices, sequenceAxes } from './gates.js';
-import { NAMES, takeInputs } from './inputs.js';
+import { takeInputs } from './inputs.js';
 import { attend } from './linear.js';
 
 export const COMMON = { ...asTheyAre('scale'), keyLengths: takeKeyLengths, ...asTheyAre('state', 'layout', 'out') };
@@ -12,6 +12,11 @@ export const COMMON = { ...asTheyAre('scale'), keyLengths: takeKeyLengths, ...as
 /** The gates' names: g is the logarithm (flash-linear-attention), alpha its exponential (the papers), decay our word for g. */
 const GATE = { g: takeNumbers, alpha: takeNumbers, decay: takeNumbers };
 const BETA = { beta: takeNumbers, ...asTheyAre('allowNegativeEigenvalues') };
+
+const RETENTION = optionTakers({ ...COMMON, gamma: takeNumbers });
+const GATED = optionTakers({ ...COMMON, ...GATE });
+const DELTA = optionTakers({ ...COMMON, ...BETA });
+const GATED_DELTA = optionTakers({ ...COMMON, ...GATE, ...BETA });
 
 /** The number, when it lies within the bounds. */
 const within = (name, low, high) => (x, i) => {
@@ -34,14 +39,14 @@ function readDecay(core, where, k, o) {
 
 function logarithm(core, given, axes) {
   const check = within(given.name, 0, 1);
-  return convertGate(core, given, decayChoices(axes, 'features'), (x, i) => Math.log(check(x, i)));
+  return convertGate(core, given, () => decayChoices(axes, 'features'), (x, i) => Math.log(check(x, i)));
 }
 
 /** beta of the delta rule: a sigmoid in the papers, twice that where the transition may have negative eigenvalues. */
 function readBeta(core, where, k, o) {
   if (!o.beta) throw wrongKind(`beta of ${where}`, 'a number, an array of numbers or a tensor', o.beta);
   const most = checkBoolean('allowNegativeEigenvalues', o.allowNegativeEigenvalues, false) ? 2 : 1;
-  return convertGate(core, o.beta, betaChoices(axesOf(k, o)), within('beta', 0, most));
+  return convertGate(core, o.beta, () => betaChoices(axesOf(k, o)), within('beta', 0, most));
 }
 
 /** linear() with the settings of all presets; `gates`: decay, beta and writeGate, taken. */
@@ -52,7 +57,7 @@ export function run(core, given, o, gates) {
 
 /** RetNet, Sun et al. 2023: head h keeps gamma_h = 1 − 2^(−5−h) of its state at every token. */
 export function retention(core, q, k, v, options) {
-  const o = takeOptions('retention', options, { ...COMMON, gamma: takeNumbers });
+  const o = takeOptions('retention', options, RETENTION);
   const given = takeInputs(q, k, v);
   core.check();
   const axes = axesOf(given.k, o);
@@ -63,7 +68,7 @@ export function retention(core, q, k, v, options) {
 
 /** Gated linear attention, Yang et al. 2024a: a gate a channel of k. */
 export function gla(core, q, k, v, options) {
-  const o = takeOptions('gla', options, { ...COMMON, ...GATE });
+  const o = takeOptions('gla', options, GATED);
   const given = takeInputs(q, k, v);
   core.check();
   return run(core, given, o, { decay: readDecay(core, 'gla', given.k, o) });
@@ -71,14 +76,14 @@ export function gla(core, q, k, v, options) {
 
 /** DeltaNet, Yang et al. 2024b: k is L2-normalised by the caller. */
 export function deltaNet(core, q, k, v, options) {
-  const o = takeOptions('deltaNet', options, { ...COMMON, ...BETA });
+  const o = takeOptions('deltaNet', options, DELTA);
   const given = takeInputs(q, k, v);
   core.check();
   return run(core, given, o, { beta: readBeta(core, 'deltaNet', given.k, o) });
 }
 
 const gatedDelta = (where) => (core, q, k, v, options) => {
-  const o = takeOptions(where, options, { ...COMMON, ...GATE, ...BETA });
+  const o = takeOptions(where, options, GATED_DELTA);
   const given = takeInputs(q, k, v);
   core.check();
   return run(core, given, o, { decay: readDecay(core, where, given.k, o), beta: readBeta(core, where, given.k, o) });

@@ -1,19 +1,19 @@
 import { copyOf, newArray } from '../core/arrays.js';
 import { Frame, INVALID_GATE } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
-import { asTheyAre, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, Given, optionTakers, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
 import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, dropUnheld, holdMap, isPositional, isScaled, mapFields, releaseMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
-import { betaChoices, decayChoices, gateField, invalidGate, locateGate, readGate, shapeGate } from './gates.js';
+import { betaChoices, decayChoices, gateField, invalidGate, readGate, shapeGate } from './gates.js';
 import { packState, unpackState } from './saved_state.js';
 import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 
-const OPTIONS = asTheyAre(...STATE_OPTIONS, 'featureMap');
-const STEP_OPTIONS = { decay: takeNumbers, beta: takeNumbers, ...asTheyAre('out') };
+const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap'));
+const STEP_OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, ...asTheyAre('out') });
 
 /** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
 export class State {
@@ -77,27 +77,34 @@ export class State {
 
   step(q, k, v, options) {
     const o = takeOptions('step', options, STEP_OPTIONS);
-    const given = { q: takeTensor('q', q), k: takeTensor('k', k), v: takeTensor('v', v) };
+    const query = takeTensor('q', q);
+    const key = takeTensor('k', k);
+    const value = takeTensor('v', v);
     const { batch, heads, dim, valueDim, featureMap } = this;
-    const queryHeads = given.q.shape[given.q.shape.length - 2];
-    this.#checkToken(given.q, queryHeads, dim, 'a multiple of heads');
-    if (!(queryHeads >= heads) || queryHeads % heads !== 0) throw wrongShape('q', `[batch, query heads, dim] with query heads a multiple of ${heads}`, given.q.shape);
-    this.#checkToken(given.k, heads, dim, heads);
-    this.#checkToken(given.v, heads, valueDim, heads);
-    const axes = [['batch', batch], ['heads', heads]].slice(3 - given.q.shape.length);
-    const choices = { decay: decayChoices(axes, featureMap.features), beta: betaChoices(axes) };
-    const read = { decay: readGate(o.decay, choices.decay), beta: readGate(o.beta, choices.beta) };
+    const queryHeads = query.shape[query.shape.length - 2];
+    this.#checkToken(query, queryHeads, dim, 'a multiple of heads');
+    if (!(queryHeads >= heads) || queryHeads % heads !== 0) throw wrongShape('q', `[batch, query heads, dim] with query heads a multiple of ${heads}`, query.shape);
+    this.#checkToken(key, heads, dim, heads);
+    this.#checkToken(value, heads, valueDim, heads);
+    const axes = () => [['batch', batch], ['heads', heads]].slice(3 - query.shape.length);
+    const decayShapes = () => decayChoices(axes(), featureMap.features);
+    const betaShapes = () => betaChoices(axes());
+    const decay = readGate(o.decay, decayShapes);
+    const beta = readGate(o.beta, betaShapes);
     const memory = residentMemory('state', this);
     const { core } = memory;
-    const [query, key, value] = [locate(core, given.q), locate(core, given.k), locate(core, given.v)];
-    const gates = { decay: shapeGate(locateGate(core, read.decay), choices.decay), beta: shapeGate(locateGate(core, read.beta), choices.beta) };
-    const out = locateOut(core, o.out, [...query.shape.slice(0, -1), valueDim]);
+    const places = [query, key, value, decay, beta];
+    for (const place of places) if (place !== null) locate(core, place);
+    shapeGate(decay, decayShapes);
+    shapeGate(beta, betaShapes);
+    const shape = query.shape.slice();
+    shape[shape.length - 1] = valueDim;
+    const out = locateOut(core, o.out, shape);
     const map = mapFields(featureMap);
     const positions = checkPositions(featureMap, this.#lengths, 1, 'the sequence');
-    const own = { name: 'state', pointer: memory.pointer, length: memory.length };
-    const places = [query, key, value, gates.decay, gates.beta].filter((place) => place !== null);
-    refuseOverlap(out, [...places, own]);
-    for (const place of places) refuseOverlap(place, [own]);
+    refuseOverlap(out, 'out', places);
+    refuseOverlap(out, 'out', [memory], 'state');
+    for (const place of places) if (place !== null) refuseOverlap(place, place.name, [memory], 'state');
     const frame = new Frame(core);
     try {
       const pointer = out.pointer || frame.alloc(out.length * 4);
@@ -106,10 +113,10 @@ export class State {
         batch, heads: queryHeads, kv_heads: heads, n_q: 1, n_k: 1, dim, value_dim: valueDim, causal: 1, normalize: this.normalize ? 1 : 0,
         scale: this.scale, eps: this.eps, map, positions: positions ? frame.copyIn(positions) : 0,
         q: array(place(frame, query), queryHeads, dim), k: array(place(frame, key), heads, dim), v: array(place(frame, value), heads, valueDim),
-        out: array(pointer, queryHeads, valueDim), decay: gateField(frame, gates.decay), beta: gateField(frame, gates.beta),
+        out: array(pointer, queryHeads, valueDim), decay: gateField(frame, decay), beta: gateField(frame, beta),
         state: memory.pointer, key_sum: memory.keySum, exponents: memory.exponents,
       };
-      core.run({ call: 'la_linear', args, sliceable: false }, { [INVALID_GATE]: () => invalidGate(core, gates) });
+      core.run({ call: 'la_linear', args, sliceable: false }, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }) });
       this.#advance(1);
       return commitOut(core, out, pointer);
     } finally {
@@ -138,10 +145,10 @@ export class State {
     const memory = residentMemory('state', this);
     const state = locate(memory.core, given);
     const sum = givenSum && locate(memory.core, givenSum);
-    if (sum) refuseOverlap(sum, [{ name: 'S of the state', pointer: memory.pointer, length: memory.stateFloats }]);
+    if (sum) refuseOverlap(sum, 'z', [{ pointer: memory.pointer, length: memory.stateFloats }], 'S of the state');
     const { f32 } = memory.core;
     const write = (part, at) => {
-      if (part.data) f32.set(part.data, at >>> 2);
+      if (part.data !== null) f32.set(part.data, at >>> 2);
       else f32.copyWithin(at >>> 2, part.pointer >>> 2, (part.pointer >>> 2) + part.length);
     };
     write(state, memory.pointer);
@@ -152,7 +159,7 @@ export class State {
 
   /** S or z: a tensor, or a Float32Array of as many floats. */
   #takePart(name, value, shape) {
-    const part = kindOf(value) === 'Float32Array' ? { name, data: value, shape } : takeTensor(name, value);
+    const part = kindOf(value) === 'Float32Array' ? new Given(name, null, value, shape) : takeTensor(name, value);
     if (!sameShape(part.shape, shape)) throw wrongShape(name, `[${shape.join(', ')}]`, part.shape);
     return part;
   }
@@ -164,7 +171,7 @@ export class State {
 
   clone() {
     const { core, pointer, length } = residentMemory('state', this);
-    const copy = new State(core, Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, this[name]])));
+    const copy = new State(core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
     core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + length);
     copy.#lengths.set(this.#lengths);
     return copy;

@@ -2,7 +2,7 @@ import { outOfMemory } from './arrays.js';
 import { AttentionError } from './errors.js';
 import { runInSlices } from './slices.js';
 import { ARGUMENTS, fieldsIn, writeStruct } from './structs.js';
-import { kindOf } from './views.js';
+import { kindOf, lengthOf } from './views.js';
 
 /** Room for the largest argument struct. */
 const ARGS_BYTES = 4 * Math.max(...Object.values(ARGUMENTS).map(fieldsIn));
@@ -157,7 +157,7 @@ export class Frame {
   }
 
   copyIn(data) {
-    const pointer = this.alloc(data.length * 4);
+    const pointer = this.alloc(lengthOf(data) * 4);
     (kindOf(data) === 'Int32Array' ? this.core.i32 : this.core.f32).set(data, pointer >>> 2);
     return pointer;
   }

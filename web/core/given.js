@@ -1,8 +1,7 @@
 /**
  * What a caller gave, read once. A call first takes everything that it was given, each property of it once, and only
  * then looks at sizes, resolves addresses and allocates: a getter, proxy or list of the caller's has no way to change
- * what was already checked. What is taken is plain: { name, tensor }, { name, data, shape }, { name, list, length } or
- * { name, number }.
+ * what was already checked.
  */
 import { arrayFrom, floatsFrom } from './arrays.js';
 import { describe, wrongKind, wrongValue } from './errors.js';
@@ -14,6 +13,37 @@ import { Tensor } from './tensor.js';
 import { checkInteger, elements } from './validate.js';
 import { kindOf } from './views.js';
 
+/**
+ * A tensor as it was taken. Later steps fill in the rest, in place, since objects of one form are fast and copies of them
+ * are not: `sizeArray` the sizes, `locate` where it lies.
+ */
+export class Given {
+  /** Sizes of a [batch, heads, rows, width] array. */
+  batch = 0;
+  heads = 0;
+  rows = 0;
+  width = 0;
+  /** Address in linear memory, 0 where it is not resident; undefined while it was not looked for. */
+  pointer = undefined;
+  /** Number of elements. */
+  length = 0;
+  /** Floats from one batch, head or row to the next; of gates by the names of their axes. */
+  strides = undefined;
+
+  /** `tensor`: a resident Tensor or null; `data`: else its Float32Array; shape: a plain array. */
+  constructor(name, tensor, data, shape) {
+    this.name = name;
+    this.tensor = tensor;
+    this.data = data;
+    this.shape = shape;
+  }
+
+  /** The same elements under another shape. */
+  reshaped(shape) {
+    return new Given(this.name, this.tensor, this.data, shape);
+  }
+}
+
 /** Axes that are longer than 1: of one such axis there is but one order. */
 const longAxes = (shape) => shape.filter((size) => size > 1).length;
 
@@ -21,7 +51,7 @@ const longAxes = (shape) => shape.filter((size) => size > 1).length;
  * Refuses data whose elements do not lie row by row as its shape says: `stride`, `strides` and `offset` of ndarray and
  * stdlib, stdlib's `order`, npyjs' `fortranOrder`. A method called stride, as transformers.js has, says nothing.
  */
-function refuseOrder(name, { stride, strides, offset, order, fortranOrder }, shape) {
+function refuseOrder({ name, stride, strides, offset, order, fortranOrder }, shape) {
   if (stride === undefined && strides === undefined && offset === undefined && order === undefined && fortranOrder === undefined) return;
   if (elements(shape) === 0) return;
   const wrong = (what) => new RangeError(`${name} must be row-major from its first element on, got ${what}: copy it first`);
@@ -58,9 +88,9 @@ export function readTensor(name, value, expected = TENSOR) {
 }
 
 /** Its shape, once its data were found to be of a kind that is taken. */
-export function readShape({ name, ...raw }) {
-  const shape = takeShape(`${name}.shape`, raw.shape);
-  refuseOrder(name, raw, shape);
+export function readShape(raw) {
+  const shape = takeShape(`${raw.name}.shape`, raw.shape);
+  refuseOrder(raw, shape);
   return shape;
 }
 
@@ -68,7 +98,7 @@ export function readShape({ name, ...raw }) {
 export function takeTensor(name, value, expected = TENSOR) {
   if (isResident(value, Tensor)) {
     residentMemory(name, value);
-    return { name, tensor: value, shape: value.shape };
+    return new Given(name, value, null, value.shape);
   }
   const raw = readTensor(name, value, expected);
   const { data, dtype } = raw;
@@ -76,7 +106,7 @@ export function takeTensor(name, value, expected = TENSOR) {
   const widening = wideningOf(kind, dtype);
   if (kind !== 'Float32Array' && !widening) throw wrongKind(`${name}.data`, kind === 'Uint16Array' ? "a Float32Array, or have type: 'float16' or 'bfloat16' beside it" : 'a Float32Array', data);
   const shape = readShape(raw);
-  return { name, data: widening ? widen(data, widening) : data, shape };
+  return new Given(name, null, widening ? widen(data, widening) : data, shape);
 }
 
 const NUMBERS = 'a number, an array of numbers or a tensor';
@@ -84,7 +114,7 @@ const NUMBERS = 'a number, an array of numbers or a tensor';
 /** A tensor may have a length as well, and has data. */
 const isListLike = (value) => isObject(value) && !isResident(value, Tensor) && (isBare(value) || (!('data' in value) && 'length' in value));
 
-/** Numbers in any form: one, a list, or a tensor; null where there are none. */
+/** Numbers in any form: one as { name, number, shape }, a list as { name, list, length, shape }, or a tensor; null where there are none. */
 export function takeNumbers(name, value) {
   if (value === null) return null;
   if (typeof value === 'number') return { name, number: value, shape: [] };
@@ -104,31 +134,37 @@ export function numbersIn(given) {
 /** What takeNumbers took as a tensor of float32, once its shape was found to be what is needed; numbers that are none yet pass through `f`. */
 export function asTensor(given, f = (x) => x) {
   const { name, number, list, shape } = given;
-  if (number !== undefined) return { name, data: Float32Array.of(f(number, 0)), shape };
-  return list === undefined ? given : { name, data: floatsFrom(numbersIn(given), f), shape };
+  if (number !== undefined) return new Given(name, null, Float32Array.of(f(number, 0)), shape);
+  return list === undefined ? given : new Given(name, null, floatsFrom(numbersIn(given), f), shape);
 }
 
 /** Whatever it is: the call checks it. */
 export const takeAsIs = (name, value) => value;
 
+/** What takes options: { name: taker } once for all calls. */
+export const optionTakers = (takers) => ({ known: new Set(Object.keys(takers)), rows: Object.entries(takers) });
+
+/** Every option that was not given. */
+const NONE = Object.freeze({});
+
 /**
- * The options of a call as a plain object. `takers`: by name, what takes the option; an option that was not given is
- * undefined. A misspelt option must not pass unnoticed.
+ * The options of a call as a plain object. `takers`: by name, what takes the option (optionTakers); an option that was not
+ * given is undefined. A misspelt option must not pass unnoticed.
  */
-export function takeOptions(where, options, takers) {
-  const taken = {};
-  if (options === undefined) return taken;
+export function takeOptions(where, options, { known, rows }) {
+  if (options === undefined) return NONE;
   if (!isObject(options) || isBare(options) || options instanceof Map || options instanceof Set || options instanceof Date || options instanceof Promise) {
     throw wrongKind(`${where} options`, 'an object', options);
   }
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(takers, name) && options[name] !== undefined) {
-      throw new TypeError(`${where}: unknown option '${name}'; known options: ${Object.keys(takers).join(', ')}`);
+    if (!known.has(name) && options[name] !== undefined) {
+      throw new TypeError(`${where}: unknown option '${name}'; known options: ${[...known].join(', ')}`);
     }
   }
-  for (const [name, take] of Object.entries(takers)) {
+  const taken = {};
+  for (const [name, take] of rows) {
     const value = options[name];
-    if (value !== undefined) taken[name] = take(name, value);
+    taken[name] = value === undefined ? undefined : take(name, value);
   }
   return taken;
 }

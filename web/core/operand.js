@@ -4,50 +4,63 @@ import { newFloats } from './arrays.js';
 import { isResident, memoryOf } from './resident.js';
 import { Tensor } from './tensor.js';
 import { elements, MAX_SIZE, sameShape } from './validate.js';
-import { bufferOf, kindOf, lengthOf, plainFloats } from './views.js';
+import { bufferOf, byteOffsetOf, kindOf, lengthOf, plainFloats } from './views.js';
 
 /** Axes of a rank-4 array under each layout; the leading ones may be left out. */
 const AXES = { bhtd: '[batch, heads, length, dim]', bthd: '[batch, length, heads, dim]' };
 export const LAYOUTS = Object.keys(AXES);
 
 /**
- * A tensor that was taken as an operand: `pointer` where it is resident, else `data`. To be called once everything was
- * taken, and before anything is allocated: growth detaches views of linear memory. What is located already stays so.
+ * Looks where a tensor that was taken lies: its `pointer` where it is resident, else its `data`. To be called once
+ * everything was taken, and before anything is allocated: growth detaches views of linear memory. What is located already
+ * stays so. Returns the tensor.
  */
 export function locate(core, given) {
-  const { name, tensor, shape } = given;
   if (given.pointer !== undefined) return given;
-  if (tensor) {
-    const { pointer, length } = memoryOf(core, name, tensor, Tensor);
-    return { ...given, pointer, data: null, length };
+  const { name, tensor, data } = given;
+  if (tensor !== null) {
+    const memory = memoryOf(core, name, tensor, Tensor);
+    given.pointer = memory.pointer;
+    given.length = memory.length;
+    return given;
   }
-  const data = plainFloats(given.data);
-  const length = elements(shape);
-  if (data.length !== length) {
-    const isDetached = data.length === 0 && bufferOf(given.data).byteLength === 0;
-    const hint = isDetached ? ' (a detached array: memory growth detaches tensor.data, read it again; transfer hands arrays over)' : '';
-    throw wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]${hint}`, data);
+  given.length = elements(given.shape);
+  if (lengthOf(data) !== given.length) throw wrongLength(given);
+  if (core.owns(bufferOf(data))) {
+    given.pointer = byteOffsetOf(data);
+    given.data = null;
+  } else {
+    given.pointer = 0;
   }
-  return core.owns(data.buffer) ? { ...given, pointer: data.byteOffset, data: null, length } : { ...given, pointer: 0, data, length };
+  return given;
+}
+
+function wrongLength({ name, data, shape, length }) {
+  const isDetached = lengthOf(data) === 0 && bufferOf(data).byteLength === 0;
+  const hint = isDetached ? ' (a detached array: memory growth detaches tensor.data, read it again; transfer hands arrays over)' : '';
+  return wrongValue(`${name}.data`, `of length ${length} for shape [${shape.join(', ')}]${hint}`, data);
 }
 
 /** The elements of an operand, as a live view where it is resident. */
-export const floatsOf = (core, { data, pointer, length }) => data ?? core.floatsAt(pointer, length);
+export const floatsOf = (core, { data, pointer, length }) => (data === null ? core.floatsAt(pointer, length) : plainFloats(data));
 
 /** Where an operand lies in linear memory, copied there for the time of the call when it is not resident. */
 export function place(frame, operand) {
   return operand.data === null ? operand.pointer : frame.copyIn(operand.data);
 }
 
-/** The sizes of a taken [batch, heads, length, width] array under a layout. */
+/** Fills in the sizes of a taken [batch, heads, length, width] array under a layout; returns it. */
 export function sizeArray(given, layout) {
   const { name, shape } = given;
   const rank = shape.length;
   if (rank < 2 || rank > 4) throw wrongShape(name, `${AXES[layout]} (the leading axes may be left out)`, shape);
   if (shape.some((size) => size > MAX_SIZE)) throw wrongShape(name, `with sizes of at most ${MAX_SIZE}`, shape);
-  const [batch, first, second, width] = rank === 4 ? shape : rank === 3 ? [1, ...shape] : layout === 'bhtd' ? [1, 1, ...shape] : [1, shape[0], 1, shape[1]];
-  const [heads, rows] = layout === 'bhtd' ? [first, second] : [second, first];
-  return { ...given, batch, heads, rows, width };
+  const [first, second] = layout === 'bhtd' ? [rank > 2 ? shape[rank - 3] : 1, shape[rank - 2]] : [rank > 2 ? shape[rank - 3] : shape[0], rank > 2 ? shape[rank - 2] : 1];
+  given.batch = rank === 4 ? shape[0] : 1;
+  given.heads = layout === 'bhtd' ? first : second;
+  given.rows = layout === 'bhtd' ? second : first;
+  given.width = shape[rank - 1];
+  return given;
 }
 
 /** Strides of [batch, heads, rows, width] under a layout, in floats: batch, head and row of an la_array. */
@@ -55,9 +68,30 @@ export function stridesOf(layout, { heads, rows }, width) {
   return layout === 'bhtd' ? { batch: heads * rows * width, head: rows * width, row: width } : { batch: rows * heads * width, head: width, row: heads * width };
 }
 
-/** Where an operand lies, and where it lies for the call. */
+/** Where such an array lies, with its strides; returns it. */
 export function locateArray(core, sized, layout) {
-  return { ...locate(core, sized), strides: stridesOf(layout, sized, sized.width) };
+  locate(core, sized);
+  sized.strides = stridesOf(layout, sized, sized.width);
+  return sized;
+}
+
+/** An la_array of it, copied in for the time of the call where it is not resident. */
+export function arrayField(frame, given) {
+  const { batch, head, row } = given.strides;
+  return { data: place(frame, given), batch, head, row };
+}
+
+/** Where a result goes. */
+class Out {
+  /** `copy`: the array that the result is copied to, or null; isView: it is a live view; isGiven: it is the caller's own. */
+  constructor(pointer, length, result, copy, isView = false, isGiven = false) {
+    this.pointer = pointer;
+    this.length = length;
+    this.result = result;
+    this.copy = copy;
+    this.isView = isView;
+    this.isGiven = isGiven;
+  }
 }
 
 /**
@@ -68,18 +102,18 @@ export function locateOut(core, out, shape) {
   const length = elements(shape);
   if (out === undefined) {
     const data = newFloats(length);
-    return { name: 'out', pointer: 0, length, result: { data, shape }, copy: data };
+    return new Out(0, length, { data, shape }, data);
   }
   if (isResident(out, Tensor)) {
     const { pointer } = memoryOf(core, 'out', out, Tensor);
     if (!sameShape(out.shape, shape)) throw wrongShape('out', `[${shape.join(', ')}]`, out.shape);
-    return { name: 'out', pointer, length, result: out, copy: null };
+    return new Out(pointer, length, out, null);
   }
   if (kindOf(out) !== 'Float32Array') throw wrongKind('out', 'a Tensor or a Float32Array', out);
   if (lengthOf(out) !== length) throw wrongValue('out', `of length ${length} for shape [${shape.join(', ')}]`, out);
   const copy = plainFloats(out);
-  if (core.owns(copy.buffer)) return { name: 'out', pointer: copy.byteOffset, length, result: { data: out, shape }, copy: null, isView: true };
-  return { name: 'out', pointer: 0, length, result: { data: out, shape }, copy, isGiven: true };
+  if (core.owns(copy.buffer)) return new Out(copy.byteOffset, length, { data: out, shape }, null, true);
+  return new Out(0, length, { data: out, shape }, copy, false, true);
 }
 
 export function commitOut(core, out, pointer) {
@@ -89,12 +123,15 @@ export function commitOut(core, out, pointer) {
   return result;
 }
 
-/** Refuses memory that a call writes while it reads it elsewhere. Places: { name, pointer, length }; pointer 0 is not resident. */
-export function refuseOverlap(place, others) {
+/**
+ * Refuses memory that a call writes while it reads it elsewhere. Places: { pointer, length }, pointer 0 is not resident;
+ * `others` have names of their own unless one is given, and may be null.
+ */
+export function refuseOverlap(place, name, others, theirName) {
   if (place.pointer === 0 || place.length === 0) return;
   for (const other of others) {
-    if (other.pointer !== 0 && place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4) {
-      throw new RangeError(`${place.name} must not share memory with ${other.name}`);
+    if (other !== null && other.pointer !== 0 && place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4) {
+      throw new RangeError(`${name} must not share memory with ${theirName ?? other.name}`);
     }
   }
 }

@@ -3,10 +3,8 @@
  * on a class of its own, does not count, and nothing of the caller's runs. Arrays of another realm are as good.
  */
 const { prototype } = Object.getPrototypeOf(Float32Array);
-const getter = (name) => {
-  const { get } = Object.getOwnPropertyDescriptor(prototype, name);
-  return (array) => Reflect.apply(get, array, []);
-};
+const { call } = Function.prototype;
+const getter = (name) => call.bind(Object.getOwnPropertyDescriptor(prototype, name).get);
 
 /** 'Float32Array', …, or undefined for what is no typed array, a proxy of one included. */
 export const kindOf = getter(Symbol.toStringTag);
@@ -15,6 +13,9 @@ export const lengthOf = getter('length');
 export const bufferOf = getter('buffer');
 export const byteOffsetOf = getter('byteOffset');
 export const byteLengthOf = getter('byteLength');
+
+/** Copies the elements of one typed array into another, from `offset` on. */
+export const setElements = call.bind(prototype.set);
 
 /** A Float32Array over the same floats that is nothing but that. */
 export function plainFloats(array) {

@@ -1,7 +1,7 @@
 import { arrayFrom, newFloats } from '../core/arrays.js';
 import { checkStatus, Frame } from '../core/core.js';
 import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
-import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place } from '../core/operand.js';
 import { internal, isResident, own } from '../core/resident.js';
 import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
@@ -9,11 +9,11 @@ import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/v
 import { MAP_KINDS, MAP_NAMES } from './map_kinds.js';
 import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './map_weights.js';
 
-const APPLY_OPTIONS = asTheyAre('as', 'position');
+const APPLY_OPTIONS = optionTakers(asTheyAre('as', 'position'));
 
 /** What takes each option of a kind of map; a null array is not one that was left out. */
 function takersOf({ settings = {}, arrays = {} }) {
-  return { ...asTheyAre('dim', 'heads', ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) };
+  return optionTakers({ ...asTheyAre('dim', 'heads', ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) });
 }
 
 /** φ: R^dim → R^features. */

@@ -1,6 +1,6 @@
 import { Frame } from '../core/core.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
-import { takeAsIs, takeOptions, takeTensor } from '../core/given.js';
+import { optionTakers, takeAsIs, takeOptions, takeTensor } from '../core/given.js';
 import { elementsOf, isObject, takeList } from '../core/lists.js';
 import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
 import { internal, isResident, own, releaseMemory, residentMemory } from '../core/resident.js';
@@ -8,7 +8,7 @@ import { Tensor } from '../core/tensor.js';
 import { checkOneOf, elements } from '../core/validate.js';
 import { leadingAxes, MAX_WIDTH, readMatrix, readVector } from './weight.js';
 
-const OPTIONS = { weight: (name, value) => readMatrix(name, value), bias: (name, value) => readVector(name, value), activation: takeAsIs };
+const OPTIONS = optionTakers({ weight: (name, value) => readMatrix(name, value), bias: (name, value) => readVector(name, value), activation: takeAsIs });
 /** Several outs are an array, which is also what comes back. */
 function takeOut(name, value) {
   if (!isObject(value) || !Array.isArray(value)) return { one: value };
@@ -17,7 +17,7 @@ function takeOut(name, value) {
   return { several: elementsOf(given), array: value };
 }
 
-const APPLY_OPTIONS = { residual: takeTensor, out: takeOut };
+const APPLY_OPTIONS = optionTakers({ residual: takeTensor, out: takeOut });
 
 /** la_activation by name. */
 const ACTIVATIONS = { none: 0, relu: 1 };
@@ -71,8 +71,8 @@ export class Dense {
     const residual = o.residual === undefined ? null : locate(core, o.residual);
     if (residual && residual.length !== length) throw wrongShape('residual', `of ${length} elements, as the result has`, residual.shape);
     const out = locateOut(core, o.out?.one, shapeOf(o.out?.one, [...leading, this.outputs]));
-    refuseOverlap(out, [input]);
-    if (residual && residual.pointer !== out.pointer) refuseOverlap(out, [residual]);
+    refuseOverlap(out, 'out', [input]);
+    if (residual && residual.pointer !== out.pointer) refuseOverlap(out, 'out', [residual]);
     const frame = new Frame(core);
     try {
       const to = out.pointer || frame.alloc(length * 4);
@@ -90,7 +90,7 @@ export class Dense {
     let first = 0;
     for (let i = 0; i < tensors.length; i++) {
       const part = this.#readPart(`out[${i}]`, tensors[i], rows, first, i === tensors.length - 1);
-      refuseOverlap(part, [input, ...parts]);
+      refuseOverlap(part, part.name, [input, ...parts]);
       first += part.width;
       parts.push(part);
     }

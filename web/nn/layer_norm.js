@@ -1,14 +1,14 @@
 import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { asTheyAre, takeAsIs, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, optionTakers, takeAsIs, takeOptions, takeTensor } from '../core/given.js';
 import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { checkNonNegative } from '../core/validate.js';
 import { readVector } from './weight.js';
 
 const takeVector = (name, value) => readVector(name, value);
-const OPTIONS = { weight: takeVector, bias: takeVector, eps: takeAsIs };
-const APPLY_OPTIONS = asTheyAre('out');
+const OPTIONS = optionTakers({ weight: takeVector, bias: takeVector, eps: takeAsIs });
+const APPLY_OPTIONS = optionTakers(asTheyAre('out'));
 
 /** (x − mean) / √(variance + eps) · weight + bias along the last axis. */
 export class LayerNorm {
@@ -39,7 +39,7 @@ export class LayerNorm {
     if (shape.length === 0 || shape[shape.length - 1] !== this.width) throw wrongShape('x', `[..., ${this.width}]`, shape);
     const input = locate(core, given);
     const out = locateOut(core, o.out, [...shape]);
-    if (input.pointer !== out.pointer) refuseOverlap(out, [input]);
+    if (input.pointer !== out.pointer) refuseOverlap(out, 'out', [input]);
     const frame = new Frame(core);
     try {
       const to = out.pointer || frame.alloc(out.length * 4);

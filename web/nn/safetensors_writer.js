@@ -1,12 +1,14 @@
 /** The writer of the safetensors format: the bytes that the reference implementation makes of the same tensors. */
 import { newArray } from '../core/arrays.js';
 import { describe, wrongKind, wrongValue } from '../core/errors.js';
-import { asTheyAre, readShape, readTensor, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, readShape, readTensor, takeOptions } from '../core/given.js';
 import { isObject } from '../core/lists.js';
 import { isResident, residentMemory } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 import { kindOf, plainBytes } from '../core/views.js';
 import { bytesOf, DTYPES, dtypeOf, MAX_HEADER, METADATA } from './dtypes.js';
+
+const OPTIONS = optionTakers(asTheyAre('tensors', 'metadata'));
 
 /** The dtype of a tensor that names none, by its array. */
 const DEFAULTS = new Map(Object.entries({
@@ -89,7 +91,7 @@ function headerOf(tensors, metadata) {
 }
 
 export function writeSafetensors(options) {
-  const { tensors, metadata = {} } = takeOptions('writeSafetensors', options, asTheyAre('tensors', 'metadata'));
+  const { tensors, metadata = {} } = takeOptions('writeSafetensors', options, OPTIONS);
   if (!isMap(tensors) && !isRecord(tensors)) throw wrongKind('tensors', 'a Map or an object of tensors', tensors);
   const given = isMap(tensors) ? [...tensors] : Object.keys(tensors).map((name) => [name, tensors[name]]);
   const taken = given.map(([name, tensor]) => takeStored(takeName(name), tensor));

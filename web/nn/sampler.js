@@ -1,13 +1,13 @@
 import { newArray } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { asTheyAre, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place } from '../core/operand.js';
 import { own, releaseMemory, residentMemory } from '../core/resident.js';
 import { checkInteger, checkNonNegative } from '../core/validate.js';
 import { MAX_WIDTH } from './weight.js';
 
-const OPTIONS = asTheyAre('batch', 'seed', 'stream', 'temperature');
+const OPTIONS = optionTakers(asTheyAre('batch', 'seed', 'stream', 'temperature'));
 
 const MAX_BATCH = 2 ** 24;
 const MAX_SEED = 2 ** 32 - 1;

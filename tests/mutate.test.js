@@ -1,0 +1,33 @@
+/** The rules of `npm run mutate`: each still fits the sources, and names tests that are there. */
+import assert from 'node:assert';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { suite } from 'uvu';
+import { describe, mutants, mutate } from './mutate/mutants.js';
+
+const test = suite('mutants');
+const root = new URL('../', import.meta.url);
+
+test('every change fits its file exactly once and changes it', async () => {
+  for (const mutant of mutants) {
+    const source = await readFile(new URL(mutant.file, root), 'utf8');
+    assert.notEqual(mutate(source, mutant), source, describe(mutant));
+  }
+});
+
+test('there are sixty or more, no two alike, and each names the tests that must notice', () => {
+  assert.ok(mutants.length >= 60, `${mutants.length}`);
+  assert.equal(new Set(mutants.map(describe)).size, mutants.length);
+  for (const mutant of mutants) {
+    assert.ok(mutant.suites.length > 0, describe(mutant));
+    for (const name of mutant.suites) assert.ok(existsSync(new URL(`tests/${name}.test.js`, root)), `tests/${name}.test.js of ${describe(mutant)}`);
+  }
+});
+
+test('a change that fits nowhere, or twice, is an error', () => {
+  const mutant = { file: 'a.c', find: 'x', replace: 'y', suites: ['simd'] };
+  for (const source of ['', 'x x']) assert.throws(() => mutate(source, mutant), /a\.c must hold this once/);
+  assert.equal(mutate('a x b', mutant), 'a y b');
+});
+
+test.run();

@@ -1,0 +1,71 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+
+typedef struct {
+  const field *field;
+  size_t b, h, t, c;
+} element;
+
+static size_t key_head(const call *k, const field *f, size_t h) { return f->size[1] == 1 ? 0 : h * (size_t)k->kv_heads / f->size[1]; }
+
+/* Whether a query of the poisoned key's head and batch sees it. */
+static int sees(const call *k, element poisoned, size_t query) {
+  return !k->causal || poisoned.field->size[2] == 1 || query + (size_t)k->causal_offset >= poisoned.t;
+}
+
+static int may_depend(const call *k, element poisoned, element result) {
+  const field *p = poisoned.field;
+  if (p->size[0] > 1 && poisoned.b != result.b) return 0;
+  if (p->size[1] > 1 && key_head(k, p, poisoned.h) != key_head(k, result.field, result.h)) return 0;
+  if (p->rows == QUERY_ROWS) return result.field->rows == QUERY_ROWS && poisoned.h == result.h && poisoned.t == result.t;
+  if (k->key_lengths && poisoned.t >= (size_t)k->key_lengths[result.b]) return 0;
+  return result.field->rows != QUERY_ROWS || k->looks_ahead || sees(k, poisoned, result.t);
+}
+
+/* A result that is 0 in every column may come of no key at all. */
+static int is_zero(const float *row, size_t width) {
+  for (size_t c = 0; c < width; c++)
+    if (row[c] != 0.0f) return 0;
+  return 1;
+}
+
+static void compare(const call *k, element poisoned, const field *f, const float *before, const float *after) {
+  size_t width = f->size[3], rows = f->size[0] * f->size[1] * f->size[2];
+  int is_value = strcmp(poisoned.field->name, "v") == 0;
+  for (size_t r = 0; r < rows; r++, before += width, after += width) {
+    element result = {f, r / f->size[2] / f->size[1], r / f->size[2] % f->size[1], r % f->size[2], 0};
+    int depends = may_depend(k, poisoned, result), must = depends && f->rows == QUERY_ROWS && !is_zero(before, width);
+    if (poisoned.field->rows == KEY_ROWS && !sees(k, poisoned, result.t)) must = 0;
+    for (size_t c = 0; c < width; c++) {
+      int here = !is_value || c == poisoned.c;
+      if (must && here && !isnan(after[c]))
+        fail(k->name, "%s[%zu %zu %zu %zu] is not finite, and %s[%zu %zu %zu %zu] is %g", poisoned.field->name, poisoned.b, poisoned.h, poisoned.t,
+             poisoned.c, f->name, result.b, result.h, result.t, c, (double)after[c]);
+      if (!(depends && here) && !same_value(before[c], after[c]))
+        fail(k->name, "%s[%zu %zu %zu %zu] is not finite, and %s[%zu %zu %zu %zu] is %.9g instead of %.9g", poisoned.field->name, poisoned.b,
+             poisoned.h, poisoned.t, poisoned.c, f->name, result.b, result.h, result.t, c, (double)after[c], (double)before[c]);
+    }
+  }
+}
+
+void check_poison(call *k, input *in, outcome whole) {
+  static const float poisons[] = {NAN, INFINITY, -INFINITY};
+  size_t count = 0;
+  field *candidates[MOST_FIELDS];
+  for (size_t i = 0; i < k->count; i++)
+    if (k->fields[i].may_poison && field_words(&k->fields[i]) > 0) candidates[count++] = &k->fields[i];
+  if (count == 0 || whole.status != LA_OK) return;
+  field *f = candidates[choose(in, (uint32_t)count)];
+  element at = {f, choose(in, (uint32_t)f->size[0]), choose(in, (uint32_t)f->size[1]), choose(in, (uint32_t)f->size[2]), choose(in, (uint32_t)f->size[3])};
+  float *value = &f->values[((at.b * f->size[1] + at.h) * f->size[2] + at.t) * f->size[3] + at.c], kept = *value;
+  *value = f->kind == GATE ? NAN : CHOOSE_FROM(in, poisons);
+  outcome poisoned = trial(k, (trial_options){.core = &vector_core, .layout = 1 + choose(in, 65535)});
+  if (poisoned.status != LA_OK) fail(k->name, "status %d where %s is not finite", poisoned.status, f->name);
+  for (size_t i = 0; i < k->count; i++)
+    if (k->fields[i].role != READ && k->fields[i].of_head) compare(k, at, &k->fields[i], whole.values[i], poisoned.values[i]);
+  outcome_free(k, poisoned);
+  *value = kept;
+}

@@ -1,0 +1,14 @@
+/* The targets: each makes one call from a fuzzer's bytes and checks it. */
+#ifndef NATIVE_TARGETS_H
+#define NATIVE_TARGETS_H
+
+#include "../call.h"
+
+typedef void target(input *in);
+
+target target_softmax, target_linear, target_weights, target_gap;             /* a file each */
+target target_feature_map, target_pack, target_random_features;               /* feature_maps.c */
+target target_dense, target_dense_pack, target_layer_norm, target_sample;     /* nn.c */
+target target_memory, target_pool;                                            /* memory.c, pool.c */
+
+#endif

@@ -1,5 +1,6 @@
 /** What the Worker entry takes for tensors and lists: as the main entry, whoever made them, in whichever realm. */
 import assert from 'node:assert';
+import { readFile } from 'node:fs/promises';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
@@ -125,6 +126,17 @@ test('arrays of another realm are taken, written to and handed over as any other
   const again = local.restore(saved);
   assert.equal(again.heads, 2);
   for (const one of [state, again]) one.dispose();
+});
+
+test('a module from bytes of another realm runs here and there', async () => {
+  const bytes = await readFile(new URL('../web/dist/simd.wasm', import.meta.url));
+  const wasm = runInNewContext('(values) => Uint8Array.from(values).buffer')([...bytes]);
+  assert.ok(!(wasm instanceof ArrayBuffer));
+  const here = await createSync({ wasm });
+  const there = await createAttention({ wasm });
+  assertSame(await there.softmax(...two), here.softmax(...two));
+  here.dispose();
+  await there.dispose();
 });
 
 test('of a foreign view only its part is sent', async () => {

@@ -2,7 +2,7 @@
  * The ONNX operator LinearAttention (opset 27) on an attention instance:
  * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
  */
-import { copyOf } from './core/arrays.js';
+import { copyOf, newFloats } from './core/arrays.js';
 import { coreOf } from './calls/attention.js';
 import { attend } from './calls/linear.js';
 import { wrongShape } from './core/errors.js';
@@ -82,14 +82,16 @@ export function LinearAttention(attention, inputs, attributes) {
   core.check();
   // Making the state may grow the memory, which detaches views of it: all inputs are located before.
   const located = Object.fromEntries(Object.entries({ ...unpacked, decay, beta, past: given.past_state }).map(([name, one]) => [name, one && locate(core, one)]));
-  const state = attention.state({ batch, heads: kvHeads, dim, valueDim, featureMap: 'identity', normalize: false, scale });
+  // A batch of none has a state of none, which is no State.
+  const state = batch === 0 ? undefined : attention.state({ batch, heads: kvHeads, dim, valueDim, featureMap: 'identity', normalize: false, scale });
   try {
-    if (located.past) state.set({ data: floatsOf(core, located.past), shape: stateShape });
+    if (state && located.past) state.set({ data: floatsOf(core, located.past), shape: stateShape });
     const { q, k, v } = located;
-    const { data, shape } = attend(core, { q, k, v }, { decay: located.decay, beta: located.beta, state, causal: true, layout: 'bthd', allowGrowth: true });
+    const settings = { featureMap: 'identity', normalize: false, scale, causal: true, layout: 'bthd', allowGrowth: true };
+    const { data, shape } = attend(core, { q, k, v }, { ...settings, decay: located.decay, beta: located.beta, state });
     const output = { data, shape: [shape[0], shape[1], heads * valueDim] };
-    return { output, present_state: { data: copyOf(state.data), shape: stateShape } };
+    return { output, present_state: { data: state ? copyOf(state.data) : newFloats(0), shape: stateShape } };
   } finally {
-    state.dispose();
+    state?.dispose();
   }
 }

@@ -3,9 +3,11 @@ import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
 import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
 import { compile } from './core/load.js';
+import { handle } from './core/resident.js';
+import { isOwnBuffer, kindOf, plainFloats } from './core/views.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
-import { handle, pack, readOptions, unsendable } from './threads/parcel.js';
+import { pack, readOptions, unsendable } from './threads/parcel.js';
 
 const OPTIONS = optionTakers(asTheyAre('build', 'threads', 'wasm'));
 
@@ -94,8 +96,8 @@ class Connection {
     if (answer.error) throw revive(answer.error);
     if (out?.[handle] && answer.object?.id === out[handle].id) return out;
     const value = this.receive(answer);
-    if (!(out instanceof Float32Array)) return value;
-    out.set(value.data);
+    if (kindOf(out) !== 'Float32Array') return value;
+    plainFloats(out).set(value.data);
     return { data: out, shape: value.shape };
   }
 
@@ -120,7 +122,7 @@ class Remote {
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
   const { build, threads, wasm } = takeOptions('createAttention', options, OPTIONS);
-  const isBytes = wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm);
+  const isBytes = isOwnBuffer(wasm) || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
   const link = new Link(openOwnWorker());
   let answer;

@@ -48,6 +48,44 @@ export function onnx(name, make) {
     assert.ok(output.data.every(Number.isFinite));
   });
 
+  test('integers may be 64-bit ones, as ONNX stores them', (attention) => {
+    const { output, present_state } = LinearAttention(attention, inputs, { q_num_heads: BigInt(heads), kv_num_heads: BigInt(kvHeads), chunk_size: 64n });
+    const expected = LinearAttention(attention, inputs, attributes);
+    assertSame(output, expected.output);
+    assertSame(present_state, expected.present_state);
+    throwsKind(() => LinearAttention(attention, inputs, { ...attributes, q_num_heads: 3n }), RangeError, /^q_num_heads must be a multiple of kv_num_heads \(2\), got 3/);
+    throwsKind(() => LinearAttention(attention, inputs, { ...attributes, kv_num_heads: -1n }), RangeError, /^kv_num_heads must be an integer/);
+  });
+
+  test('a batch of none gives empty results of their shapes, and a sequence of none the state that it was given', (attention) => {
+    const empty = (batch, length) => ({
+      query: gaussian([batch, length, heads * dim], 1), key: gaussian([batch, length, kvHeads * dim], 2), value: gaussian([batch, length, kvHeads * valueDim], 3),
+      decay: gaussian([batch, length, kvHeads], 4), beta: gaussian([batch, length, 1], 5), past_state: gaussian([batch, kvHeads, dim, valueDim], 6),
+    });
+    for (const update_rule of ['linear', 'gated', 'delta', 'gated_delta']) {
+      const of = ({ decay, beta, ...rest }) => ({ ...rest, ...(update_rule.includes('gated') && { decay }), ...(update_rule.includes('delta') && { beta }) });
+      for (const given of [empty(0, T), empty(0, 0)]) {
+        for (const past_state of [given.past_state, null]) {
+          const { output, present_state } = LinearAttention(attention, { ...of(given), past_state }, { ...attributes, update_rule });
+          assert.deepEqual([output.shape, output.data.length], [[0, given.query.shape[1], heads * valueDim], 0]);
+          assert.deepEqual([present_state.shape, present_state.data.length], [[0, kvHeads, dim, valueDim], 0]);
+          LinearAttention(attention, { ...of(given), past_state: present_state }, { ...attributes, update_rule });
+        }
+      }
+      const none = empty(B, 0);
+      const { output, present_state } = LinearAttention(attention, of(none), { ...attributes, update_rule });
+      assert.deepEqual([output.shape, output.data.length], [[B, 0, heads * valueDim], 0]);
+      assertSame(present_state, none.past_state);
+    }
+    const given = empty(0, T);
+    for (const [rest, pattern] of [
+      [{ past_state: gaussian([1, kvHeads, dim, valueDim], 6) }, /^past_state must have shape \[0, 2, 6, 5\]/],
+      [{ value: gaussian([0, T + 1, kvHeads * valueDim], 3) }, /^value must have shape with batch 0, heads 2 and length 7/],
+      [{ decay: gaussian([0, T, 3], 3) }, /^decay must have shape/],
+      [{ query: gaussian([1, T, heads * dim], 3) }, /^key must have shape with batch 1/],
+    ]) throwsKind(() => LinearAttention(attention, { ...given, ...rest }, attributes), RangeError, pattern);
+  });
+
   test('refusals', (attention) => {
     const { query, key, value, decay, beta } = inputs;
     for (const [given, attrs, kind, pattern] of [

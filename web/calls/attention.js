@@ -7,7 +7,8 @@ import { linear } from './linear.js';
 import { mamba2 } from './mamba2.js';
 import * as presets from './presets.js';
 import { State } from './state.js';
-import { internal } from '../core/resident.js';
+import { isObject } from '../core/lists.js';
+import { handle, internal } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 import { version } from '../core/version.js';
 
@@ -111,6 +112,9 @@ if (Symbol.dispose) Attention.prototype[Symbol.dispose] = Attention.prototype.di
 
 /** What the package's other entries run on. */
 export function coreOf(attention) {
+  if (isObject(attention) && attention[handle]) {
+    throw new TypeError('attention must be of linear-attention-wasm, got one of linear-attention-wasm/worker: onnx and nn run where their instance is, so make one with the createAttention() of linear-attention-wasm, in a Worker of your own where they must not block');
+  }
   if (!(attention instanceof Attention)) throw wrongKind('attention', 'what createAttention() resolves to', attention);
   const { core } = attention[internal];
   core.check();

@@ -11,6 +11,7 @@ import { checkBytes, isRecord, packSections, readSections } from './sections.js'
 import { exponentsShape, readStateOptions, STATE_OPTIONS } from './state_options.js';
 import { readVersion2 } from './saved_v2.js';
 import { sameShape } from '../core/validate.js';
+import { kindOf } from '../core/views.js';
 
 /** The shapes of what a state of these options holds. */
 const shapesOf = ({ batch, heads, valueDim, normalize }, features, exponents) => ({
@@ -53,7 +54,7 @@ export function unpackState(given) {
 
 /** A copy, which begins at a multiple of 8 and which nobody else can change. */
 function copyOf(bytes) {
-  if (!ArrayBuffer.isView(bytes) || !(bytes instanceof Uint8Array)) throw wrongKind('bytes', 'a Uint8Array', bytes);
+  if (kindOf(bytes) !== 'Uint8Array') throw wrongKind('bytes', 'a Uint8Array', bytes);
   try {
     return new Uint8Array(bytes);
   } catch (cause) {

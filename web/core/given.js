@@ -6,8 +6,8 @@
 import { arrayFrom, floatsFrom } from './arrays.js';
 import { describe, wrongKind, wrongValue } from './errors.js';
 import { dtypeNamed, widen, wideningOf } from './floats.js';
-import { refuseDeferred } from './foreign.js';
-import { asNumber, elementsOf, isObject, takeList, takeShape } from './lists.js';
+import { refuseElsewhere } from './foreign.js';
+import { asNumber, elementsOf, isObject, MAX_RANK, takeList, takeShape } from './lists.js';
 import { isResident, residentMemory } from './resident.js';
 import { Tensor } from './tensor.js';
 import { checkInteger, elements } from './validate.js';
@@ -51,14 +51,16 @@ const longAxes = (shape) => shape.filter((size) => size > 1).length;
  * Refuses data whose elements do not lie row by row as its shape says: `stride`, `strides` and `offset` of ndarray and
  * stdlib, stdlib's `order`, npyjs' `fortranOrder`. A method called stride, as transformers.js has, says nothing.
  */
-function refuseOrder(name, { stride, strides, offset, order, fortranOrder }, shape) {
+function refuseOrder({ name, stride, strides, offset, order, fortranOrder }, shape) {
   if (stride === undefined && strides === undefined && offset === undefined && order === undefined && fortranOrder === undefined) return;
   if (elements(shape) === 0) return;
   const wrong = (what) => new RangeError(`${name} must be row-major from its first element on, got ${what}: copy it first`);
   if (typeof offset === 'number' && offset !== 0) throw wrong(`a view with offset ${offset}`);
   for (const [what, steps] of [['stride', stride], ['strides', strides]]) {
     if (steps === undefined || steps === null || typeof steps === 'function') continue;
-    const given = elementsOf(takeList(`${name}.${what}`, steps));
+    const list = takeList(`${name}.${what}`, steps);
+    if (list.length > MAX_RANK) throw wrong(`a view with ${list.length} ${what}`);
+    const given = elementsOf(list);
     let expected = 1;
     let fits = given.length === shape.length;
     for (let axis = shape.length - 1; fits && axis >= 0; axis--) {
@@ -79,16 +81,16 @@ const isBare = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
 export function readTensor(name, value, expected = TENSOR) {
   if (!isObject(value) || isBare(value)) throw wrongKind(name, expected, value);
   const { data } = value;
-  if (!kindOf(data)) refuseDeferred(name, value, expected);
+  if (!kindOf(data)) refuseElsewhere(name, value, expected);
   const shape = value.shape ?? value.dims;
   const { stride, strides, offset, order, fortranOrder, dtype, type } = value;
   return { name, data, shape, stride, strides, offset, order, fortranOrder, dtype: dtypeNamed(dtype, type) };
 }
 
 /** Its shape, once its data were found to be of a kind that is taken. */
-export function readShape({ name, ...raw }) {
-  const shape = takeShape(`${name}.shape`, raw.shape);
-  refuseOrder(name, raw, shape);
+export function readShape(raw) {
+  const shape = takeShape(`${raw.name}.shape`, raw.shape);
+  refuseOrder(raw, shape);
   return shape;
 }
 

@@ -3,7 +3,7 @@ import { wrongKind } from './errors.js';
 import { checkInteger } from './validate.js';
 import { kindOf, lengthOf } from './views.js';
 
-const MAX_RANK = 32;
+export const MAX_RANK = 32;
 
 /** A proxy that was revoked throws at every look. */
 function isRevoked(value) {

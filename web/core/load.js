@@ -1,4 +1,5 @@
 import { AttentionError, wrongKind } from './errors.js';
+import { isOwnBuffer } from './views.js';
 
 /** (module (func (result v128) (v128.const …))): valid only where SIMD128 is. */
 const SIMD_PROBE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11);
@@ -80,7 +81,7 @@ function parseUrl(text) {
 
 function compileSource(source) {
   if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
+  if (isOwnBuffer(source) || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
   if (source instanceof URL || typeof source === 'string') return compileOnce(parseUrl(source));
   // After the URL: Node takes 40 ms to make its Response when it is first named.
   if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);

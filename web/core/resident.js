@@ -4,6 +4,9 @@ import { AttentionError, wrongKind } from './errors.js';
 /** Where such an object keeps its core and the address of its memory. */
 export const internal = Symbol('linear-attention-wasm');
 
+/** Where an object that stands for one of the Worker of linear-attention-wasm/worker keeps { connection, id }. */
+export const handle = Symbol('handle');
+
 /** Those that were made here: a proxy of one, or an object that says it is one, is not among them. */
 const residents = new WeakSet();
 

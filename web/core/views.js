@@ -29,14 +29,16 @@ export function plainBytes(array) {
   return length === 0 ? new Uint8Array(0) : new Uint8Array(bufferOf(array), byteOffsetOf(array), length);
 }
 
-/** Whether it is an ArrayBuffer, shared or not; one of another realm is as good. */
-export const isBuffer = (value) => [globalThis.ArrayBuffer, globalThis.SharedArrayBuffer].some((Kind) => Kind && isOf(Kind, value));
-
-function isOf({ prototype }, value) {
+/** Whether it is an object of this class of buffers, ArrayBuffer or SharedArrayBuffer, where there is one. */
+function isOf(Kind, value) {
   try {
-    Reflect.apply(Object.getOwnPropertyDescriptor(prototype, 'byteLength').get, value, []);
+    Reflect.apply(Object.getOwnPropertyDescriptor(Kind.prototype, 'byteLength').get, value, []);
     return true;
   } catch {
     return false;
   }
 }
+
+export const isOwnBuffer = (value) => isOf(ArrayBuffer, value);
+/** Pages that are not isolated have no name for shared ones. */
+export const isBuffer = (value) => isOwnBuffer(value) || isOf(globalThis.SharedArrayBuffer, value);

@@ -1,11 +1,10 @@
 /** Arguments of a call on their way to the Worker of linear-attention-wasm/worker. Each property of the caller's is read once. */
 import { wrongKind } from '../core/errors.js';
-import { isObject as isObjectLike } from '../core/lists.js';
-
-const isList = (value) => isObjectLike(value) && Number.isInteger(value.length) && value.length >= 0;
-
-/** Where an object that stands for one of a Worker keeps { connection, id }. */
-export const handle = Symbol('handle');
+import { refuseElsewhere } from '../core/foreign.js';
+import { TENSOR } from '../core/given.js';
+import { elementsOf, isObject, MAX_RANK } from '../core/lists.js';
+import { handle } from '../core/resident.js';
+import { bufferOf, byteLengthOf, isBuffer, isOwnBuffer, kindOf, lengthOf, plainBytes } from '../core/views.js';
 
 /** Options of every call that the sending side takes for itself. */
 const OWN_OPTIONS = ['signal', 'onProgress', 'transfer'];
@@ -13,15 +12,20 @@ const OWN_OPTIONS = ['signal', 'onProgress', 'transfer'];
 /** Beside data and shape, what the other side looks at in a tensor-like: how its elements lie. Methods of these names tell nothing. */
 const ORDER = ['stride', 'strides', 'offset', 'order', 'fortranOrder'];
 
-const isObject = (value) => value !== null && typeof value === 'object';
-const isBuffer = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+/** And how they are stored. */
+const STORED = ['dtype', 'type'];
+
+/** Elements of what is like a list but no array: more than any call takes. */
+const MAX_LIST = 2 ** 24;
+
+const isList = ({ length }) => Number.isInteger(length) && length >= 0;
 
 /** An object of named values: no array, map, date or other thing that the other side should refuse by its kind. */
 const isRecord = (value) => isObject(value) && Object.prototype.toString.call(value) === '[object Object]';
 
 /** A plain copy of an object that gives options, or null for what gives none. */
 export function readOptions(value) {
-  if (!isRecord(value) || value[handle] !== undefined || 'data' in value || typeof value.then === 'function') return null;
+  if (!isRecord(value) || value[handle] !== undefined || 'data' in value || typeof value.then === 'function' || isList(value)) return null;
   const names = [];
   for (const name in value) names.push(name);
   return Object.fromEntries(names.map((name) => [name, value[name]]));
@@ -29,26 +33,43 @@ export function readOptions(value) {
 
 /** Views of part of a buffer are sent without the rest of it; arrays whose buffer is gone cannot be sent, but seem empty. */
 function packArray({ moved, hands }, data) {
-  if (!ArrayBuffer.isView(data) || !(data.buffer instanceof ArrayBuffer)) return data;
-  if (data.byteLength === 0 && data instanceof Float32Array) return new Float32Array(0);
+  const kind = kindOf(data);
+  if (!kind || !isOwnBuffer(bufferOf(data))) return data;
+  if (byteLengthOf(data) === 0) return new globalThis[kind](0);
   if (hands) {
-    moved.add(data.buffer);
+    moved.add(bufferOf(data));
     return data;
   }
-  if (data.byteLength === data.buffer.byteLength) return data;
-  const bytes = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
-  moved.add(bytes);
-  return new (data instanceof Uint8Array ? Uint8Array : data.constructor)(bytes);
+  if (byteLengthOf(data) === bufferOf(data).byteLength) return data;
+  const { buffer } = plainBytes(data).slice();
+  moved.add(buffer);
+  return new globalThis[kind](buffer);
 }
 
-const plainList = (value) => (isList(value) ? Array.from(value) : value);
+/**
+ * A list as a plain array, each element read once. What is longer than `most` without being an array keeps its length
+ * alone, by which the other side refuses it. Anything else as it is.
+ */
+function packList(parcel, value, most = MAX_LIST) {
+  if (!isObject(value)) return value;
+  if (kindOf(value)) return packArray({ ...parcel, hands: false }, value);
+  const { length } = value;
+  if (!isList({ length })) return value;
+  if (length > most) return Array.isArray(value) ? value : { length };
+  return elementsOf({ list: value, length });
+}
 
 /** Of a tensor-like, all that the other side looks at. */
-function packTensor(parcel, value, data) {
-  const sent = { data: packArray(parcel, data), shape: plainList(value.shape ?? value.dims) };
+function packTensor(parcel, where, value, data) {
+  if (!kindOf(data)) refuseElsewhere(where, value, TENSOR);
+  const sent = { data: kindOf(data) ? packArray(parcel, data) : packList(parcel, data), shape: packList(parcel, value.shape ?? value.dims, MAX_RANK) };
   for (const name of ORDER) {
     const told = value[name];
-    if (told !== undefined && typeof told !== 'function') sent[name] = plainList(told);
+    if (told !== undefined && typeof told !== 'function') sent[name] = packList(parcel, told, MAX_RANK);
+  }
+  for (const name of STORED) {
+    const told = value[name];
+    if (typeof told === 'string') sent[name] = told;
   }
   return sent;
 }
@@ -68,13 +89,13 @@ function packValue(parcel, where, value) {
   const options = readOptions(value);
   if (options) return packOptions(parcel, options);
   const { data } = value;
-  return data === undefined ? value : packTensor(parcel, value, data);
+  return data === undefined ? packList(parcel, value) : packTensor(parcel, where, value, data);
 }
 
 function packOptions(parcel, { out, ...options }) {
   const names = Object.keys(options).filter((name) => !OWN_OPTIONS.includes(name));
   const sent = Object.fromEntries(names.map((name) => [name, packValue(parcel, name, options[name])]));
-  if (out instanceof Float32Array) sent.out = { floats: out.length };
+  if (kindOf(out) === 'Float32Array') sent.out = { floats: lengthOf(out) };
   else if (out !== undefined) sent.out = packValue(parcel, 'out', out);
   return sent;
 }
@@ -88,9 +109,9 @@ export function pack(connection, name, args, options) {
   const parcel = { connection, hands: transfer === true, moved: new Set() };
   const sent = args.map((value, i) => {
     if (value === options && options) return packOptions(parcel, options);
-    return isBuffer(value) && !isShape(name, i) ? packArray(parcel, value) : packValue(parcel, `argument ${i + 1} of ${name}`, value);
+    return (ArrayBuffer.isView(value) || isBuffer(value)) && !isShape(name, i) ? packArray(parcel, value) : packValue(parcel, `argument ${i + 1} of ${name}`, value);
   });
-  if (parcel.moved.has(out?.buffer)) throw new RangeError('out must not share its buffer with an input that transfer hands over');
+  if (kindOf(out) && parcel.moved.has(bufferOf(out))) throw new RangeError('out must not share its buffer with an input that transfer hands over');
   return { sent, moved: [...parcel.moved] };
 }
 

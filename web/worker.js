@@ -2,7 +2,8 @@
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
 import { asTheyAre, takeOptions } from './core/given.js';
-import { compile } from './core/load.js';
+import { compile, findPackaged } from './core/load.js';
+import { openThread, packaged } from './packaged.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
 import { handle, pack, readOptions, unsendable } from './threads/parcel.js';
@@ -13,8 +14,8 @@ export { version } from './core/version.js';
 function openOwnWorker() {
   const here = import.meta.url;
   return openWorker(
-    (NodeWorker) => new NodeWorker(new URL('./worker-thread.js', here)),
-    () => new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' }),
+    (NodeWorker) => new NodeWorker(new URL('./dist/worker-thread.js', here)),
+    () => new Worker(new URL('./dist/worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' }),
   );
 }
 
@@ -115,15 +116,19 @@ class Remote {
   }
 }
 
+/** The URLs of the modules: the Worker's script may lie anywhere. */
+const findPlaces = () => Object.fromEntries(Object.entries(packaged).map(([build, locate]) => [build, findPackaged(locate).href]));
+
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
   const { build, threads, wasm } = takeOptions('createAttention', options, asTheyAre('build', 'threads', 'wasm'));
   const isBytes = wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
-  const link = new Link(openOwnWorker());
+  const link = new Link(openOwnWorker(), openThread);
   let answer;
   try {
-    answer = await link.wait(() => link.remote.create({ build, threads, wasm: module }));
+    const places = wasm === undefined ? findPlaces() : {};
+    answer = await link.wait(() => link.remote.create({ build, threads, wasm: module }, places));
     if (answer.error) throw revive(answer.error);
   } catch (cause) {
     link.end(cause);

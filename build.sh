@@ -17,6 +17,8 @@ Usage: ./build.sh <command>
                        are needed only by the files in tests/browser/
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
+  packages [name ...]  build and run a small app with each bundler, framework and runtime, and compare the
+                       table with README.md (--readme writes it there)
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
@@ -135,13 +137,13 @@ need_packages() {
   cp package-lock.json "$installed"
 }
 
-# What the race of `bench peers` runs against. Downloads of install scripts are for GPUs alone.
-need_peers() {
-  local folder=tests/bench/peers
-  cmp -s $folder/package-lock.json $folder/node_modules/.installed-lock && return
-  say "Installing the libraries to race against (500 MB) ..."
-  npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
-  cp $folder/package-lock.json $folder/node_modules/.installed-lock
+# need_tools FOLDER WHAT: packages with a lockfile of their own, for one command alone. None needs its install script.
+need_tools() {
+  local folder=$1
+  cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed-lock" && return
+  say "Installing $2 ..."
+  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp "$folder/package-lock.json" "$folder/node_modules/.installed-lock"
 }
 
 # first_working COMMAND...: the path of the first that starts (Ubuntu's stand-ins for snaps do not).
@@ -450,16 +452,23 @@ case $command in
     case ${1:-} in
       digits) script=$1 ;;
       peers)
-        [[ " $* " == *' --help '* ]] || need_peers
+        [[ " $* " == *' --help '* ]] || need_tools tests/bench/peers "the libraries to race against (500 MB)"
         script=peers/race
         ;;
     esac
     if [[ $script != bench ]]; then shift; fi
     exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
+  packages)
+    quiet=true
+    build
+    need_browser chromium CHROMIUM_PATH chrome@stable chromium fonts-dejavu-core
+    need_tools tests/packages "the tools to build apps with (1.2 GB)"
+    exec node tests/packages/run.js "$@"
+    ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules "$stamps"
+    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/packages/{node_modules,scratch} "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

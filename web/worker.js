@@ -116,8 +116,11 @@ class Remote {
   }
 }
 
+/** Some bundlers leave URLs without their origin. */
+const absolute = (url) => new URL(url, globalThis.location?.href).href;
+
 /** The URLs of the modules: the Worker's script may lie anywhere. */
-const findPlaces = () => Object.fromEntries(Object.entries(packaged).map(([build, locate]) => [build, findPackaged(locate).href]));
+const findPlaces = () => Object.fromEntries(Object.entries(packaged).map(([build, locate]) => [build, absolute(findPackaged(locate))]));
 
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {

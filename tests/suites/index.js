@@ -15,6 +15,7 @@ import { memory } from './memory.js';
 import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
+import { packed } from './packed.js';
 import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
@@ -30,6 +31,7 @@ const suites = {
   linear,
   family,
   scaled,
+  packed,
   pieces,
   presets,
   onnx,

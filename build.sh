@@ -21,6 +21,8 @@ Usage: ./build.sh <command>
   mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
+  packages [name ...]  build and run a small app with each bundler, framework and runtime, and compare the
+                       table with README.md (--readme writes it there)
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
@@ -306,11 +308,21 @@ bundle_comlink() {
       --outfile="$dist/comlink.js"
 }
 
-# Everything in web/dist/ is one of the builds, or made of one, or comlink.
+# The scripts of Workers, each with all that it imports: where a bundler copies one, its neighbours do not come along.
+bundle_workers() {
+  local script
+  for script in web/worker-thread.js web/threads/thread.js; do
+    node_modules/.bin/esbuild "$script" --bundle --format=esm --minify --keep-names --legal-comments=inline --log-level=warning \
+      --outfile="$dist/$(basename "$script")"
+  done
+}
+
+# Everything in web/dist/ is one of the builds, or made of one, or a bundle of scripts.
 files_of() {
   case $1 in
     simd) echo simd.wasm inline-simd.js ;;
     comlink) echo comlink.js ;;
+    workers) echo worker-thread.js thread.js ;;
     *) echo "$1.wasm" ;;
   esac
 }
@@ -324,10 +336,11 @@ fingerprint() {
   } | sha256sum
 }
 
-# stamp_of NAME: what a build with this fingerprint is marked by; the relaxed ones depend on clang as well.
+# stamp_of NAME: what a build with this fingerprint is marked by; the relaxed ones depend on clang as well, the Workers on web/.
 stamp_of() {
   printf '%s\n' "$now"
   if [[ $1 == relaxed* ]]; then clang-19 --version 2>/dev/null || true; fi
+  if [[ $1 == workers ]]; then find web -name '*.js' ! -path 'web/dist/*' -print0 | sort -z | xargs -0 cat | sha256sum; fi
 }
 
 is_current() {
@@ -355,7 +368,11 @@ make_one() {
   if [[ $1 == relaxed* ]]; then need_relaxed_compiler; fi
   stamp=$(stamp_of "$1")
   rm -f "$stamps/built-$1"
-  if [[ $1 == comlink ]]; then bundle_comlink; else compile "$1"; fi
+  case $1 in
+    comlink) bundle_comlink ;;
+    workers) bundle_workers ;;
+    *) compile "$1" ;;
+  esac
   if [[ $1 == simd ]]; then printf 'export default "%s";\n' "$(base64 -w 0 "$dist/simd.wasm")" >"$dist/inline-simd.js"; fi
   for file in $(files_of "$1"); do report_size "$file"; done
   printf '%s\n' "$stamp" >"$stamps/built-$1"
@@ -367,7 +384,7 @@ build() {
   setup
   mkdir -p "$dist" "$stamps"
   now=$(fingerprint)
-  [[ $# -gt 0 ]] || set -- "${builds[@]}" comlink
+  [[ $# -gt 0 ]] || set -- "${builds[@]}" comlink workers
   for name in "$@"; do
     if ! is_current "$name"; then
       make_one "$name"
@@ -497,9 +514,16 @@ case $command in
     if [[ $script != bench ]]; then shift; fi
     exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
+  packages)
+    quiet=true
+    build
+    need_browser chromium CHROMIUM_PATH chrome@stable chromium fonts-dejavu-core
+    need_beside tests/packages "the tools to build apps with (1.2 GB)"
+    exec node tests/packages/run.js "$@"
+    ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules "$stamps"
+    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules tests/packages/{node_modules,scratch} "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

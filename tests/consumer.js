@@ -31,10 +31,15 @@ export function consumer() {
 async function install() {
   const folder = mkdtempSync(join(tmpdir(), 'linear-attention-wasm-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await installPacked(folder);
+  return folder;
+}
+
+/** Makes an empty folder a project with the packed library. */
+export async function installPacked(folder) {
   const [{ filename }] = JSON.parse(await npm(['pack', '--json', '--pack-destination', folder]));
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   await npm(['install', '--offline', '--no-audit', '--no-fund', `./${filename}`], folder);
-  return folder;
 }
 
 /** Writes a folder of the project, given as { path: text }, and returns where it is. */

@@ -58,6 +58,8 @@ test('holds exactly the files that it needs', async () => {
     'package.json',
     ...sources,
     'web/dist/comlink.js',
+    'web/dist/thread.js',
+    'web/dist/worker-thread.js',
     'web/dist/inline-simd.js',
     ...modules,
     'web/calls.d.ts',

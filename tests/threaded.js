@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { Attention } from '../web/calls/attention.js';
 import { compile, instantiate } from '../web/core/load.js';
 import { Core } from '../web/core/core.js';
+import { openThread } from '../web/packaged.js';
 import { sharedMemory, startPool } from '../web/threads/pool.js';
 
 /** The core of an instance whose calls are split from `worth` multiply-adds on; `open` opens a worker, as startPool takes it. */
-export async function createCore(build, threads, worth = 0, open = undefined) {
+export async function createCore(build, threads, worth = 0, open = openThread) {
   const module = await compile(await readFile(new URL(`../web/dist/${build}-threads.wasm`, import.meta.url)));
   const exports = await instantiate(module, sharedMemory());
   return new Core(exports, await startPool(module, exports, threads, { worth, open }));
@@ -20,7 +21,7 @@ export async function createFrom(bytes, threads, prepare = () => {}) {
   const module = await compile(bytes);
   const exports = await instantiate(module, sharedMemory());
   prepare(exports);
-  const pool = threads > 1 ? await startPool(module, exports, threads, { worth: 0 }) : null;
+  const pool = threads > 1 ? await startPool(module, exports, threads, { open: openThread, worth: 0 }) : null;
   try {
     return { attention: new Attention(new Core(exports, pool)), exports };
   } catch (error) {

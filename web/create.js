@@ -44,18 +44,17 @@ function reserve() {
 
 /**
  * `packaged` holds, by build and with '-threads' behind it, functions that give what runs when the caller names no
- * module; `open` opens a worker of the pool.
+ * module; `open` opens a worker of the pool, in entries that have one.
  */
 export async function create(options, packaged, open) {
   const { build: wanted, threads: count, wasm } = takeOptions('createAttention', options, OPTIONS);
   const asked = checkOneOf('build', wanted, ['auto', 'simd', 'relaxed'], 'auto');
   const threads = checkThreads(count);
-  let obstacle = threads > 1 ? threadsObstacle() : null;
+  let obstacle = threads > 1 ? threadsObstacle(open) : null;
   let source = wasm;
   let memory;
   if (source === undefined) {
     const build = chooseBuild(asked, packaged);
-    if (threads > 1 && !packaged[`${build}-threads`]) obstacle ??= 'this entry of linear-attention-wasm carries no module with threads';
     // Before the module is chosen: the one with threads cannot run without.
     if (threads > 1 && obstacle === null) ({ memory, obstacle } = reserve());
     source = findPackaged(packaged[memory ? `${build}-threads` : build]);

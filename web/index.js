@@ -1,9 +1,9 @@
 import { create } from './create.js';
-import { packaged } from './packaged.js';
+import { openThread, packaged } from './packaged.js';
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
 
 export function createAttention(options) {
-  return create(options, packaged);
+  return create(options, packaged, openThread);
 }

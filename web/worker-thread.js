@@ -1,9 +1,11 @@
-/** The Worker's side of linear-attention-wasm/worker: one instance, its objects by handle, one call after another. */
+/**
+ * The Worker's side of linear-attention-wasm/worker: one instance, its objects by handle, one call after another.
+ * build.sh bundles it into dist/, for it must run alone: where a bundler copies it, nothing that lies beside it comes along.
+ */
 import * as Comlink from './dist/comlink.js';
 import { create } from './create.js';
 import { AttentionError } from './core/errors.js';
 import { newFloats } from './core/arrays.js';
-import { packaged } from './packaged.js';
 import { Fates } from './threads/fates.js';
 import { openThrough } from './threads/relay.js';
 import { internal } from './core/resident.js';
@@ -113,8 +115,10 @@ endpoint.addEventListener('message', ({ data }) => data?.settled !== undefined &
 
 Comlink.expose(
   {
-    async create(options) {
+    /** `places` has the URLs of the modules, which the other side knows. */
+    async create(options, places) {
       try {
+        const packaged = Object.fromEntries(Object.entries(places).map(([build, place]) => [build, () => new URL(place)]));
         const attention = await create(options, packaged, openThrough(endpoint));
         return { object: describeObject(attention) };
       } catch (error) {

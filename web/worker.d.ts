@@ -92,7 +92,9 @@ export interface AsyncAttention extends Async<WithoutFeatureMap, 'memory' | 'thr
 }
 
 /**
- * Starts a Worker and an instance in it. `dispose` ends both at once, whatever they do: calls that wait for an answer are
+ * Starts a Worker and an instance in it.
+ *
+ * `dispose` ends both at once, whatever they do: calls that wait for an answer are
  * rejected with an AttentionError of code `'disposed'`. An instance that is dropped, with all that was made in it, ends
  * too, once it is collected.
  */

@@ -2,9 +2,10 @@
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
 import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
-import { compile } from './core/load.js';
+import { compile, findPackaged } from './core/load.js';
 import { handle } from './core/resident.js';
 import { isOwnBuffer, kindOf, plainFloats } from './core/views.js';
+import { openThread, packaged } from './packaged.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
 import { pack, readOptions, unsendable } from './threads/parcel.js';
@@ -17,8 +18,8 @@ export { version } from './core/version.js';
 function openOwnWorker() {
   const here = import.meta.url;
   return openWorker(
-    (NodeWorker) => new NodeWorker(new URL('./worker-thread.js', here)),
-    () => new Worker(new URL('./worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' }),
+    (NodeWorker) => new NodeWorker(new URL('./dist/worker-thread.js', here)),
+    () => new Worker(new URL('./dist/worker-thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-worker' }),
   );
 }
 
@@ -119,15 +120,22 @@ class Remote {
   }
 }
 
+/** Some bundlers leave URLs without their origin. */
+const absolute = (url) => new URL(url, globalThis.location?.href).href;
+
+/** The URLs of the modules: the Worker's script may lie anywhere. */
+const findPlaces = () => Object.fromEntries(Object.entries(packaged).map(([build, locate]) => [build, absolute(findPackaged(locate))]));
+
 /** Starts a Worker and an instance in it. */
 export async function createAttention(options) {
   const { build, threads, wasm } = takeOptions('createAttention', options, OPTIONS);
   const isBytes = isOwnBuffer(wasm) || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
-  const link = new Link(openOwnWorker());
+  const link = new Link(openOwnWorker(), openThread);
   let answer;
   try {
-    answer = await link.wait(() => link.remote.create({ build, threads, wasm: module }));
+    const places = wasm === undefined ? findPlaces() : {};
+    answer = await link.wait(() => link.remote.create({ build, threads, wasm: module }, places));
     if (answer.error) throw revive(answer.error);
   } catch (cause) {
     link.end(cause);

@@ -75,14 +75,14 @@ inEachBrowser('threads', (test, browser) => {
   }
 
   for (const [obstacle, options] of [
-    ['is not there', { ...isolated, missing: /\/web\/threads\/thread\.js$/ }],
+    ['is not there', { ...isolated, missing: /\/web\/dist\/thread\.js$/ }],
     ['the policy forbids', { headers: { ...isolation, 'Content-Security-Policy': "worker-src 'none'" } }],
   ]) {
     test(`workers whose script ${obstacle}: one thread computes, and the console says why`, () =>
       open(options, async ({ page, watched }) => {
         const told = await callIn(page, scenario, 'compareThreads', { build: 'simd', threads: 2 });
         assert.equal(told.threads, 1);
-        assert.match(told.threadsReason, /^the workers could not be started: .*\/web\/threads\/thread\.js .*worker-src/);
+        assert.match(told.threadsReason, /^the workers could not be started: .*\/web\/dist\/thread\.js .*worker-src/);
         assert.equal(watched.warnings.length, 1, watched.warnings.join('\n'));
         assert.ok(watched.warnings[0].includes(told.threadsReason));
       }));

@@ -95,8 +95,8 @@ inEachBrowser('worker entry', (test, browser) => {
           const told = await callIn(page, scenario, 'compareFromElsewhere', { origin: elsewhere.url, threads: 2 });
           assert.equal(told.threads, isolated ? 2 : 1);
           assert.deepEqual(told.expected, { threads: told.threads, threadsReason: told.threadsReason });
-          assert.ok(elsewhere.requests.includes('/web/worker-thread.js'), `${elsewhere.requests}`);
-          assert.ok(!paths.includes('/web/worker-thread.js'), `${paths}`);
+          assert.ok(elsewhere.requests.includes('/web/dist/worker-thread.js'), `${elsewhere.requests}`);
+          assert.ok(!paths.includes('/web/dist/worker-thread.js'), `${paths}`);
           watched.assertClean();
         });
       } finally {
@@ -106,7 +106,7 @@ inEachBrowser('worker entry', (test, browser) => {
   }
 
   for (const [obstacle, options] of [
-    ['is not there', { headers: policy, missing: /\/web\/worker-thread\.js$/ }],
+    ['is not there', { headers: policy, missing: /\/web\/dist\/worker-thread\.js$/ }],
     ['the policy forbids', { headers: { 'Content-Security-Policy': "worker-src 'none'" } }],
   ]) {
     test(`a Worker whose script ${obstacle} is told of`, async () =>

@@ -16,6 +16,7 @@ import { memory } from './memory.js';
 import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
+import { packed } from './packed.js';
 import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
@@ -33,6 +34,7 @@ const suites = {
   family,
   scaled,
   ratio,
+  packed,
   pieces,
   presets,
   onnx,

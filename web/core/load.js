@@ -20,16 +20,15 @@ const REMEDY = "Copy the package's web/dist beside your bundle, or pass the modu
 
 /** Why nothing beside these files is found, in bundles that do not know where they lie; null in all others. */
 export const PLACELESS =
-  import.meta.url === undefined
-    ? "this bundle has no import.meta.url, so that the files beside linear-attention-wasm cannot be found: build it as an ES module, pass { wasm }, or import 'linear-attention-wasm/inline'"
-    : null;
+  import.meta.url === undefined ? 'this bundle has no import.meta.url, so that the files beside linear-attention-wasm cannot be found; an ES module has it' : null;
 
 /** The packaged module that `locate` gives. */
 export function findPackaged(locate) {
   try {
     return locate();
   } catch (cause) {
-    throw loadFailed(`The wasm module was not found: ${PLACELESS ?? cause.message}`, cause);
+    const reason = PLACELESS ?? (typeof URL === 'function' ? cause.message : 'worklets can fetch nothing');
+    throw loadFailed(`The wasm module was not found: ${reason}. Pass it as { wasm }, or import 'linear-attention-wasm/inline'`, cause);
   }
 }
 
@@ -90,11 +89,17 @@ function compileSource(source) {
 
 export const hasRelaxedSimd = () => typeof WebAssembly === 'object' && WebAssembly.validate(RELAXED_PROBE);
 
+/** What can be done where bytes may not become code. */
+function compileRemedy({ message }) {
+  if (/by embedder/.test(message)) return '. This platform compiles no bytes at run time: import the .wasm file, and pass the module that it gives as { wasm }';
+  return /unsafe-eval|Content.Security.Policy/i.test(message) ? ". The Content-Security-Policy must have 'wasm-unsafe-eval' in script-src" : '';
+}
+
 /** What went wrong while a module `from` somewhere was compiled or instantiated, as an error of ours. */
 function loadError(cause, from = '') {
   if (cause instanceof AttentionError || (cause instanceof TypeError && cause.message.startsWith('wasm must'))) return cause;
   if (!WebAssembly.validate(SIMD_PROBE)) return new AttentionError('unsupported', 'This engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4, Node 16 or later have it)', { cause });
-  return loadFailed(`The wasm module${from} could not be loaded: ${cause.message}`, cause);
+  return loadFailed(`The wasm module${from} could not be loaded: ${cause.message}${compileRemedy(cause)}`, cause);
 }
 
 /** The compiled module at `source`. */

@@ -14,9 +14,9 @@ export class Link {
   #listeners = new Map();
   #ended = null;
 
-  constructor(worker) {
+  constructor(worker, openThread) {
     this.#worker = worker;
-    this.#endThreads = openFor(worker);
+    this.#endThreads = openFor(worker, openThread);
     /** Functions of the other side. */
     this.remote = Comlink.wrap(worker);
     // Beside Comlink's messages, on the same port, so that none comes later than the answer to its call.

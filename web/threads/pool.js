@@ -1,6 +1,6 @@
 /** The pool: workers that run the same module over one shared memory. They are started once and sleep between calls. */
 import { AttentionError } from '../core/errors.js';
-import { nodeModule, openWorker, workersObstacle } from './open.js';
+import { nodeModule, workersObstacle } from './open.js';
 
 /** Bytes of a worker's own stack; the kernels keep little there, their scratch comes from the heap. */
 const STACK_BYTES = 65536;
@@ -14,8 +14,9 @@ export function processors() {
   return globalThis.navigator?.hardwareConcurrency ?? nodeModule('os')?.availableParallelism() ?? 1;
 }
 
-/** Why threads cannot be had here, or null. */
-export function threadsObstacle() {
+/** Why an entry that opens its workers by `open` can have no threads here, or null. */
+export function threadsObstacle(open) {
+  if (!open) return 'this entry of linear-attention-wasm carries no threads';
   if (globalThis.crossOriginIsolated === false || typeof SharedArrayBuffer !== 'function') return NOT_ISOLATED;
   return workersObstacle();
 }
@@ -44,17 +45,6 @@ function mayWait() {
   } catch {
     return false;
   }
-}
-
-/** A worker of the pool, which keeps no program alive once it has said that it is ready. */
-export function openThread() {
-  const here = import.meta.url;
-  const worker = openWorker(
-    (NodeWorker) => new NodeWorker(new URL('./thread.js', here)),
-    () => new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'linear-attention-wasm-thread' }),
-  );
-  worker.addEventListener('message', () => worker.unref());
-  return worker;
 }
 
 class Pool {
@@ -121,7 +111,7 @@ class Pool {
 }
 
 /** `threads − 1` workers, all of them ready, that share calls of at least `worth` multiply-adds; `open` opens one. */
-export async function startPool(module, exports, threads, { worth = WORTH_SPLITTING, open = openThread } = {}) {
+export async function startPool(module, exports, threads, { open, worth = WORTH_SPLITTING }) {
   const started = performance.now();
   const pool = new Pool(exports, open);
   try {

@@ -2,8 +2,6 @@
  * The pool of an instance that lives in a Worker, opened by the side that opened that Worker: Workers opened by Workers
  * can hang in Firefox while it is remotely controlled, and outlive the one that opened them in Chromium.
  */
-import { openThread } from './pool.js';
-
 /** The instance's side: opens workers through `endpoint`, with what a pool uses of openWorker's interface. */
 export function openThrough(endpoint) {
   let count = 0;
@@ -22,8 +20,8 @@ export function openThrough(endpoint) {
   };
 }
 
-/** The other side: opens, at the first message for it, each worker that is asked for. Returns a function that ends them all. */
-export function openFor(endpoint) {
+/** The other side: opens by `openThread`, at the first message for it, each worker that is asked for. Returns a function that ends them all. */
+export function openFor(endpoint, openThread) {
   const workers = new Map();
   const open = (thread) => {
     const worker = openThread();

@@ -1,6 +1,7 @@
 // A thread that traps, from inside the library.
 import { compile, instantiate } from '/web/core/load.js';
 import { Core } from '/web/core/core.js';
+import { openThread as open } from '/web/packaged.js';
 import { sharedMemory, startPool } from '/web/threads/pool.js';
 
 /** A softmax call of two batches, the second of which lies outside memory; the first takes a while. */
@@ -15,7 +16,7 @@ function passBroken(core) {
 export async function trap() {
   const module = await compile('/web/dist/simd-threads.wasm');
   const exports = await instantiate(module, sharedMemory());
-  const core = new Core(exports, await startPool(module, exports, 2));
+  const core = new Core(exports, await startPool(module, exports, 2, { open }));
   const told = [];
   for (const attempt of [() => passBroken(core), () => core.check()]) {
     try {

@@ -1,0 +1,69 @@
+// Builds and runs a small app with each tool, and prints how the library fares: `npm run packages [-- name ...]`.
+// README.md has the table; the process ends with 1 where what was measured differs from it. --readme writes it there.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { closeBrowser } from './page.js';
+import { assertOutcome, checkSource, columns } from './program.js';
+import { prepare, scratch, writeFiles } from './scratch.js';
+import { rows } from './rows.js';
+
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { readme: { type: 'boolean' }, verbose: { type: 'boolean' } } });
+const names = Object.keys(columns);
+const selected = rows.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())));
+if (selected.length === 0) throw new Error(`no row has such a name; there are ${rows.map(({ name }) => name).join(', ')}`);
+
+/** What cannot be had in a place, by what the library says of it. */
+const REASONS = { 'this engine has no Workers': 'no Workers there', 'memory cannot be shared': 'no shared memory there' };
+
+const short = (error) => error.message.split('\n').find((line) => line.trim() !== '') ?? 'no message';
+
+/** How one cell ends: 'ok', what is needed, or why not; the ways are tried in order. */
+async function measure(row, column) {
+  const failures = [];
+  for (const [i, way] of row.ways.entries()) {
+    if (way.columns && !way.columns.includes(column)) continue;
+    const folder = join(scratch, 'apps', `${row.name} ${column} ${i}`.replace(/[^\w.]+/g, '-').toLowerCase());
+    await writeFiles(folder, { 'package.json': '{ "private": true, "type": "module" }', 'check.js': checkSource, ...(way.files ?? row.files)(column) });
+    try {
+      const outcome = await way.run(column, folder);
+      if (outcome !== 'compiled') assertOutcome(column, outcome);
+      return way.needs ?? 'ok';
+    } catch (error) {
+      failures.push(`${way.needs ?? 'as it comes'}: ${options.verbose ? error.stack : short(error)}`);
+    }
+  }
+  console.error(`${row.name}, ${column}\n  ${failures.join('\n  ')}`);
+  const known = Object.keys(REASONS).find((said) => failures.at(-1).includes(said));
+  return `no: ${REASONS[known] ?? 'fails'}`;
+}
+
+const start = '<!-- packages -->\n';
+const end = '<!-- /packages -->';
+const head = [`| | ${names.join(' | ')} |`, `|---|${names.map(() => '---|').join('')}`];
+const print = (name, cells) => `| ${name} | ${cells.join(' | ')} |`;
+
+const readme = new URL('../../README.md', import.meta.url);
+const text = await readFile(readme, 'utf8');
+const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');
+
+await prepare();
+const measured = new Map();
+console.log(head.join('\n'));
+for (const row of selected) {
+  const cells = [];
+  for (const column of names) cells.push(await measure(row, column));
+  measured.set(row.name, print(row.name, cells));
+  console.log(measured.get(row.name));
+}
+await closeBrowser();
+
+if (options.readme) {
+  const lines = rows.map(({ name }) => measured.get(name) ?? known.find((line) => line.startsWith(`| ${name} |`))).filter(Boolean);
+  await writeFile(readme, `${text.slice(0, text.indexOf(start) + start.length)}${[...head, ...lines].join('\n')}\n${text.slice(text.indexOf(end))}`);
+} else {
+  const differs = [...measured.values()].filter((line) => !known.includes(line));
+  if (differs.length > 0) console.log(`\nREADME.md says otherwise of\n${differs.join('\n')}`);
+  process.exitCode = differs.length > 0 ? 1 : 0;
+}
+process.exit();

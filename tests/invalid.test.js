@@ -9,6 +9,7 @@ import { bystanders, hostileCalls } from './generate/hostile_calls.js';
 import { invalidCalls } from './generate/invalid_calls.js';
 import { numbersOf, publicCalls } from './generate/public_calls.js';
 import { Watch } from './generate/watch.js';
+import { usedBytes } from './suites/harness.js';
 import { mulberry32 } from './util.js';
 
 const test = suite('invalid calls');
@@ -131,7 +132,7 @@ test('every spoilt argument is refused by name, soon, and nothing changes', asyn
 async function openArena() {
   const attention = await createAttention({ build: 'simd' });
   const others = bystanders(attention, (object) => object);
-  return { attention, others, held: attention.memory, watch: () => new Watch(others.map((object) => [attention, object])) };
+  return { attention, others, held: usedBytes(attention), watch: () => new Watch(others.map((object) => [attention, object])) };
 }
 
 /** What a call of this title gives when nobody interferes. */
@@ -170,7 +171,7 @@ function runHostile({ attention, held, watch }, { title, open }, expected) {
     victims.dispose();
   }
   kept.reverse().forEach((object) => object?.dispose?.());
-  if (!wrong && attention.memory !== held) wrong = `leaks ${attention.memory - held} bytes`;
+  if (!wrong && usedBytes(attention) !== held) wrong = `leaks ${usedBytes(attention) - held} bytes`;
   return wrong;
 }
 

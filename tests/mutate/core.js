@@ -4,9 +4,9 @@ const threads = { module: 'simd-threads' };
 export const coreMutants = [
   // Which form of linear attention runs, and on what.
   { file: 'src/linear/linear.c', find: 'a->state && !a->key_lengths; }', replace: 'a->state; }', suites: ['simd'] },
-  { file: 'src/linear/linear.c', find: 'has_decay_above(&call, args->allow_growth ? LA_MAX_GROWTH : 0.0f)', replace: 'has_decay_above(&call, LA_MAX_GROWTH)', suites: ['simd'] },
+  { file: 'src/linear/linear.c', find: 'gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f)', replace: 'gate_is_above(&call, args->decay, LA_MAX_GROWTH)', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'if (a->causal && a->n_q != a->n_k) return 0;', replace: '', suites: ['native'] },
-  { file: 'src/linear/linear.c', find: 'a->eps < 0.0f || a->position < 0', replace: 'a->position < 0', suites: ['native'] },
+  { file: 'src/linear/linear.c', find: 'if (a->positions[b] < 0) return 0;', replace: ';', suites: ['native'] },
   { file: 'src/linear/linear.c', find: 'size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;', replace: 'size_t rows = g.row ? call->n_k : 1;', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: '.stride = d_fp <= LA_MAX_DIM ? SHORT_STRIDE : d_fp + 16', replace: '.stride = SHORT_STRIDE', suites: ['simd'] },
 
@@ -20,27 +20,27 @@ export const coreMutants = [
   // Causal, blocks of tokens.
   { file: 'src/linear/causal.c', find: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, seen, call->d_v);', replace: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, k->tokens, call->d_v);', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;', replace: 'w->in_place = w->d_vp == call->d_v;', suites: ['simd'] },
-  { file: 'src/linear/causal.c', find: 'write_pending(r.s, r.s_stride, r.features, &pending, PANEL / 4);', replace: '', suites: ['simd'] },
+  { file: 'src/linear/causal.c', find: 'write_pending(r.s, r.s_stride, r.features, &pending, STATE_PANEL / 4);', replace: '', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'if (!await_count(&places_of(work, b, kv_head)[other].ready, 1, slot)) return;', replace: '(void)other;', suites: ['native', 'threads'], ...threads },
   { file: 'src/linear/causal.c', find: 'if (args->decay.channel) args->decay.data += call.first;', replace: '', suites: ['simd-threads'], ...threads },
   { file: 'src/linear/causal.c', find: 'if (part > 0) return;', replace: '', suites: ['native'], ...threads },
-  { file: 'src/linear/shared.c', find: 'await_added(p, p->at - PARTIAL_DEPTH + 1)', replace: 'await_added(p, p->at - PARTIAL_DEPTH)', suites: ['native'], ...threads },
+  { file: 'src/linear/shared.c', find: 'await_added(p, p->at - SHARED_DEPTH + 1)', replace: 'await_added(p, p->at - SHARED_DEPTH)', suites: ['native'], ...threads },
   { file: 'src/linear/shared.c', find: 'return await_added(p, p->at);', replace: 'return 1;', suites: ['native'], ...threads },
   { file: 'src/linear/shared.c', find: 'for (size_t part = 2; part < p->parts; part++) sum', replace: 'for (size_t part = 3; part < p->parts; part++) sum', suites: ['threads'], ...threads },
 
   // Not causal.
   { file: 'src/linear/full.c', find: 'w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);', replace: 'w->copied = rows_collide(call->args->v.row);', suites: ['simd'] },
   { file: 'src/linear/full.c', find: 'for (; i < call->d_fp; i += 4) sum_rows(', replace: 'for (; i + 4 < call->d_fp; i += 4) sum_rows(', suites: ['simd'] },
-  { file: 'src/linear/full.c', find: 'sum_keys(s, &w, item * length, smaller(n, (item + 1) * length));', replace: 'sum_keys(s, &w, item * length, smaller(n, item * length + BLOCK));', suites: ['simd-threads'], ...threads },
+  { file: 'src/linear/full.c', find: 'sum_keys(s, &w, slot, item * length, smaller(n, (item + 1) * length));', replace: 'sum_keys(s, &w, slot, item * length, smaller(n, item * length + BLOCK));', suites: ['simd-threads'], ...threads },
 
   // State, exponents and the normaliser.
-  { file: 'src/linear/state.c', find: 'for (size_t r = 0; call->d_f != call->d_fp && r < count; r++) zero_floats(', replace: 'for (size_t r = 1; call->d_f != call->d_fp && r < count; r++) zero_floats(', suites: ['simd'] },
-  { file: 'src/linear/state.c', find: 'return larger_float(exponent, kept);', replace: 'return exponent;', suites: ['simd'] },
+  { file: 'src/linear/exponents.c', find: 'for (size_t r = 0; call->d_f != call->d_fp && r < count; r++) zero_floats(', replace: 'for (size_t r = 1; call->d_f != call->d_fp && r < count; r++) zero_floats(', suites: ['simd'] },
+  { file: 'src/linear/exponents.c', find: 'return larger_float(exponent, kept);', replace: 'return exponent;', suites: ['simd'] },
   { file: 'src/linear/state.c', find: 'scale_floats(p->z, call->d_fp, factor);', replace: '', suites: ['simd'] },
   { file: 'src/linear/state.c', find: 'if (call->map->scaled && exponent) *exponent = p->exponent;', replace: '', suites: ['simd'] },
-  { file: 'src/linear/state.c', find: 'if (scaled && eps != 0.0f) eps *= exp_of(', replace: 'if (0) eps *= exp_of(', suites: ['simd'] },
-  { file: 'src/linear/state.c', find: 'fabsf(normalizer) < FLT_MIN ? 0.0f', replace: 'normalizer < FLT_MIN ? 0.0f', suites: ['simd'] },
-  { file: 'src/linear/tokens.c', find: 'u == 0 ? p->lowered : 0.0f', replace: '0.0f', suites: ['simd'] },
+  { file: 'src/linear/exponents.c', find: 'if (scaled && eps != 0.0f) eps *= exp_of(', replace: 'if (0) eps *= exp_of(', suites: ['simd'] },
+  { file: 'src/linear/exponents.c', find: 'fabsf(normalizer) < FLT_MIN ? 0.0f', replace: 'normalizer < FLT_MIN ? 0.0f', suites: ['simd'] },
+  { file: 'src/linear/tokens.c', find: 'is_first ? p->lowered : 0.0f', replace: '0.0f', suites: ['simd'] },
   { file: 'src/linear/tokens.c', find: 'w->beta[u] = u < seen ? *gate_row', replace: 'w->beta[u] = u < tokens ? *gate_row', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_nmadd(v4_mul(recalled[c], recall), recall, v4_load(r.v + 4 * c))', replace: 'v4_nmadd(recalled[c], recall, v4_load(r.v + 4 * c))', suites: ['simd'] },
 
@@ -65,14 +65,14 @@ export const coreMutants = [
   { file: 'src/base/exp.h', find: 'x > 88.0f ? INFINITY', replace: 'x > 89.0f ? INFINITY', suites: ['simd'] },
   { file: 'src/base/memory.c', find: 'used -= ((size_t *)pointer)[-1];', replace: '', suites: ['simd'] },
   { file: 'src/base/random.c', find: 'while (!orthonormalize(row, block, r, dim));', replace: 'while (!orthonormalize(row, block, 0, dim));', suites: ['simd'] },
-  { file: 'src/base/rows.h', find: 'total += (sizes[i] + 3) / 4 * 4;', replace: 'total += sizes[i] / 4 * 4;', suites: ['native'] },
-  { file: 'src/threads/slice.c', find: 'slice.first * parts}', replace: 'slice.first}', suites: ['simd-threads', 'threads'], ...threads },
+  { file: 'src/base/scratch.h', find: 'total += (sizes[i] + 3) / 4 * 4;', replace: 'total += sizes[i] / 4 * 4;', suites: ['native'] },
+  { file: 'src/base/arguments.h', find: 'return left < count ? left : count;', replace: 'return left;', suites: ['simd-threads', 'threads'], ...threads },
   { file: 'src/threads/threads.c', find: '  store(&pool.open, 0);', replace: '', suites: ['native'], ...threads },
   { file: 'src/threads/threads.c', find: 'if (load(&pool.failed)) return 0;', replace: '', suites: ['threads'], ...threads },
 
   // The gap, and dense layers.
   { file: 'src/gap/gap.c', find: 'a->causal ? smaller(w->softmax.n_k, t + u + 1) : w->softmax.n_k;', replace: 'w->softmax.n_k;', suites: ['simd'] },
-  { file: 'src/gap/weights.c', find: 'total == 0.0f ? 0.0f : row[j] / total', replace: 'row[j] / total', suites: ['simd'] },
+  { file: 'src/gap/weights.c', find: 'total + eps == 0.0f ? 0.0f : row[j] / (total + eps)', replace: 'row[j] / (total + eps)', suites: ['simd'] },
   { file: 'src/nn/dense.c', find: 'if (n_out - o > 8) write_row(', replace: 'if (n_out - o > 12) write_row(', suites: ['simd'] },
   { file: 'src/nn/layer_norm.c', find: 'sum_of(x, n, mean, 2) / (float)n', replace: 'sum_of(x, n, 0.0f, 2) / (float)n', suites: ['simd'] },
   { file: 'src/nn/sample.c', find: 'if (p[i] > 0.0f) last = i;', replace: 'last = i;', suites: ['simd'] },

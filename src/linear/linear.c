@@ -53,10 +53,8 @@ static void spread(linear_call *call) {
 }
 
 /* One token, whose state is updated where it lies. */
-/* See ratio.h. The delta rule recalls plain sums. */
-static int is_ratio(const la_linear_args *a) {
-  return a->normalize && a->eps == 0.0f && !a->beta.data && (a->exponents || (!a->state && a->decay.data));
-}
+/* See ratio.h. */
+static int is_ratio(const la_linear_args *a) { return a->normalize && a->eps == 0.0f && (a->exponents || (!a->state && a->decay.data)); }
 
 static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && !a->key_lengths; }
 

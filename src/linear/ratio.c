@@ -29,17 +29,25 @@ static outlook look(const linear_call *call, const panel_state *p, const float *
   return (outlook){added, larger_float(p->kept[i] + decay_of(call, decay, i), added)};
 }
 
-static int leaves_range(const linear_call *call, outlook o) { return o.key > LIMIT || (call->gated && o.left < -LIMIT && o.left != -INFINITY); }
+/* By how much a power is to rise for the key. The delta rule recalls plain sums: there a key's features have the power 0. */
+static float rise(const linear_call *call, const panel_state *p, size_t i, outlook o) {
+  if (call->delta) return o.key != -INFINITY ? -p->powers[i] : 0.0f;
+  return o.key > LIMIT ? o.key : 0.0f;
+}
+
+static int falls(const linear_call *call, outlook o) {
+  return call->gated && o.left < -LIMIT && o.left != -INFINITY && !(call->delta && o.key != -INFINITY);
+}
 
 /* Changes powers before the token: up to its key, or down with what its decay will leave. */
 static void follow(const linear_call *call, panel_state *p, const float *decay, const float *key) {
   for (size_t i = 0; i < call->d_f; i++) {
     outlook o = look(call, p, decay, key, i);
-    if (!leaves_range(call, o)) continue;
-    if (o.key > LIMIT) {
-      state_raise_row(call, p, i, o.key);
-      p->kept[i] -= o.key;
-    } else {
+    float up = rise(call, p, i, o);
+    if (up != 0.0f) {
+      state_raise_row(call, p, i, up);
+      p->kept[i] -= up;
+    } else if (falls(call, o)) {
       float by = floorf(o.left);
       p->powers[i] += by;
       p->repaid[i] = -by * LN_2;
@@ -48,8 +56,10 @@ static void follow(const linear_call *call, panel_state *p, const float *decay, 
 }
 
 static int any_leaves(const linear_call *call, const panel_state *p, const float *decay, const float *key) {
-  for (size_t i = 0; i < call->d_f; i++)
-    if (leaves_range(call, look(call, p, decay, key, i))) return 1;
+  for (size_t i = 0; i < call->d_f; i++) {
+    outlook o = look(call, p, decay, key, i);
+    if (rise(call, p, i, o) != 0.0f || falls(call, o)) return 1;
+  }
   return 0;
 }
 

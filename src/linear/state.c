@@ -33,36 +33,26 @@ float times_power(float x, float power) {
   return x * factor;
 }
 
-/* Row i of S and z_i times 2^power. */
-static void scale_row(const linear_call *call, panel_state *p, size_t i, float power) {
-  p->z[i] = times_power(p->z[i], power);
-  for (size_t n = 0; n < p->panels; n++) {
-    float *row = p->s + (n * call->d_fp + i) * p->width;
-    for (size_t c = 0; c < p->width; c++) row[c] = times_power(row[c], power);
-  }
-}
-
 void state_raise_row(const linear_call *call, panel_state *p, size_t i, float by) {
   p->powers[i] += by;
-  scale_row(call, p, i, -by);
+  p->z[i] = times_power(p->z[i], -by);
+  for (size_t n = 0; n < p->panels; n++) {
+    float *row = p->s + (n * call->d_fp + i) * p->width;
+    for (size_t c = 0; c < p->width; c++) row[c] = times_power(row[c], -by);
+  }
 }
 
 /* The powers that plain maps keep in the place of an exponent a head; NULL where none are kept. */
 static float *powers_of(const linear_call *call, size_t batch, size_t kv_head) {
   float *exponents = call->args->exponents;
-  int keeps = exponents && !call->map->scaled && call->args->normalize && call->args->eps == 0.0f;
-  return keeps ? exponents + (batch * call->kv_heads + kv_head) * call->features + call->first : NULL;
+  return exponents && call->ratio ? exponents + (batch * call->kv_heads + kv_head) * call->features + call->first : NULL;
 }
 
-/* Powers of a call that knows them; another, by the delta rule, takes S and z as they are. */
 static void load_powers(const linear_call *call, panel_state *p, size_t batch, size_t kv_head) {
   const float *powers = powers_of(call, batch, kv_head);
-  if (call->ratio) {
-    zero_floats(p->powers, RATIO_ARRAYS * call->d_fp);
-    if (powers) memcpy(p->powers, powers, call->d_f * sizeof *powers);
-  }
-  for (size_t i = 0; powers && !call->ratio && i < call->d_f; i++)
-    if (powers[i] != 0.0f) scale_row(call, p, i, powers[i]);
+  if (!call->ratio) return;
+  zero_floats(p->powers, RATIO_ARRAYS * call->d_fp);
+  if (powers) memcpy(p->powers, powers, call->d_f * sizeof *powers);
 }
 
 static void load_panels(const linear_call *call, panel_state *p, const float *s) {
@@ -96,7 +86,7 @@ void state_store_sum(const linear_call *call, const panel_state *p, size_t batch
   float *z = key_sum_of(call, batch, kv_head), *exponent = exponent_of(call, batch, kv_head);
   if (call->map->scaled && exponent) *exponent = p->exponent;
   float *powers = powers_of(call, batch, kv_head);
-  for (size_t i = 0; powers && i < call->d_f; i++) powers[i] = call->ratio ? p->powers[i] : 0.0f;
+  if (powers) memcpy(powers, p->powers, call->d_f * sizeof *powers);
   if (z && call->args->normalize) memcpy(z, p->z, call->d_f * sizeof *z);
 }
 

@@ -61,6 +61,22 @@ export function ratio(name, make) {
     });
   }
 
+  test('by the delta rule: whole, split and stepped', (attention, keep) => {
+    const { q, k, v } = rareKeys();
+    const ordinary = tensorOf(k.shape, (i) => (k.data[i] > 0 ? Math.min(k.data[i], 0.4) : -1));
+    for (const [what, decay] of Object.entries(decays)) {
+      const gate = decay.shape ? decay : tensorOf([heads], (h) => decay[h] ?? decay);
+      const beta = tensorOf([1, heads, T], (i) => 0.25 + (i % 3) / 4);
+      const settings = { featureMap: 'relu', normalize: true, eps: 0 };
+      const expected = oracle.linear(q, ordinary, v, { ...settings, decay: gate, beta, causal: true }).o;
+      const rule = { rule: 'gated', name: `decay ${what}` };
+      assertClose(attention.linear(q, ordinary, v, { ...settings, decay, beta }), expected, rule);
+      const state = keep(attention.state({ heads, dim, valueDim: 5, featureMap: 'relu', eps: 0 }));
+      const call = (from, to) => attention.linear(...[q, ordinary, v].map((x) => part(x, from, to)), { decay: part(decay, from, to), beta: part(beta, from, to), state });
+      assertClose(joinTime([call(0, 9), call(9, 10), call(10, T)]), expected, { ...rule, name: `${rule.name}, split` });
+    }
+  });
+
   test('the example: 5 stays 5', (attention) => {
     const one = (values) => tensorOf([1, 1, values.length, 1], (i) => values[i]);
     for (const featureMap of ['relu', 'dpfp']) {

@@ -32,7 +32,7 @@ static void map_rows_of(const linear_call *call, feature_rows f, la_array x, siz
 static int takes_exponents_out(const linear_call *call) { return call->map->scaled && call->args->map.epsilon == 0.0f; }
 
 void map_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t batch, size_t q_head, size_t t, size_t count) {
-  size_t weights = q_head * (size_t)call->args->map.query_heads / call->heads;
+  size_t weights = weights_of_head(q_head, call->heads, call->args->map.query_heads);
   map_rows_of(call, f, call->args->q, batch, q_head, weights, t, count, 0);
   if (call->ratio) ratio_queries(call, f, p, count);
   if (!takes_exponents_out(call) || call->args->normalize) return;
@@ -45,7 +45,7 @@ void map_queries(const linear_call *call, feature_rows f, const panel_state *p, 
 }
 
 static void map_key_rows(const linear_call *call, feature_rows f, size_t batch, size_t kv_head, size_t t, size_t count) {
-  size_t weights = kv_head * (size_t)call->args->map.key_heads / call->kv_heads;
+  size_t weights = weights_of_head(kv_head, call->kv_heads, call->args->map.key_heads);
   map_rows_of(call, f, call->args->k, batch, kv_head, weights, t, count, 1);
 }
 

@@ -78,7 +78,7 @@ la_feature_map map_of_head(const la_feature_map *map, size_t query_head, size_t 
   one.query_heads = one.key_heads = 1;
   if (!entry->columns) return one;
   size_t columns = (size_t)entry->columns(map), packed = packed_floats((size_t)map->dim, columns);
-  size_t q = query_head * (size_t)map->query_heads / query_heads, k = key_head * (size_t)map->key_heads / key_heads;
+  size_t q = weights_of_head(query_head, query_heads, map->query_heads), k = weights_of_head(key_head, key_heads, map->key_heads);
   if (one.query_weights) one.query_weights += q * packed;
   if (one.key_weights) one.key_weights += k * packed;
   if (one.query_bias) one.query_bias += q * columns;

@@ -27,6 +27,9 @@ typedef struct {
   int random;                                    /* W is given as rows ω, for x·dim^(−1/4) */
 } map_entry;
 
+/* The number of the weights that a head out of `heads` has, where there are `weights` of them. */
+static inline size_t weights_of_head(size_t head, size_t heads, int32_t weights) { return head * (size_t)weights / heads; }
+
 /* NULL when the map is not valid. */
 const map_entry *map_find(const la_feature_map *map);
 

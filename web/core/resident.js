@@ -20,10 +20,15 @@ export function own(object, memory) {
 /** Whether it is an object of this class that was made here. */
 export const isResident = (value, Kind) => residents.has(value) && value instanceof Kind;
 
+/** What is `ours` must be that of the object that was given as `name`: its instance. */
+export function requireInstance(name, theirs, ours) {
+  if (theirs !== ours) throw new RangeError(`${name} must belong to this attention instance, got one of another instance`);
+}
+
 /** The memory of an object that was given as `name` for one of this class and instance, while it is there. */
 export function memoryOf(core, name, value, Kind, expected) {
   if (!isResident(value, Kind)) throw wrongKind(name, expected, value);
-  if (value[internal].core !== core) throw new RangeError(`${name} must belong to this attention instance, got one of another instance`);
+  requireInstance(name, value[internal].core, core);
   return residentMemory(name, value);
 }
 

@@ -3,7 +3,7 @@ import { checkStatus, Frame } from '../core/core.js';
 import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place } from '../core/operand.js';
-import { internal, isResident, own } from '../core/resident.js';
+import { internal, isResident, own, requireInstance } from '../core/resident.js';
 import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
 import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/validate.js';
 import { MAP_KINDS, MAP_NAMES } from './map_kinds.js';
@@ -136,7 +136,7 @@ export function checkFeatureMap(core, value, dim, fallback) {
     return builtIn(core, value, dim);
   }
   if (!isResident(value, FeatureMap)) throw wrongKind('featureMap', `one of ${MAP_NAMES.map((n) => `'${n}'`).join(', ')} or a FeatureMap`, value);
-  if (value[internal].core !== core) throw new RangeError('featureMap must belong to this attention instance, got one of another instance');
+  requireInstance('featureMap', value[internal].core, core);
   if (value.dim !== dim) throw new RangeError(`featureMap must take vectors of dim ${dim}, got one for dim ${value.dim}`);
   mapFields(value);
   return value;

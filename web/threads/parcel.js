@@ -3,7 +3,7 @@ import { wrongKind } from '../core/errors.js';
 import { refuseElsewhere } from '../core/foreign.js';
 import { TENSOR } from '../core/given.js';
 import { elementsOf, isObject, MAX_RANK } from '../core/lists.js';
-import { handle } from '../core/resident.js';
+import { handle, requireInstance } from '../core/resident.js';
 import { bufferOf, byteLengthOf, isBuffer, isOwnBuffer, kindOf, lengthOf, plainBytes } from '../core/views.js';
 
 /** Options of every call that the sending side takes for itself. */
@@ -82,7 +82,7 @@ function packValue(parcel, where, value) {
   if (!isObject(value)) return value;
   const { [handle]: known } = value;
   if (known) {
-    if (known.connection !== parcel.connection) throw new RangeError(`${where} must belong to this attention instance, got one of another instance`);
+    requireInstance(where, known.connection, parcel.connection);
     return { handle: known.id };
   }
   if (typeof value.then === 'function') throw wrongKind(where, 'what a promise gives: await it first', value);

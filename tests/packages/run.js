@@ -44,8 +44,6 @@ const head = [`| | ${names.join(' | ')} |`, `|---|${names.map(() => '---|').join
 const print = (name, cells) => `| ${name} | ${cells.join(' | ')} |`;
 
 const readme = new URL('../../README.md', import.meta.url);
-const text = await readFile(readme, 'utf8');
-const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');
 
 await prepare();
 const measured = new Map();
@@ -58,6 +56,8 @@ for (const row of selected) {
 }
 await closeBrowser();
 
+const text = await readFile(readme, 'utf8');
+const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');
 if (options.readme) {
   const lines = rows.map(({ name }) => measured.get(name) ?? known.find((line) => line.startsWith(`| ${name} |`))).filter(Boolean);
   await writeFile(readme, `${text.slice(0, text.indexOf(start) + start.length)}${[...head, ...lines].join('\n')}\n${text.slice(text.indexOf(end))}`);

@@ -48,9 +48,18 @@ async function readBytes(url) {
   }
 }
 
+/** Engines do not say why nothing was fetched. */
+async function fetchFrom(url) {
+  try {
+    return await fetch(url);
+  } catch (cause) {
+    throw loadFailed(`The wasm module from ${url.href} could not be loaded: ${cause.message}. It must be served, allowed by connect-src of the page's Content-Security-Policy, and, on another origin, by its CORS headers. Or: ${REMEDY}`, cause);
+  }
+}
+
 async function compileUrl(url) {
   try {
-    return isFile(url) ? await WebAssembly.compile(await readBytes(url)) : await compileResponse(await fetch(url), url.href);
+    return isFile(url) ? await WebAssembly.compile(await readBytes(url)) : await compileResponse(await fetchFrom(url), url.href);
   } catch (cause) {
     throw loadError(cause, ` from ${url.href}`);
   }
@@ -91,7 +100,7 @@ export const hasRelaxedSimd = () => typeof WebAssembly === 'object' && WebAssemb
 /** What can be done where bytes may not become code. */
 function compileRemedy({ message }) {
   if (/by embedder/.test(message)) return '. This platform compiles no bytes at run time: import the .wasm file, and pass the module that it gives as { wasm }';
-  return /unsafe-eval|Content.Security.Policy/i.test(message) ? ". The Content-Security-Policy must have 'wasm-unsafe-eval' in script-src" : '';
+  return /unsafe-eval|Content.Security.Policy|\bCSP\b/i.test(message) ? ". The Content-Security-Policy must have 'wasm-unsafe-eval' in script-src" : '';
 }
 
 /** What went wrong while a module `from` somewhere was compiled or instantiated, as an error of ours. */

@@ -206,6 +206,7 @@ test('refuses another module', async () => {
   const empty = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
   await rejects({ wasm: empty }, AttentionError, /^load-failed$/);
   await rejects({ wasm: await WebAssembly.compile(empty) }, AttentionError, /^load-failed$/);
+  await fetching(() => new Response(empty), () => rejects({ wasm: 'https://example.test/empty.wasm' }, AttentionError, /^load-failed$/, /from https:\/\/example\.test\/empty\.wasm is not one of/));
 });
 
 test('refuses options that are none', async () => {

@@ -13,8 +13,8 @@ const names = Object.keys(columns);
 const selected = rows.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())));
 if (selected.length === 0) throw new Error(`no row has such a name; there are ${rows.map(({ name }) => name).join(', ')}`);
 
-/** What cannot be had in a place, by what the library says of it. */
-const REASONS = { 'this engine has no Workers': 'no Workers there', 'memory cannot be shared': 'no shared memory there' };
+/** What cannot be had, by what the library or the system says of it. */
+const REASONS = { 'this engine has no Workers': 'no Workers there', 'memory cannot be shared': 'no shared memory there', 'not installed on this machine': 'not run, the tool is missing' };
 
 const short = (error) => error.message.split('\n').find((line) => line.trim() !== '') ?? 'no message';
 

@@ -123,15 +123,16 @@ export async function compile(source) {
 /** Modules with threads take their memory from outside. */
 export const hasThreads = (module) => WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
 
-/** The exports of a fresh instance; `memory` is for modules with threads. */
-export async function instantiate(module, memory) {
+/** The exports of a fresh instance; `memory` is for modules with threads, `source`, where the module came from, for errors. */
+export async function instantiate(module, memory, source) {
+  const from = source instanceof URL || typeof source === 'string' ? ` from ${source}` : '';
   let exports;
   try {
     ({ exports } = await WebAssembly.instantiate(module, { env: { memory, emscripten_notify_memory_growth() {} } }));
   } catch (cause) {
-    throw loadError(cause);
+    throw loadError(cause, from);
   }
-  if (typeof exports.la_linear !== 'function') throw loadFailed('The wasm module is not one of linear-attention-wasm');
+  if (typeof exports.la_linear !== 'function') throw loadFailed(`The wasm module${from} is not one of linear-attention-wasm`);
   exports._initialize?.();
   return memory ? { ...exports, memory } : exports;
 }

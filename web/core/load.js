@@ -19,7 +19,7 @@ const REMEDY = "Copy the package's web/dist beside your bundle, or pass the modu
 
 /** Why nothing beside these files is found, in bundles that do not know where they lie; null in all others. */
 export const PLACELESS =
-  import.meta.url === undefined ? 'this bundle has no import.meta.url, so that the files beside linear-attention-wasm cannot be found; an ES module has it' : null;
+  import.meta.url === undefined ? 'this bundle has no import.meta.url, which ES modules have in most places, so that the files beside linear-attention-wasm cannot be found' : null;
 
 /** The packaged module that `locate` gives. */
 export function findPackaged(locate) {

@@ -57,7 +57,7 @@ export const compareEntries = (library, options) =>
 
 /** The same with a library that another origin serves, and with threads of the main entry. */
 export async function compareFromElsewhere(_, { origin, ...options }) {
-  const [main, worker] = await Promise.all(['index.js', 'worker.js'].map((entry) => import(`${origin}/web/${entry}`)));
+  const [main, worker] = await Promise.all(['index.js', 'worker.js'].map((entry) => import(/* @vite-ignore */ `${origin}/web/${entry}`)));
   return compareEntries({ main, worker }, options);
 }
 

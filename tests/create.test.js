@@ -169,7 +169,11 @@ test('what forbids code or fetching is named, with what can be done', async () =
 
 test('in a worklet, which has no URL and no atob, the main entry says what to do and the inline entry runs', async () => {
   await replacing(globalThis, 'URL', undefined, () => rejects({}, AttentionError, /^load-failed$/, /worklets can fetch nothing\. Pass it as \{ wasm \}.*inline/));
-  await replacing(globalThis, 'atob', undefined, async () => (await createInline()).dispose());
+  await replacing(globalThis, 'URL', undefined, () =>
+    replacing(globalThis, 'atob', undefined, async () => {
+      for (const attention of [await createInline(), await createAttention({ wasm: await WebAssembly.compile(bytes) })]) attention.dispose();
+    }),
+  );
 });
 
 test('Vite is named where it is Vite', async () => {

@@ -78,6 +78,9 @@ function compileOnce(url) {
   return compiled.get(href);
 }
 
+/** A URL, or text that may be one; worklets have no such class. */
+const isPlace = (source) => typeof source === 'string' || (typeof URL === 'function' && source instanceof URL);
+
 function parseUrl(text) {
   try {
     return new URL(text, globalThis.location?.href ?? import.meta.url);
@@ -89,7 +92,7 @@ function parseUrl(text) {
 function compileSource(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  if (source instanceof URL || typeof source === 'string') return compileOnce(parseUrl(source));
+  if (isPlace(source)) return compileOnce(parseUrl(source));
   // After the URL: Node takes 40 ms to make its Response when it is first named.
   if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);
   throw wrongKind('wasm', 'a URL, bytes, a Response or a WebAssembly.Module', source);
@@ -125,7 +128,7 @@ export const hasThreads = (module) => WebAssembly.Module.imports(module).some(({
 
 /** The exports of a fresh instance; `memory` is for modules with threads, `source`, where the module came from, for errors. */
 export async function instantiate(module, memory, source) {
-  const from = source instanceof URL || typeof source === 'string' ? ` from ${source}` : '';
+  const from = isPlace(source) ? ` from ${source}` : '';
   let exports;
   try {
     ({ exports } = await WebAssembly.instantiate(module, { env: { memory, emscripten_notify_memory_growth() {} } }));

@@ -1,11 +1,12 @@
 // A project outside the repository that has the packed library installed, as a user's would.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { checkSource, columns, program } from './packages/program.js';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
@@ -122,6 +123,24 @@ async function buildWithWebpack(name) {
   await writeFile(join(dist, 'index.html'), page);
   return { dist, warnings: warnings.map(({ message }) => message) };
 }
+
+/** One of the programs of tests/packages, bundled by esbuild with the library's dist/ beside it. */
+export const esbuildApp = once(async (column) => {
+  const folder = await writeApp(`esbuild-page-${column}`, { 'main.js': program(column), 'check.js': checkSource });
+  const { build } = await import('esbuild');
+  await build({ entryPoints: [join(folder, 'main.js')], bundle: true, format: 'esm', outfile: join(folder, 'out/main.js'), logLevel: 'silent' });
+  await cp(join(await consumer(), 'node_modules/linear-attention-wasm/web/dist'), join(folder, 'out/dist'), { recursive: true });
+  await writeFile(join(folder, 'index.html'), page.replace('/main.js', './out/main.js'));
+  return folder;
+});
+
+/** The same as it is, in a page whose import map says where the library lies. */
+export const importMapApp = once(async (column) => {
+  const { entry } = columns[column];
+  const imports = { [entry]: `../node_modules/linear-attention-wasm/web/${entry.split('/')[1] ?? 'index'}.js` };
+  const map = `<script type="importmap">${JSON.stringify({ imports })}</script>`;
+  return writeApp(`map-${column}`, { 'index.html': page.replace('/main.js', './main.js').replace('<script', `${map}<script`), 'main.js': program(column), 'check.js': checkSource });
+});
 
 /** The same program on Vite's development server, as `npm run dev` has it; `headers` are sent with every answer. */
 export async function viteDev(name, headers) {

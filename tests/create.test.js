@@ -140,6 +140,42 @@ test('a module is fetched and compiled once, and again where that failed', async
   }
 });
 
+/** While `body` runs, `holder[name]` is `value`. */
+async function replacing(holder, name, value, body) {
+  const own = holder[name];
+  holder[name] = value;
+  try {
+    await body();
+  } finally {
+    holder[name] = own;
+  }
+}
+
+test('what forbids code or fetching is named, with what can be done', async () => {
+  const refusing = (message) => async () => {
+    throw new WebAssembly.CompileError(message);
+  };
+  for (const [message, remedy] of [
+    ['Wasm code generation disallowed by embedder', /import the \.wasm file, and pass the module that it gives as \{ wasm \}/],
+    ["Refused to compile: 'unsafe-eval' is not an allowed source of script in the Content Security Policy", /must have 'wasm-unsafe-eval' in script-src/],
+  ]) {
+    await replacing(WebAssembly, 'compile', refusing(message), () => rejects({ wasm: bytes }, AttentionError, /^load-failed$/, remedy));
+  }
+  const unreachable = () => {
+    throw new TypeError('Failed to fetch');
+  };
+  await fetching(unreachable, () => rejects({ wasm: 'https://example.test/far.wasm' }, AttentionError, /^load-failed$/, /far\.wasm.*connect-src.*CORS/));
+});
+
+test('in a worklet, which has no URL and no atob, the main entry says what to do and the inline entry runs', async () => {
+  await replacing(globalThis, 'URL', undefined, () => rejects({}, AttentionError, /^load-failed$/, /worklets can fetch nothing\. Pass it as \{ wasm \}.*inline/));
+  await replacing(globalThis, 'URL', undefined, () =>
+    replacing(globalThis, 'atob', undefined, async () => {
+      for (const attention of [await createInline(), await createAttention({ wasm: await WebAssembly.compile(bytes) })]) attention.dispose();
+    }),
+  );
+});
+
 test('Vite is named where it is Vite', async () => {
   const page = () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } });
   await fetching(page, () => rejects({ wasm: 'http://localhost/node_modules/.vite/deps/dist/simd.wasm' }, AttentionError, /^load-failed$/, /\.vite\/deps\/dist\/simd\.wasm answered with a page\. Vite 7.*optimizeDeps/));
@@ -174,6 +210,7 @@ test('refuses another module', async () => {
   const empty = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
   await rejects({ wasm: empty }, AttentionError, /^load-failed$/);
   await rejects({ wasm: await WebAssembly.compile(empty) }, AttentionError, /^load-failed$/);
+  await fetching(() => new Response(empty), () => rejects({ wasm: 'https://example.test/empty.wasm' }, AttentionError, /^load-failed$/, /from https:\/\/example\.test\/empty\.wasm is not one of/));
 });
 
 test('refuses options that are none', async () => {

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { build as esbuild } from 'esbuild';
 import { suite } from 'uvu';
 import { version } from '../web/index.js';
@@ -123,12 +124,32 @@ test('embeds the wasm that it also ships as a file', async () => {
 });
 
 test('locks its development packages without naming a registry host', async () => {
-  const { packages } = await readJson('package-lock.json');
-  assert.ok(Object.keys(packages).length > 1);
-  assert.deepEqual(
-    Object.keys(packages).filter((name) => 'resolved' in packages[name]),
-    [],
-  );
+  for (const folder of ['', 'tests/packages/', 'tests/bench/peers/']) {
+    const { packages } = await readJson(`${folder}package-lock.json`);
+    assert.ok(Object.keys(packages).length > 1);
+    assert.deepEqual(
+      Object.keys(packages).filter((name) => 'resolved' in packages[name]),
+      [],
+      folder,
+    );
+  }
+});
+
+test('the scripts of Workers need no neighbour', async () => {
+  for (const name of ['worker-thread.js', 'thread.js']) {
+    const { metafile } = await esbuild({ entryPoints: [join(root, 'web/dist', name)], absWorkingDir: root, bundle: true, write: false, metafile: true, format: 'esm', logLevel: 'silent' });
+    assert.deepEqual(Object.keys(metafile.inputs), [`web/dist/${name}`]);
+    assert.doesNotMatch(await read(`web/dist/${name}`, 'utf8'), /new URL\("\.\.?\//);
+  }
+});
+
+test('the README has the sizes of the modules, within a kilobyte: compressors differ', async () => {
+  const readme = await read('README.md', 'utf8');
+  const [, ...told] = /Its module is (\d+) KB gzipped, where the file is (\d+)\./.exec(readme);
+  for (const [i, path] of ['web/dist/inline-simd.js', 'web/dist/simd.wasm'].entries()) {
+    const bytes = gzipSync(await read(path), { level: 9 }).length;
+    assert.ok(Math.abs(bytes - 1000 * told[i]) < 1200, `${path} has ${bytes} bytes gzipped, README.md says ${told[i]} KB`);
+  }
 });
 
 for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline', 'linear-attention-wasm/worker']) {

@@ -62,7 +62,7 @@ export async function create(options, packaged, open) {
   const module = await compile(source);
   if (threads > 1 && !hasThreads(module)) obstacle ??= 'the wasm module that was given has no threads';
   if (hasThreads(module)) memory ??= sharedMemory();
-  const exports = await instantiate(module, memory);
+  const exports = await instantiate(module, memory, source);
   const build = BUILDS[exports.la_build()];
   if (asked !== 'auto' && build !== asked) throw new RangeError(`wasm must hold the build '${asked}', got '${build}'`);
   let pool = null;

@@ -1,6 +1,8 @@
-// Threads and the worker entry in an app that has the packed library installed, built by Vite or webpack, or served by Vite.
+// The entries in an app that has the packed library installed: built by Vite, webpack or esbuild, served by Vite, or as it is.
 import assert from 'node:assert';
-import { viteApp, viteDev, webpackApp } from '../consumer.js';
+import { basename } from 'node:path';
+import { consumer, esbuildApp, importMapApp, viteApp, viteDev, webpackApp } from '../consumer.js';
+import { assertOutcome, columns } from '../packages/program.js';
 import { isolation, watch } from './driver.js';
 import { inEachBrowser, outcomeOf, policy, visit } from './visit.js';
 
@@ -45,6 +47,18 @@ inEachBrowser('app with threads', (test, browser) => {
     });
     assert.deepEqual(warnings, []);
   });
+
+  for (const column of Object.keys(columns)) {
+    test(`without a plugin, ${column}: by esbuild with dist beside the bundle, and by an import map`, async () => {
+      for (const folder of [await esbuildApp(column), await importMapApp(column)]) {
+        await visit(await browser(), await consumer(), `/${basename(folder)}/`, { headers: isolation }, async ({ page, watched }) => {
+          await page.waitForFunction(() => globalThis.outcome);
+          assertOutcome(column, await page.evaluate(() => globalThis.outcome));
+          watched.assertClean();
+        });
+      }
+    });
+  }
 
   test('on the development server', async () => {
     const server = await viteDev(app, isolation);

@@ -71,6 +71,22 @@ inEachBrowser('library', (test, browser) => {
     watched.assertClean();
   });
 
+  test('needs connect-src, and wasm-unsafe-eval, of a Content-Security-Policy; embedded wasm does without connect-src', async () => {
+    const under = async (entry, text) => (await open(await browser(), root, `/tests/browser/pages/${entry}.html`, { headers: { 'Content-Security-Policy': text } })).results;
+    const scripts = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'";
+    assertResults(await under('library', `${scripts}; connect-src 'self'`));
+    assertResults(await under('inline', scripts));
+    for (const [entry, text, remedy] of [
+      ['library', scripts, /simd\.wasm could not be loaded: .*connect-src/],
+      ['library', "default-src 'none'; script-src 'self'; connect-src 'self'", /must have 'wasm-unsafe-eval' in script-src/],
+      ['inline', "default-src 'none'; script-src 'self'", /must have 'wasm-unsafe-eval' in script-src/],
+    ]) {
+      const { error } = await under(entry, text);
+      assert.equal(error?.code, 'load-failed', entry);
+      assert.match(error.message, remedy);
+    }
+  });
+
   test('loads wasm that is served with a wrong MIME type', async () => {
     const headers = (path) => (path === wasmPath ? { 'Content-Type': 'application/octet-stream' } : {});
     const { results, watched, paths } = await open(await browser(), root, '/tests/browser/pages/library.html', { headers });

@@ -91,7 +91,8 @@ inEachBrowser('worker entry', (test, browser) => {
     test(`served from another origin, ${isolated ? 'threads too' : 'not isolated'}`, async () => {
       const elsewhere = await serve(root, { headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } });
       try {
-        await visit(await browser(), root, blank, { headers }, async ({ page, watched, paths }) => {
+        const allowed = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval' ${elsewhere.url}; connect-src ${elsewhere.url}; worker-src blob: ${elsewhere.url}`;
+        await visit(await browser(), root, blank, { headers: { ...headers, 'Content-Security-Policy': allowed } }, async ({ page, watched, paths }) => {
           const told = await callIn(page, scenario, 'compareFromElsewhere', { origin: elsewhere.url, threads: 2 });
           assert.equal(told.threads, isolated ? 2 : 1);
           assert.deepEqual(told.expected, { threads: told.threads, threadsReason: told.threadsReason });

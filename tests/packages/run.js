@@ -13,8 +13,8 @@ const names = Object.keys(columns);
 const selected = rows.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())));
 if (selected.length === 0) throw new Error(`no row has such a name; there are ${rows.map(({ name }) => name).join(', ')}`);
 
-/** What cannot be had in a place, by what the library says of it. */
-const REASONS = { 'this engine has no Workers': 'no Workers there', 'memory cannot be shared': 'no shared memory there' };
+/** What cannot be had, by what the library or the system says of it. */
+const REASONS = { 'this engine has no Workers': 'no Workers there', 'memory cannot be shared': 'no shared memory there', 'not installed on this machine': 'not run, the tool is missing' };
 
 const short = (error) => error.message.split('\n').find((line) => line.trim() !== '') ?? 'no message';
 
@@ -44,8 +44,6 @@ const head = [`| | ${names.join(' | ')} |`, `|---|${names.map(() => '---|').join
 const print = (name, cells) => `| ${name} | ${cells.join(' | ')} |`;
 
 const readme = new URL('../../README.md', import.meta.url);
-const text = await readFile(readme, 'utf8');
-const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');
 
 await prepare();
 const measured = new Map();
@@ -58,6 +56,8 @@ for (const row of selected) {
 }
 await closeBrowser();
 
+const text = await readFile(readme, 'utf8');
+const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');
 if (options.readme) {
   const lines = rows.map(({ name }) => measured.get(name) ?? known.find((line) => line.startsWith(`| ${name} |`))).filter(Boolean);
   await writeFile(readme, `${text.slice(0, text.indexOf(start) + start.length)}${[...head, ...lines].join('\n')}\n${text.slice(text.indexOf(end))}`);

@@ -40,6 +40,7 @@ export async function execute(cwd, args, { command = process.execPath, env = {} 
   try {
     return (await promisify(execFile)(command, args, { cwd, env: { ...quiet, ...env }, timeout: 180_000, maxBuffer: 2 ** 26 })).stdout;
   } catch (error) {
+    if (error.code === 'ENOENT') throw new Error(`not installed on this machine: ${command}`);
     throw new Error(stripVTControlCharacters(`${error.stderr || ''}\n${error.stdout || ''}\n${error.message}`).trim());
   }
 }

@@ -20,7 +20,7 @@ const REMEDY = "Copy the package's web/dist beside your bundle, or pass the modu
 
 /** Why nothing beside these files is found, in bundles that do not know where they lie; null in all others. */
 export const PLACELESS =
-  import.meta.url === undefined ? 'this bundle has no import.meta.url, so that the files beside linear-attention-wasm cannot be found; an ES module has it' : null;
+  import.meta.url === undefined ? 'this bundle has no import.meta.url, which ES modules have in most places, so that the files beside linear-attention-wasm cannot be found' : null;
 
 /** The packaged module that `locate` gives. */
 export function findPackaged(locate) {
@@ -49,9 +49,18 @@ async function readBytes(url) {
   }
 }
 
+/** Engines do not say why nothing was fetched. */
+async function fetchFrom(url) {
+  try {
+    return await fetch(url);
+  } catch (cause) {
+    throw loadFailed(`The wasm module from ${url.href} could not be loaded: ${cause.message}. It must be served, allowed by connect-src of the page's Content-Security-Policy, and, on another origin, by its CORS headers. Or: ${REMEDY}`, cause);
+  }
+}
+
 async function compileUrl(url) {
   try {
-    return isFile(url) ? await WebAssembly.compile(await readBytes(url)) : await compileResponse(await fetch(url), url.href);
+    return isFile(url) ? await WebAssembly.compile(await readBytes(url)) : await compileResponse(await fetchFrom(url), url.href);
   } catch (cause) {
     throw loadError(cause, ` from ${url.href}`);
   }
@@ -70,6 +79,9 @@ function compileOnce(url) {
   return compiled.get(href);
 }
 
+/** A URL, or text that may be one; worklets have no such class. */
+const isPlace = (source) => typeof source === 'string' || (typeof URL === 'function' && source instanceof URL);
+
 function parseUrl(text) {
   try {
     return new URL(text, globalThis.location?.href ?? import.meta.url);
@@ -81,7 +93,7 @@ function parseUrl(text) {
 function compileSource(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (isOwnBuffer(source) || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  if (source instanceof URL || typeof source === 'string') return compileOnce(parseUrl(source));
+  if (isPlace(source)) return compileOnce(parseUrl(source));
   // After the URL: Node takes 40 ms to make its Response when it is first named.
   if (typeof Response === 'function' && source instanceof Response) return compileResponse(source);
   throw wrongKind('wasm', 'a URL, bytes, a Response or a WebAssembly.Module', source);
@@ -92,7 +104,7 @@ export const hasRelaxedSimd = () => typeof WebAssembly === 'object' && WebAssemb
 /** What can be done where bytes may not become code. */
 function compileRemedy({ message }) {
   if (/by embedder/.test(message)) return '. This platform compiles no bytes at run time: import the .wasm file, and pass the module that it gives as { wasm }';
-  return /unsafe-eval|Content.Security.Policy/i.test(message) ? ". The Content-Security-Policy must have 'wasm-unsafe-eval' in script-src" : '';
+  return /unsafe-eval|Content.Security.Policy|\bCSP\b/i.test(message) ? ". The Content-Security-Policy must have 'wasm-unsafe-eval' in script-src" : '';
 }
 
 /** What went wrong while a module `from` somewhere was compiled or instantiated, as an error of ours. */
@@ -115,15 +127,16 @@ export async function compile(source) {
 /** Modules with threads take their memory from outside. */
 export const hasThreads = (module) => WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
 
-/** The exports of a fresh instance; `memory` is for modules with threads. */
-export async function instantiate(module, memory) {
+/** The exports of a fresh instance; `memory` is for modules with threads, `source`, where the module came from, for errors. */
+export async function instantiate(module, memory, source) {
+  const from = isPlace(source) ? ` from ${source}` : '';
   let exports;
   try {
     ({ exports } = await WebAssembly.instantiate(module, { env: { memory, emscripten_notify_memory_growth() {} } }));
   } catch (cause) {
-    throw loadError(cause);
+    throw loadError(cause, from);
   }
-  if (typeof exports.la_linear !== 'function') throw loadFailed('The wasm module is not one of linear-attention-wasm');
+  if (typeof exports.la_linear !== 'function') throw loadFailed(`The wasm module${from} is not one of linear-attention-wasm`);
   exports._initialize?.();
   return memory ? { ...exports, memory } : exports;
 }

@@ -141,7 +141,11 @@ export function watch(page) {
   });
   page.on('pageerror', (error) => errors.push(`uncaught: ${error.stack ?? error}`));
   page.on('request', (request) => requests.push(request.url()));
-  page.on('requestfailed', (request) => errors.push(`failed: ${request.url()} ${request.failure()?.errorText ?? ''}`));
+  // What a page gives up itself, as when it ends a Worker that still loads, is no failure.
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText ?? '';
+    if (!['NS_BINDING_ABORTED', 'net::ERR_ABORTED'].includes(reason)) errors.push(`failed: ${request.url()} ${reason}`);
+  });
   page.on('response', (response) => {
     if (response.status() >= 400) errors.push(`${response.status()}: ${response.url()}`);
   });

@@ -18,15 +18,15 @@ export function gap(name, make) {
     return { q: above, k: alsoAbove, v };
   };
 
-  function matches(result, expected) {
-    for (const key of measures) assertClose([result[key]], [expected[key]], { rule: 'gap', name: key });
+  function matches(result, expected, rule = 'gap') {
+    for (const key of measures) assertClose([result[key]], [expected[key]], { rule, name: key });
     assert.equal(result.perHead.length, expected.perHead.length);
     result.perHead.forEach((one, n) => {
       const { batch, head } = expected.perHead[n];
       assert.deepEqual([one.batch, one.head], [batch, head]);
       for (const key of measures)
         assertClose([one[key]], [expected.perHead[n][key]], {
-          rule: 'gap',
+          rule,
           name: `${key} of batch ${batch}, head ${head}`,
         });
     });
@@ -169,7 +169,8 @@ export function gap(name, make) {
   test('gap: eps, scale and softmaxScale are those of all measures of a row', (attention) => {
     const { q, k, v } = positive({ batch: 2, heads: 4, kvHeads: 2, T: 37, dim: 8, valueDim: 5 });
     for (const options of [{ eps: 0 }, { eps: 3 }, { scale: 0.125 }, { scale: 0.01, eps: 0.5 }, { softmaxScale: 1 }, { scale: -2, eps: 0.125 }, { scale: 2, softmaxScale: 0.1, eps: 0.25 }]) {
-      for (const causal of [false, true]) matches(attention.gap(q, k, v, { ...options, causal }), oracle.gap(q, k, v, { ...options, causal }));
+      // Weights that do not sum to 1 add a logarithm to weightKL, which may leave little of it.
+      for (const causal of [false, true]) matches(attention.gap(q, k, v, { ...options, causal }), oracle.gap(q, k, v, { ...options, causal }), 'map gap');
     }
     const expected = attention.linear(q, k, v, { scale: 0.01, eps: 0.5 });
     const softmax = attention.softmax(q, k, v, { scale: 0.2 });

@@ -37,3 +37,15 @@ export function passBroken(core) {
   const [q, k, v, out] = [array(64, 2 ** 29), array(keys, 0), array(keys, 0), array(64, 0)];
   core.run({ call: 'la_softmax', args: { batch: 2, heads: 1, kv_heads: 1, n_q: 64, n_k: keys, dim, value_dim: dim, scale: 1, q, k, v, out } });
 }
+
+/** The workers that start while `body` runs, with what it returns. */
+export async function workersOf(body) {
+  const workers = [];
+  const add = (worker) => workers.push(worker);
+  process.on('worker', add);
+  try {
+    return { result: await body(), workers };
+  } finally {
+    process.off('worker', add);
+  }
+}

@@ -9,7 +9,7 @@ import { Attention } from '../web/calls/attention.js';
 import { createAttention } from '../web/index.js';
 import { createAttention as createInline } from '../web/inline.js';
 import { nodeJson, root, writeApp } from './consumer.js';
-import { createCore, passBroken } from './threaded.js';
+import { createCore, passBroken, workersOf } from './threaded.js';
 import { assertClose, assertSame } from './tolerance.js';
 import { inputs } from './util.js';
 
@@ -27,18 +27,6 @@ async function warnings(body) {
     console.warn = warn;
   }
   return told;
-}
-
-/** The workers that start while `body` runs, with what it returns. */
-async function workersOf(body) {
-  const workers = [];
-  const add = (worker) => workers.push(worker);
-  process.on('worker', add);
-  try {
-    return { result: await body(), workers };
-  } finally {
-    process.off('worker', add);
-  }
 }
 
 test('a whole number from 1 to 64, or auto', async () => {

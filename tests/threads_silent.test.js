@@ -4,23 +4,11 @@ import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import { Attention } from '../web/calls/attention.js';
 import { createAttention } from '../web/index.js';
-import { createCore, passBroken } from './threaded.js';
+import { createCore, passBroken, workersOf } from './threaded.js';
 import { assertClose } from './tolerance.js';
 import { inputs } from './util.js';
 
 const test = suite('threads lost without a word');
-
-/** The workers that start while `body` runs, with what it returns. */
-async function workersOf(body) {
-  const workers = [];
-  const add = (worker) => workers.push(worker);
-  process.on('worker', add);
-  try {
-    return { result: await body(), workers };
-  } finally {
-    process.off('worker', add);
-  }
-}
 
 /** Lets other threads run, but nothing on this one: no event is seen. */
 const sleepDeaf = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

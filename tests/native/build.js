@@ -72,13 +72,11 @@ export async function build(name) {
   const own = await filesBelow('tests/native', /\.c$/);
   const { uncounted = [] } = sanitizer;
   const instrumented = [...sanitizer.flags, '-fsanitize=fuzzer-no-link', ...uncounted];
-  const header = await readFile(join(root, 'src/linear_attention.h'), 'utf8');
-  const slices = header.includes('la_softmax_items') ? [] : ['-DSLICES_BY_CALL'];
   const core = (kind, flags) => [...common, ...flags, ...cores[kind], '-include', 'tests/native/include/instrument.h', '-fPIC', '-shared', '-Wl,-Bsymbolic', ...sources, '-lm', '-o', join(folder, `${kind}.so`)];
   await runAll([
     ...sanitizer.cores.map((kind) => core(kind, instrumented)),
     ...(sanitizer.plain ?? []).map((kind) => core(kind, [])),
-    [...common, ...sanitizer.flags, '-fsanitize=fuzzer', ...uncounted, ...slices, '-rdynamic', ...own, '-ldl', '-lm', '-lpthread', '-o', join(folder, 'fuzzer')],
+    [...common, ...sanitizer.flags, '-fsanitize=fuzzer', ...uncounted, '-rdynamic', ...own, '-ldl', '-lm', '-lpthread', '-o', join(folder, 'fuzzer')],
   ]);
   // Loaded once more under another name, a core begins with a state of its own.
   if (sanitizer.cores.includes('pooled')) await copyFile(join(folder, 'pooled.so'), join(folder, 'pooled-afresh.so'));

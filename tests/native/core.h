@@ -13,7 +13,8 @@
   X(la_random_features)                                                                                        \
   X(la_softmax)                                                                                                \
   X(la_linear)                                                                                                 \
-  CORE_SLICES(X)                                                                                               \
+  X(la_softmax_items)                                                                                          \
+  X(la_linear_items)                                                                                           \
   X(la_weights)                                                                                                \
   X(la_gap)                                                                                                    \
   X(la_alloc)                                                                                                  \
@@ -30,12 +31,6 @@
   X(la_layer_norm)                                                                                             \
   X(la_generator_seed)                                                                                         \
   X(la_sample)
-
-#ifdef SLICES_BY_CALL
-#define CORE_SLICES(X) X(la_slice) X(la_slice_items)
-#else
-#define CORE_SLICES(X) X(la_softmax_items) X(la_linear_items)
-#endif
 
 #define CORE_FIELD(function) __typeof__(function) *function;
 

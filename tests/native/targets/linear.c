@@ -12,7 +12,6 @@ static int32_t run(const core *c, const call *k) {
   return c->la_linear(&args);
 }
 
-static inline int is_step(void) { return args.n_q == 1 && args.n_k == 1 && args.state && !args.key_lengths; }
 SLICED_CALL(la_linear)
 
 enum { WAYS = 13 };
@@ -83,16 +82,18 @@ static void add_gates(input *in, call *k, sizes s) {
 
 static void add_state(input *in, call *k, sizes s) {
   size_t heads = s.batch * s.kv_heads;
-  int is_empty = rarely(in, 3);
+  int is_empty = rarely(in, 3), is_scaled = args.map.kind == LA_MAP_FAVOR || args.map.kind == LA_MAP_RFF;
+  size_t exponents = !is_scaled && args.normalize && args.eps == 0.0f ? s.features : 1; /* ratios have a power of two a feature */
   struct {
     const char *name;
     float **place;
     size_t rows, width;
-  } parts[] = {{"state", &args.state, s.features, s.value_dim}, {"key_sum", &args.key_sum, 1, s.features}, {"exponents", &args.exponents, 1, 1}};
+  } parts[] = {{"state", &args.state, s.features, s.value_dim}, {"key_sum", &args.key_sum, 1, s.features}, {"exponents", &args.exponents, 1, exponents}};
   for (size_t i = 0; i < 3; i++) {
     float *values = add_field(k, (field){parts[i].name, UPDATED, PLAIN, parts[i].place, {s.batch, s.kv_heads, parts[i].rows, parts[i].width}, 1, NULL, NO_ROWS, 1, 0});
     if (!is_empty) choose_between(in, values, heads * parts[i].rows * parts[i].width, i == 2 ? -50.0f : 0.0f, i == 2 ? 50.0f : 2.0f);
-    for (size_t h = 0; is_empty && i == 2 && h < heads; h++) values[h] = -INFINITY;
+    for (size_t h = 0; is_scaled && is_empty && i == 2 && h < heads; h++) values[h] = -INFINITY;
+    for (size_t h = 0; !is_scaled && i == 2 && h < heads * exponents; h++) values[h] = is_empty ? 0.0f : floorf(values[h]);
   }
 }
 

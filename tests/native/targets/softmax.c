@@ -12,7 +12,6 @@ static int32_t run(const core *c, const call *k) {
   return c->la_softmax(&args);
 }
 
-static inline int is_step(void) { return 0; }
 SLICED_CALL(la_softmax)
 
 enum { WAYS = 10 };

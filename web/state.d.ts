@@ -22,7 +22,12 @@ export interface StateOptions extends MemorySizes {
   normalize?: boolean;
   /** Multiplies φ(q)·φ(k). Default 1. */
   scale?: number;
-  /** Added to the normaliser, ≥ 0. Default 1e-6. */
+  /**
+   * Added to the normaliser, ≥ 0. Default 1e-6.
+   *
+   * With 0 a result stays the ratio that it is when decay takes both of its sums below float32's range; 0 where nothing
+   * was seen.
+   */
   eps?: number;
 }
 
@@ -66,11 +71,20 @@ export interface State {
   readonly scale: number;
   /** Added to the normaliser. */
   readonly eps: number;
-  /** Live view of S, [batch, heads, features, valueDim]: read it again after other calls instead of keeping it. */
+  /**
+   * Live view of S, [batch, heads, features, valueDim]: read it again after other calls instead of keeping it.
+   *
+   * Of favor and rff divided by exp of a number a head, and with eps 0 by powers of two a feature, where the sums would
+   * leave float32's range; those numbers are 0 while they do not, and go with save and clone.
+   */
   readonly data: Float32Array;
   /** Live view of z, [batch, heads, features]; null when the state is not normalised. */
   readonly keySum: Float32Array | null;
-  /** Tokens seen. */
+  /**
+   * Tokens seen, by the row of the batch that has seen most.
+   *
+   * Each row counts its own: keys past keyLengths are not seen. Exact to 2^53.
+   */
   readonly length: number;
   /** Bytes held. */
   readonly bytes: number;

@@ -112,6 +112,12 @@ for (const [build, make] of Object.entries(builds)) {
       for (const painter of [alone, together]) painter.dispose();
     });
 
+    test('a painter that cannot be made leaves nothing behind', () => {
+      const held = attention.memory;
+      assert.throws(() => createPainter(model, { memory: memories[kind][0], classes: [4], seed: -1 }), /seed/);
+      assert.equal(attention.memory, held);
+    });
+
     test('nothing leaks', () => {
       model.dispose();
       assert.equal(attention.memory, before);

@@ -147,6 +147,20 @@ test('lengths are exact to 2^53 - 1, one a row', (attention, keep) => {
   assert.deepEqual([...sectionOf(openSaved(ragged.save()), 'lengths')], [3, 4]);
 });
 
+test('states go on past 2^31 and 2^32 tokens', (attention, keep) => {
+  const bytes = savedBytes(attention, 'elu');
+  const at = (length) => keep(attention.restore(forge(bytes, (file) => sectionOf(file, 'lengths').fill(length))));
+  const { dim, valueDim, heads, batch } = at(0);
+  const inputs = [dim, dim, valueDim].map((width) => ({ data: Float32Array.from({ length: batch * heads * width }, (_, i) => Math.sin(i + width)), shape: [batch, heads, width] }));
+  const whole = inputs.map(({ data, shape }) => ({ data, shape: [shape[0], shape[1], 1, shape[2]] }));
+  const expected = [at(5).step(...inputs).data, attention.linear(...whole, { state: at(5), causal: true }).data];
+  for (const length of [2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 2]) {
+    const [stepped, called] = [at(length), at(length)];
+    assert.deepEqual([stepped.step(...inputs).data, attention.linear(...whole, { state: called, causal: true }).data], expected);
+    assert.deepEqual([stepped.length, called.length], [length + 1, length + 1]);
+  }
+});
+
 test('bytes whose buffer was handed over are refused by name', (attention) => {
   const bytes = savedBytes(attention, 'elu');
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] });

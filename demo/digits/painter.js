@@ -16,8 +16,14 @@ import { openStream } from './stream.js';
 export function createPainter(model, { memory, classes, seed, first = 0, temperature = 1, given }) {
   const batch = classes.length;
   const size = model.sizes.length;
-  const stream = openStream(model, { batch, memory });
   const draws = sampler(model.attention, { batch, seed, stream: first, temperature });
+  let stream;
+  try {
+    stream = openStream(model, { batch, memory });
+  } catch (error) {
+    draws.dispose();
+    throw error;
+  }
   const images = Array.from({ length: batch }, () => new Uint8Array(size));
   let position = given?.[0].length ?? 0;
   let tokens = new Int32Array(batch * (position + 1));

@@ -8,8 +8,8 @@
  * block's instead, every second line, or a few rows between rows to map: no better.
  *
  * Several threads share one stream by features where each feature comes from one element: nothing is computed twice,
- * and the parts of the results are added up (shared.h). Else, and for the delta rule, whose writes need all features,
- * by columns of S, which never meet: each thread maps the tokens for itself. A scan over parts of the sequence would run
+ * and the parts of the results are added up (shared.h). Else, and for the delta rule, whose writes need all features, and
+ * for ratios, whose queries do, by columns of S, which never meet: each thread maps the tokens for itself. A scan over parts of the sequence would run
  * half of the matrix work again; tokens mapped by another core cost as much to fetch as to map. */
 #include "linear/causal.h"
 

@@ -52,10 +52,10 @@ static void spread(linear_call *call) {
   call->whole = fills_slots(streams, call->slots);
 }
 
-/* One token, whose state is updated where it lies. */
 /* See ratio.h. */
 static int is_ratio(const la_linear_args *a) { return a->normalize && a->eps == 0.0f && (a->exponents || (!a->state && a->decay.data)); }
 
+/* One token, whose state is updated where it lies. */
 static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && !a->key_lengths; }
 
 static int is_empty(const la_linear_args *a) { return a->batch == 0 || a->heads == 0 || (a->n_q == 0 && a->n_k == 0); }

@@ -1,4 +1,4 @@
-/* A scalar per feature and token, in powers of two, which are exact: only calls that ask for ratios (eps 0, decay) pay. */
+/* A scalar per feature and token, in powers of two, which are exact: only calls without eps pay, with decay or with a state. */
 #include "linear/ratio.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "linear/call.h"
 
-/* LA_OK, LA_THREAD_FAILED, or LA_OUT_OF_MEMORY, and then nothing is written. */
+/* LA_OK or LA_OUT_OF_MEMORY, and then nothing is written. */
 int32_t linear_step(const linear_call *call);
 
 #endif

@@ -1,8 +1,9 @@
 /**
  * What a saved state holds, in the layout of sections.js. Fields: state { batch, heads, dim, valueDim, normalize, scale,
  * eps } and map (saved_map.js). Sections: S [batch, heads, features, valueDim]; z [batch, heads, features] of normalised
- * states; exponents [batch, heads] of maps that have them, S and z being exp(exponent) times what is saved; lengths
- * [batch], the tokens that each row has seen; and those of the map. All are float32 but lengths, which are float64.
+ * states; exponents where they are kept, [batch, heads] of favor and rff, S and z being exp(exponent) times what is saved,
+ * else [batch, heads, features], row i of S and z_i being 2^exponent times it; lengths [batch], the tokens that each row
+ * has seen; and those of the map. All are float32 but lengths, which are float64.
  */
 import { asCorrupt, AttentionError, corrupt, describe, wrongKind } from '../core/errors.js';
 import { isScaled } from '../maps/feature_map.js';

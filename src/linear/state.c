@@ -24,8 +24,8 @@ size_t ratio_floats(const linear_call *call, panel_state *p, float *base) {
 
 /* x·2^power, exactly where the result is a normal number; 0 stays 0. */
 float times_power(float x, float power) {
-  for (; power > 126.0f && x != 0.0f; power -= 126.0f) x *= 0x1p126f;
-  for (; power < -126.0f && x != 0.0f; power += 126.0f) x *= 0x1p-126f;
+  while (power > 126.0f && x != 0.0f) x *= 0x1p126f, power -= 126.0f;
+  while (power < -126.0f && x != 0.0f) x *= 0x1p-126f, power += 126.0f;
   if (x == 0.0f) return x;
   uint32_t bits = (uint32_t)((int32_t)power + 127) << 23;
   float factor;

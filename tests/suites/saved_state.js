@@ -10,8 +10,8 @@ export function savedState(name, make, makeOther = make) {
 
   /** A saved state whose map was drawn from a seed. */
   const savedRandom = (attention, seed) => {
-    const featureMap = attention.featureMap('favor', { dim: 128, features: 4096, seed });
-    const held = attention.state({ heads: 1, dim: 128, valueDim: 1, featureMap });
+    const featureMap = attention.featureMap('favor', { dim: 64, features: 1024, seed });
+    const held = attention.state({ heads: 1, dim: 64, valueDim: 1, featureMap });
     const bytes = held.save();
     for (const one of [held, featureMap]) one.dispose();
     return bytes;
@@ -86,10 +86,10 @@ export function savedState(name, make, makeOther = make) {
     assert.equal(attention.memory, before + first.bytes + featureMap.bytes);
     const again = attention.restore(savedRandom(attention, 0));
     const copy = first.clone();
-    const user = attention.state({ heads: 1, dim: 128, valueDim: 3, featureMap });
+    const user = attention.state({ heads: 1, dim: 64, valueDim: 3, featureMap });
     assert.ok([again, copy, user].every((state) => state.featureMap === featureMap));
     featureMap.dispose();
-    const x = gaussian([2, 128], 1);
+    const x = gaussian([2, 64], 1);
     const expected = featureMap.apply(x);
     for (const state of [first, first, copy, again]) state.dispose();
     assertSame(featureMap.apply(x), expected);

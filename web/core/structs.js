@@ -45,14 +45,31 @@ export const ARGUMENTS = {
 /** Fields of 32 bits each: a struct's size is four times their number. */
 export const fieldsIn = (type) => (typeof type === 'string' ? 1 : Object.values(type).reduce((sum, field) => sum + fieldsIn(field), 0));
 
-/** Writes a struct from the 32-bit word `at` on; returns the word behind it. */
-export function writeStruct({ i32, f32 }, at, struct, values) {
-  for (const name in struct) {
-    const type = struct[name];
-    const value = values?.[name] ?? 0;
-    if (typeof type === 'object') at = writeStruct({ i32, f32 }, at, type, value === 0 ? undefined : value);
-    else if (type === float) f32[at++] = value;
-    else i32[at++] = value;
+/** A struct as lists, which are walked faster than objects: [name, isFloat, the lists of a struct in it, or null, words]. */
+const listed = new Map();
+function listOf(struct) {
+  let list = listed.get(struct);
+  if (!list) {
+    list = Object.entries(struct).map(([name, type]) => [name, type === float, typeof type === 'string' ? null : listOf(type), fieldsIn(type)]);
+    listed.set(struct, list);
   }
-  return at;
+  return list;
+}
+
+function writeList(i32, f32, at, list, values) {
+  for (let i = 0; i < list.length; i++) {
+    const [name, isFloat, inner, words] = list[i];
+    const value = values[name];
+    if (inner !== null) {
+      if (value) writeList(i32, f32, at, inner, value);
+      else i32.fill(0, at, at + words);
+    } else if (isFloat) f32[at] = value ?? 0;
+    else i32[at] = value ?? 0;
+    at += words;
+  }
+}
+
+/** Writes a struct from the 32-bit word `at` on. */
+export function writeStruct({ i32, f32 }, at, struct, values) {
+  writeList(i32, f32, at, listOf(struct), values);
 }

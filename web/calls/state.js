@@ -103,8 +103,9 @@ export class State {
     const map = mapFields(featureMap);
     const positions = checkPositions(featureMap, this.#lengths, 1, 'the sequence');
     refuseOverlap(out, 'out', places);
-    refuseOverlap(out, 'out', [memory], 'state');
-    for (const place of places) if (place !== null) refuseOverlap(place, place.name, [memory], 'state');
+    const held = [memory];
+    refuseOverlap(out, 'out', held, 'state');
+    for (const place of places) if (place !== null) refuseOverlap(place, place.name, held, 'state');
     const frame = new Frame(core);
     try {
       const pointer = out.pointer || frame.alloc(out.length * 4);

@@ -142,7 +142,7 @@ export function asTensor(given, f = (x) => x) {
 export const takeAsIs = (name, value) => value;
 
 /** What takes options: { name: taker } once for all calls. */
-export const optionTakers = (takers) => ({ known: new Set(Object.keys(takers)), rows: Object.entries(takers) });
+export const optionTakers = (takers) => ({ known: new Set(Object.keys(takers)), names: Object.keys(takers), takes: Object.values(takers) });
 
 /** Every option that was not given. */
 const NONE = Object.freeze({});
@@ -151,7 +151,7 @@ const NONE = Object.freeze({});
  * The options of a call as a plain object. `takers`: by name, what takes the option (optionTakers); an option that was not
  * given is undefined. A misspelt option must not pass unnoticed.
  */
-export function takeOptions(where, options, { known, rows }) {
+export function takeOptions(where, options, { known, names, takes }) {
   if (options === undefined) return NONE;
   if (!isObject(options) || isBare(options) || options instanceof Map || options instanceof Set || options instanceof Date || options instanceof Promise) {
     throw wrongKind(`${where} options`, 'an object', options);
@@ -162,9 +162,10 @@ export function takeOptions(where, options, { known, rows }) {
     }
   }
   const taken = {};
-  for (const [name, take] of rows) {
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
     const value = options[name];
-    taken[name] = value === undefined ? undefined : take(name, value);
+    taken[name] = value === undefined ? undefined : takes[i](name, value);
   }
   return taken;
 }

@@ -45,12 +45,12 @@ export const ARGUMENTS = {
 /** Fields of 32 bits each: a struct's size is four times their number. */
 export const fieldsIn = (type) => (typeof type === 'string' ? 1 : Object.values(type).reduce((sum, field) => sum + fieldsIn(field), 0));
 
-/** A struct as lists, which are walked faster than objects: [name, isFloat, the lists of a struct in it, or null, words]. */
+/** A struct as a list of fields, which is walked faster than an object; `inner`: the list of a struct in it, or null. */
 const listed = new Map();
 function listOf(struct) {
   let list = listed.get(struct);
   if (!list) {
-    list = Object.entries(struct).map(([name, type]) => [name, type === float, typeof type === 'string' ? null : listOf(type), fieldsIn(type)]);
+    list = Object.entries(struct).map(([name, type]) => ({ name, isFloat: type === float, inner: typeof type === 'string' ? null : listOf(type), words: fieldsIn(type) }));
     listed.set(struct, list);
   }
   return list;
@@ -58,7 +58,7 @@ function listOf(struct) {
 
 function writeList(i32, f32, at, list, values) {
   for (let i = 0; i < list.length; i++) {
-    const [name, isFloat, inner, words] = list[i];
+    const { name, isFloat, inner, words } = list[i];
     const value = values[name];
     if (inner !== null) {
       if (value) writeList(i32, f32, at, inner, value);

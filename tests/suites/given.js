@@ -315,6 +315,20 @@ export function given(name, make) {
     }
   });
 
+  test('one token that does not count leaves the state as it is', (attention, keep) => {
+    const { q, k, v } = inputs({ batch: 2, T: 1, dim: 4 });
+    const state = keep(attention.state({ batch: 2, heads: 1, dim: 4 }));
+    attention.linear(q, k, v, { state, causal: true });
+    const [S, z] = [state.data.slice(), state.keySum.slice()];
+    attention.linear(q, k, v, { state, causal: true, keyLengths: [0, 0] });
+    assertSame(state.data, S);
+    assertSame(state.keySum, z);
+    assert.equal(state.length, 1);
+    attention.linear(q, k, v, { state, causal: true, keyLengths: [0, 1] });
+    assertSame(state.data.slice(0, 16), S.slice(0, 16));
+    assert.ok(state.data.slice(16).some((x, i) => x !== S[16 + i]));
+  });
+
   test('rows of a padded batch go on from their own positions', (attention, keep) => {
     const map = keep(attention.featureMap('cosformer', { dim: 4, maxLength: 32 }));
     const first = inputs({ batch: 2, T: 6, dim: 4 });

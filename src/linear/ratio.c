@@ -75,10 +75,8 @@ size_t ratio_keys(const linear_call *call, feature_rows f, panel_state *p, size_
   for (size_t r = 0; r < count; r++) {
     float *key = f.rows + r * f.stride;
     const float *decay = call->gated ? gate_row(call->args->decay, batch, kv_head, t + r) : NULL;
-    if (any_leaves(call, p, decay, key)) {
-      if (r > 0) return r;
-      follow(call, p, decay, key);
-    }
+    if (r == 0) follow(call, p, decay, key);
+    else if (any_leaves(call, p, decay, key)) return r;
     int plain = is_plain(call, p);
     for (size_t i = 0; i < call->d_f; i++) {
       p->kept[i] = larger_float(p->kept[i] + decay_of(call, decay, i) + (r == 0 ? p->repaid[i] * LOG2_E : 0.0f), power_of(key[i]) - p->powers[i]);

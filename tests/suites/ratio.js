@@ -99,7 +99,6 @@ export function ratio(name, make) {
       full: (one) => attention.linear(queries, sliceTime(k, 6, 8), sliceTime(v, 6, 8), { state: one }),
       causal: (one) => attention.linear(queries, sliceTime(k, 6, 9), sliceTime(v, 6, 9), { state: one, causal: true }),
     };
-    const before = oracle.linear(...first, { featureMap: 'relu', decay: tensorOf([heads], () => -60), normalize: true, eps: 0, causal: true });
     for (const [what, call] of Object.entries(forms)) {
       const copy = keep(state.clone());
       const result = call(copy);
@@ -109,11 +108,10 @@ export function ratio(name, make) {
     const stepped = forms.step(keep(state.clone()));
     const expected = oracle.linear(...[q, k, v].map((x) => sliceTime(x, 0, 7)), { featureMap: 'relu', decay: tensorOf([heads], () => -60), normalize: true, eps: 0, causal: true }).o;
     assertClose(stepped, { data: Float64Array.from({ length: heads * 5 }, (_, i) => expected.data[(Math.floor(i / 5) * 7 + 6) * 5 + (i % 5)]), shape: stepped.shape }, { rule: 'gated' });
-    assert.ok(before.o.data.length > 0);
   });
 
   test('a state that was set goes on from what was set', (attention, keep) => {
-    const { q, k, v } = rareKeys();
+    const { q, v } = rareKeys();
     const state = keep(attention.state({ heads, dim, valueDim: 5, featureMap: 'relu', eps: 0 }));
     const S = tensorOf([1, heads, dim, 5], (i) => 3e-30 * (1 + (i % 5)));
     const z = tensorOf([1, heads, dim], () => 1e-30);
@@ -121,7 +119,6 @@ export function ratio(name, make) {
     const negative = tensorOf([1, heads, 2, dim], () => -1);
     const result = attention.linear(sliceTime(q, 0, 2), negative, sliceTime(v, 0, 2), { state, decay: -60 });
     assertClose(result, { data: Float64Array.from(result.data, (_, i) => 3 * (1 + (i % 5))), shape: result.shape }, { rule: 'gated' });
-    assert.ok(k.data.length > 0);
   });
 
   test.run();

@@ -14,9 +14,6 @@ export const bufferOf = getter('buffer');
 export const byteOffsetOf = getter('byteOffset');
 export const byteLengthOf = getter('byteLength');
 
-/** Copies the elements of one typed array into another, from `offset` on. */
-export const setElements = call.bind(prototype.set);
-
 /** A Float32Array over the same floats that is nothing but that. */
 export function plainFloats(array) {
   const length = lengthOf(array);

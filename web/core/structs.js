@@ -16,6 +16,8 @@ export const la_feature_map = {
   query_weights: pointer, key_weights: pointer, query_bias: pointer, key_bias: pointer,
 };
 
+const la_state = { heads: int32, features: int32, value_dim: int32, state: pointer, s: pointer, z: pointer, exponents: pointer };
+
 /** By the function that takes it. */
 export const ARGUMENTS = {
   la_softmax: {
@@ -29,7 +31,8 @@ export const ARGUMENTS = {
     q: la_array, k: la_array, v: la_array, out: la_array, decay: la_gate, beta: la_gate, write_gate: la_gate,
     allow_growth: int32, state: pointer, first: uint32, count: uint32,
   },
-  la_state: { heads: int32, features: int32, value_dim: int32, state: pointer, s: pointer, z: pointer, exponents: pointer },
+  la_state_read: la_state,
+  la_state_write: la_state,
   la_weights: {
     batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, kind: int32, causal: int32, scale: float,
     map: la_feature_map, q: la_array, k: la_array, out: pointer,
@@ -68,6 +71,16 @@ function writeList(i32, f32, at, list, values) {
     else i32[at] = value ?? 0;
     at += words;
   }
+}
+
+/** Where each field lies, in 32-bit words from the struct's first, by names as in the struct. */
+export function wordsOf(struct, first = 0) {
+  let at = first;
+  return Object.fromEntries(listOf(struct).map(({ name, inner, words }) => {
+    const word = at;
+    at += words;
+    return [name, inner === null ? word : wordsOf(struct[name], word)];
+  }));
 }
 
 /** Writes a struct from the 32-bit word `at` on. */

@@ -69,7 +69,7 @@ typedef struct {
 } block_run;
 
 /* The two tokens from u on; beside an odd last one a token of zeros. */
-static inline void take_two(block_run *run, size_t u, const size_t next) {
+LA_INLINE void take_two(block_run *run, size_t u, const size_t next) {
   recurrence *r = &run->r;
   int both = u + 1 < run->tokens;
   if (u > 0) {
@@ -84,7 +84,7 @@ static inline void take_two(block_run *run, size_t u, const size_t next) {
   r->out_next = both ? r->out + run->out_stride : run->w->zeros + STATE_PANEL;
 }
 
-static inline void run_linear(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
+LA_INLINE void run_linear(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
   (void)recalled;
   for (size_t u = 0; u < run->tokens; u += 2) {
     take_two(run, u, next);
@@ -92,7 +92,7 @@ static inline void run_linear(block_run *run, const size_t stride, const size_t 
   }
 }
 
-static inline void run_delta(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
+LA_INLINE void run_delta(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
   two_rows pending;
   for (int t = 0; t < 2; t++) pending.of[t][0] = pending.of[t][1] = v4_splat(0.0f);
   for (size_t u = 0; u < run->tokens; u += 2) {
@@ -192,7 +192,7 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t state
     float *out = array_at(a->out, b, head, t);
     block k = {call, w, b, state_head, head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
     show_life(w->slot);
-    touch_block(&k, column, columns, 0);
+    if(0)touch_block(&k, column, columns, 0);
     prepare(&k);
     tokens = k.tokens;
     token_products(call, &w->tokens, &w->state, w->tokens.sums, tokens);

@@ -31,7 +31,7 @@ typedef struct {
   v4 of[2][2];
 } two_rows;
 
-static inline void store_results(const recurrence *r, two_rows o, two_rows u) {
+LA_INLINE void store_results(const recurrence *r, two_rows o, two_rows u) {
   for (int h = 0; h < 2; h++) {
     o.of[0][h] = v4_madd(v4_load_splat(r->scores), u.of[0][h], o.of[0][h]);
     o.of[1][h] = v4_madd(v4_load_splat(r->scores + 2), u.of[1][h], v4_madd(v4_load_splat(r->scores + 1), u.of[0][h], o.of[1][h]));
@@ -41,7 +41,7 @@ static inline void store_results(const recurrence *r, two_rows o, two_rows u) {
 }
 
 /* The linear rule: u = v. In V8 queries are best read before keys (5 % of a call). */
-static inline void recur(const recurrence *r, const size_t stride, const size_t next) {
+LA_INLINE void recur(const recurrence *r, const size_t stride, const size_t next) {
   two_rows v, o;
   for (int h = 0; h < 2; h++) {
     v.of[0][h] = v4_load(r->v + 4 * h);
@@ -64,7 +64,7 @@ static inline void recur(const recurrence *r, const size_t stride, const size_t 
 }
 
 /* Adds what the delta rule has still to write: the keys of two tokens, whose rows are given, times u. */
-static inline void write_pending(float *s, const float *before, size_t features, const two_rows *u, const size_t next) {
+LA_INLINE void write_pending(float *s, const float *before, size_t features, const two_rows *u, const size_t next) {
   for (size_t i = 0; i < features; i++, s += 16) {
     v4 k0 = v4_load_splat(before + i), k1 = v4_load_splat(before + next + i);
     for (int h = 0; h < 2; h++) v4_store(s + 8 + 4 * h, v4_madd(k1, u->of[1][h], v4_madd(k0, u->of[0][h], v4_load(s + 8 + 4 * h))));
@@ -72,7 +72,7 @@ static inline void write_pending(float *s, const float *before, size_t features,
 }
 
 /* The delta rule: u = beta·(v − Sᵀk), where S has the tokens before. Writing it during the next pass saves one. */
-static inline void recur_delta(const recurrence *r, two_rows *u, const size_t stride, const size_t next, const size_t recalled) {
+LA_INLINE void recur_delta(const recurrence *r, two_rows *u, const size_t stride, const size_t next, const size_t recalled) {
   two_rows k, o;
   for (int t = 0; t < 2; t++)
     for (int h = 0; h < 2; h++) k.of[t][h] = o.of[t][h] = v4_splat(0.0f);

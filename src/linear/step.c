@@ -76,7 +76,7 @@ static void settle_head(const linear_call *call, scratch *w) {
   *k->waiting = 0.0f;
 }
 
-static inline void read_columns(const float *s, size_t stride, const float *x, size_t features, float *out, const int vectors) {
+LA_INLINE void read_columns(const float *s, size_t stride, const float *x, size_t features, float *out, const int vectors) {
   v4 o[STRIP / 4];
   for (int c = 0; c < vectors; c++) o[c] = v4_splat(0.0f);
   for (const float *end = x + features; x != end; x++, s += stride) {

@@ -97,7 +97,7 @@ void finish_queries(const linear_call *call, const token_block *w, const panel_s
 }
 
 /* Of two tokens: their scores, and sums of q·z before them, whose own keys are then added to z. */
-static inline void two_products(const float *rows, size_t d_fp, float *z, float *scores, float *sums, const size_t stride, const size_t next, const int normalize, size_t recalled) {
+LA_INLINE void two_products(const float *rows, size_t d_fp, float *z, float *scores, float *sums, const size_t stride, const size_t next, const int normalize, const int delta, const size_t recalled) {
   const float *k0 = rows, *k1 = rows + next, *q0 = rows + stride, *q1 = rows + next + stride, *r1 = k1 + recalled;
   v4 x[4], y[4];
   for (int c = 0; c < 4; c++) x[c] = y[c] = v4_splat(0.0f);
@@ -106,7 +106,7 @@ static inline void two_products(const float *rows, size_t d_fp, float *z, float 
     x[0] = v4_madd(q, k, x[0]);
     x[1] = v4_madd(q_next, k, x[1]);
     x[2] = v4_madd(q_next, k_next, x[2]);
-    x[3] = v4_madd(v4_load(r1 + i), k, x[3]);
+    if (delta) x[3] = v4_madd(v4_load(r1 + i), k, x[3]);
     if (normalize) {
       v4 lately = v4_load(z + d_fp + i), sum = v4_add(v4_load(z + i), lately);
       y[0] = v4_madd(q, sum, y[0]);
@@ -127,8 +127,8 @@ void token_products(const linear_call *call, const token_block *w, panel_state *
     const float *rows = token_rows(call, w, u);
     float *scores = w->scores + 2 * u;
     sums[u] = sums[u + 1] = 0.0f;
-    if (call->stride != SHORT_STRIDE || call->rows == 3) two_products(rows, d_fp, p->z, scores, sums + u, call->stride, next, call->args->normalize, recalled);
-    else if (call->args->normalize) two_products(rows, d_fp, p->z, scores, sums + u, SHORT_STRIDE, 2 * SHORT_STRIDE, 1, 0);
-    else two_products(rows, d_fp, p->z, scores, sums + u, SHORT_STRIDE, 2 * SHORT_STRIDE, 0, 0);
+    if (call->stride != SHORT_STRIDE || call->delta) two_products(rows, d_fp, p->z, scores, sums + u, call->stride, next, call->args->normalize, 1, recalled);
+    else if (call->args->normalize) two_products(rows, d_fp, p->z, scores, sums + u, SHORT_STRIDE, 2 * SHORT_STRIDE, 1, 0, 0);
+    else two_products(rows, d_fp, p->z, scores, sums + u, SHORT_STRIDE, 2 * SHORT_STRIDE, 0, 0, 0);
   }
 }

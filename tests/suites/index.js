@@ -11,6 +11,7 @@ import { given } from './given.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
+import { longSoftmax } from './long_softmax.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { nn } from './nn.js';
@@ -30,6 +31,7 @@ const suites = {
   exp,
   'feature maps': featureMaps,
   softmax,
+  'long softmax': longSoftmax,
   linear,
   family,
   scaled,

@@ -55,6 +55,7 @@ static uint64_t scratch_layout(const linear_call *call, int by_features, size_t 
   if (!base) return floats;
   panels_layout(call, &w->state, first, panels, 1, of_state);
   token_block_layout(call, w->block, &w->tokens, of_tokens);
+  token_block_zeros(call, &w->tokens);
   zero_floats(w->zeros, STATE_PANEL);
   return floats;
 }

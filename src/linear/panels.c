@@ -90,7 +90,7 @@ void panels_load(const linear_call *call, panel_state *p, size_t batch, size_t s
   }
   memcpy(p->powers, k.powers + call->first, call->d_fp * sizeof *p->powers);
   memcpy(p->due, k.fold + call->first, call->d_fp * sizeof *p->due);
-  panels_leftovers(call, p);
+  if (*k.shifted != 0.0f) panels_leftovers(call, p);
   load_sum(call, p, &k);
   for (size_t n = 0; n < p->panels; n++) load_panel(call, p, &k, n);
   panels_settle(call, p);
@@ -121,5 +121,6 @@ void panels_store_sum(const linear_call *call, panel_state *p, size_t batch, siz
   zero_floats(k.fold + call->first, call->d_fp);
   if (call->first > 0) return;
   *k.waiting = 0.0f;
+  *k.shifted = (float)call->ratio;
   keep_exponent(&k, p->exponent);
 }

@@ -18,6 +18,7 @@ uint64_t kept_layout(kept_state *k, size_t features, size_t d_v, float *base) {
   if (base) {
     k->exponent = k->waiting + 1;
     k->seen = k->waiting + 2;
+    k->shifted = k->waiting + 3;
   }
   return (floats + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }

@@ -19,6 +19,7 @@ typedef struct {
   float *waiting;  /* how many tokens wait */
   float *exponent; /* S and z are to be multiplied by exp of it */
   float *seen;     /* 0: no key was, and exponent counts as −∞ */
+  float *shifted;  /* 0: powers and fold are all 0 */
   float *powers;   /* [d_fp]: row i of S and z_i are to be multiplied by 2^powers[i] */
   float *fold;     /* [d_fp]: decay since what is settled, of the last token that waits */
   float *z, *z_rest;   /* [d_fp] */
@@ -53,5 +54,11 @@ static inline strip strip_of(const kept_state *k, size_t column) {
 
 /* The head's state, whose s is NULL where none is kept. */
 kept_state kept_of(const linear_call *call, size_t batch, size_t state_head);
+
+/* The same parts of a block so many floats further on. */
+static inline void move_kept(kept_state *k, size_t floats) {
+  float **parts[] = {&k->waiting, &k->exponent, &k->seen, &k->shifted, &k->powers, &k->fold, &k->z, &k->z_rest, &k->keys, &k->writes, &k->s, &k->s_rest};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) *parts[i] += floats;
+}
 
 #endif

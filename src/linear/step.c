@@ -13,7 +13,7 @@
 typedef struct {
   token_block token;
   panel_state state; /* no panels: S stays where it is kept */
-  kept_state kept;
+  kept_state kept;   /* of the head */
   float *scores;     /* [WAITING] */
   float *read;       /* [d_vp]: Sᵀ times a row */
 } scratch;
@@ -29,9 +29,8 @@ static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base)
 }
 
 /* The state of one head as take_tokens knows it: fold and powers are the kept ones. */
-static void open_head(const linear_call *call, scratch *w, size_t b, size_t state_head) {
+static void open_head(const linear_call *call, scratch *w) {
   panel_state *p = &w->state;
-  w->kept = kept_of(call, b, state_head);
   p->exponent = call->map->scaled ? exponent_of_kept(&w->kept) : 0.0f;
   p->powers = w->kept.powers;
   p->fold = w->kept.fold;
@@ -111,11 +110,24 @@ static void score_keys(const linear_call *call, const scratch *w, const float *x
   }
 }
 
-/* Four columns of Sᵀx with what waits: w->read and scores are of x. */
-static inline v4 read_with_waiting(const scratch *w, size_t count, size_t c) {
-  v4 sum = v4_load(w->read + c);
-  for (size_t t = 0; t < count; t++) sum = v4_madd(v4_load_splat(w->scores + t), v4_load(w->kept.writes + t * w->kept.d_vp + c), sum);
-  return sum;
+LA_INLINE void add_columns(const scratch *w, size_t count, size_t c, const int vectors) {
+  v4 sum[4];
+  for (int i = 0; i < vectors; i++) sum[i] = v4_load(w->read + c + 4 * i);
+  const float *write = w->kept.writes + c;
+  for (size_t t = 0; t < count; t++, write += w->kept.d_vp) {
+    v4 score = v4_load_splat(w->scores + t);
+    for (int i = 0; i < vectors; i++) sum[i] = v4_madd(score, v4_load(write + 4 * i), sum[i]);
+  }
+  for (int i = 0; i < vectors; i++) v4_store(w->read + c + 4 * i, sum[i]);
+}
+
+/* w->read = Sᵀx with what waits. */
+static void read_all(const linear_call *call, const scratch *w, const float *x, size_t count) {
+  size_t c = 0;
+  read_state(call, w, x);
+  score_keys(call, w, x, count);
+  for (; c + 16 <= w->kept.d_vp; c += 16) add_columns(w, count, c, 4);
+  for (; c < w->kept.d_vp; c += 8) add_columns(w, count, c, 2);
 }
 
 /* What the token writes: v, or beta·(v − Sᵀk). */
@@ -124,24 +136,22 @@ static void take_write(const linear_call *call, scratch *w, size_t b, size_t sta
   copy_rows(write, w->kept.d_vp, array_at(call->args->v, b, v_head_of(call, state_head), 0), 0, 1, call->d_v);
   if (!call->delta) return;
   v4 recall = v4_splat(recall_factor(call, &w->state)), beta = v4_load_splat(w->token.beta);
-  read_state(call, w, key);
-  score_keys(call, w, key, at);
+  read_all(call, w, key, at);
   for (size_t c = 0; c < w->kept.d_vp; c += 4)
-    v4_store(write + c, v4_mul(beta, v4_nmadd(v4_mul(read_with_waiting(w, at, c), recall), recall, v4_load(write + c))));
+    v4_store(write + c, v4_mul(beta, v4_nmadd(v4_mul(v4_load(w->read + c), recall), recall, v4_load(write + c))));
 }
 
 static void answer(const linear_call *call, scratch *w, size_t b, size_t head, size_t count) {
   const la_linear_args *a = call->args;
   finish_queries(call, &w->token, &w->state, b, head, 0, 1);
   const float *q = token_rows(call, &w->token, 0) + call->stride;
-  read_state(call, w, q);
-  score_keys(call, w, q, count);
+  read_all(call, w, q, count);
   float q_dot_z = a->normalize ? dot(q, w->kept.z, call->d_fp) : 0.0f;
   for (size_t t = 0; a->normalize && t < count; t++) q_dot_z += w->scores[t];
   v4 factor = v4_splat(output_factor(call, q_dot_z, w->state.exponent, w->token.exponents[0]));
   float *out = array_at(a->out, b, head, 0);
   for (size_t c = 0; c < call->d_v; c += 4) {
-    v4 o = v4_mul(read_with_waiting(w, count, c), factor);
+    v4 o = v4_mul(v4_load(w->read + c), factor);
     o = v4_add(o, v4_poison(o));
     if (c + 4 <= call->d_v) v4_store(out + c, o);
     else v4_store_first(out + c, o, call->d_v - c);
@@ -150,10 +160,10 @@ static void answer(const linear_call *call, scratch *w, size_t b, size_t head, s
 
 static void step_head(const linear_call *call, scratch *w, size_t b, size_t state_head) {
   int settle;
-  open_head(call, w, b, state_head);
+  open_head(call, w);
   if (call->ratio) ratio_hold(call, &w->state);
   take_tokens(call, &w->token, &w->state, b, state_head, 0, 1, settle_after(call, w, b, state_head), &settle);
-  if (panels_leftovers(call, &w->state)) settle = 1;
+  if (*w->kept.shifted != 0.0f && panels_leftovers(call, &w->state)) settle = 1;
   if (settle) settle_head(call, w);
   finish_keys(call, &w->token, &w->state, b, state_head, 0, 1);
   const float *rows = token_rows(call, &w->token, 0);
@@ -161,6 +171,7 @@ static void step_head(const linear_call *call, scratch *w, size_t b, size_t stat
   take_write(call, w, b, state_head, at, rows + recalled_row(call));
   memcpy(w->kept.keys + at * call->d_fp, rows, call->d_fp * sizeof *rows);
   *w->kept.waiting = (float)(at + 1);
+  *w->kept.shifted = call->gated || call->ratio ? 1.0f : 0.0f;
   keep_exponent(&w->kept, w->state.exponent);
   for (size_t g = 0; g < call->group; g++) answer(call, w, b, state_head * call->group + g, at + 1);
 }
@@ -170,8 +181,14 @@ int32_t linear_step(const linear_call *call) {
   float *block = alloc_floats(scratch_layout(call, &w, NULL));
   if (!block) return LA_OUT_OF_MEMORY;
   scratch_layout(call, &w, block);
-  for (size_t b = 0; b < call->batch; b++)
-    for (size_t h = 0; h < call->state_heads; h++) step_head(call, &w, b, h);
+  w.kept = kept_of(call, 0, 0);
+  size_t floats = la_state_floats((int32_t)call->features, (int32_t)call->d_v);
+  for (size_t b = 0; b < call->batch; b++) {
+    for (size_t h = 0; h < call->state_heads; h++) {
+      step_head(call, &w, b, h);
+      move_kept(&w.kept, floats);
+    }
+  }
   la_free(block);
   return LA_OK;
 }

@@ -9,6 +9,8 @@
 /* Floats of decay a token: one, or one a feature. */
 static size_t fold_width(const linear_call *call, const panel_state *p) { return p->wide ? call->d_fp : 1; }
 
+void token_block_zeros(const linear_call *call, token_block *w) { zero_floats(w->rows, 2 * token_floats(call)); }
+
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
   size_t even = round_up(block, 2);
   uint64_t sizes[] = {(even + 2) * (uint64_t)token_floats(call), even, even, 2 * even, even, call->gated ? even * (uint64_t)call->d_fp : 0};
@@ -16,7 +18,7 @@ uint64_t token_block_layout(const linear_call *call, size_t block, token_block *
   if (!w) w = &unused;
   float **arrays[] = {&w->rows, &w->exponents, &w->sums, &w->scores, &w->beta, &w->fold};
   uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
-  if (base) zero_floats(w->rows, 2 * token_floats(call));
+  w->block = block;
   return floats;
 }
 
@@ -83,7 +85,7 @@ void finish_keys(const linear_call *call, const token_block *w, const panel_stat
   bring_keys(call, key_rows(call, w), p, seen);
   for (size_t u = 0; a->write_gate.data && u < seen; u++) scale_floats(rows + u * next, call->d_fp, *gate_row(call, a->write_gate, b, state_head, t + u));
   for (size_t u = seen; u < tokens; u++) zero_floats(rows + u * next, call->d_fp);
-  if (tokens % 2) zero_floats(rows + tokens * next, next);
+  if (tokens % 2 && w->block > 1) zero_floats(rows + tokens * next, next);
   for (size_t i = 0; call->gated && i < tokens * width; i += 4) v4_store(w->fold + i, v4_exp(v4_load(w->fold + i)));
   for (size_t u = 0; call->gated && u < tokens; u++) fold_key(call, rows + u * next, w->fold + u * width, p->wide);
   for (size_t u = 0; call->delta && u < round_up(tokens, 2); u++) w->beta[u] = u < seen ? *gate_row(call, a->beta, b, state_head, t + u) : 0.0f;

@@ -4,8 +4,9 @@
 
 #include "linear/exponents.h"
 
-/* Tokens go two at a time: two of zeros come before the first, and one after an odd last. */
+/* In blocks of more than one, tokens go two at a time: two of zeros come before the first, and one after an odd last. */
 typedef struct {
+  size_t block;
   float *rows;      /* a token's k, q and, of a gated delta rule, k as it is recalled: call->stride apart */
   float *exponents; /* [block] */
   float *sums;      /* [block]: φ(q)·z, then the factor */
@@ -24,6 +25,9 @@ static inline size_t recalled_row(const linear_call *call) { return call->rows =
 
 /* Points w's parts at memory from base (when given), for blocks of up to `block` tokens; returns the floats in all. */
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base);
+
+/* The two before the first, which the delta rule needs. */
+void token_block_zeros(const linear_call *call, token_block *w);
 
 /* φ of up to `tokens` tokens' keys from t, and their decay. Returns how many tokens can go together; where `settle` is set,
  * S and z have to be settled by p->due before that. Settles after `every` tokens at the latest. */

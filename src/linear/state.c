@@ -49,11 +49,19 @@ static kept_state head_at(const la_state_args *a, size_t head) {
   return k;
 }
 
-/* All that feature i holds of one column: pairs and what waits, at the decay and power that they stand at. */
+/* All that feature i holds of one column: pairs and what waits, at the decay that they stand at. */
 static float sum_of(const kept_state *k, size_t i, double settled, double rest, const float *writes) {
   double sum = settled + rest;
   for (size_t t = 0; t < tokens_waiting(k); t++) sum += (double)k->keys[t * k->d_fp + i] * (writes ? (double)writes[t * k->d_vp] : 1.0);
-  return times_power((float)sum * exp_of(k->fold[i]), k->powers[i]);
+  return (float)sum * exp_of(k->fold[i]);
+}
+
+/* The highest power of two of a feature that holds anything: S and z are read relative to it, so that their ratio stays. */
+static float common_power(const kept_state *k) {
+  float most = -INFINITY;
+  for (size_t i = 0; i < k->d_f; i++)
+    if (k->powers[i] > most && sum_of(k, i, k->z[i], k->z_rest[i], NULL) != 0.0f) most = k->powers[i];
+  return most == -INFINITY ? 0.0f : most;
 }
 
 int32_t la_state_read(const la_state_args *args) {
@@ -62,15 +70,17 @@ int32_t la_state_read(const la_state_args *args) {
   for (size_t head = 0; head < (size_t)args->heads; head++) {
     kept_state k = head_at(args, head);
     float *s = args->s + head * k.d_f * d_v, *z = args->z + head * k.d_f;
+    float common = args->exponents ? common_power(&k) : 0.0f;
     for (size_t i = 0; i < k.d_f; i++) {
-      z[i] = sum_of(&k, i, k.z[i], k.z_rest[i], NULL);
+      float power = k.powers[i] - common;
+      z[i] = times_power(sum_of(&k, i, k.z[i], k.z_rest[i], NULL), power);
       for (size_t c = 0; c < d_v; c++) {
         strip at = strip_of(&k, c);
         size_t place = at.at + i * at.width + c % STRIP;
-        s[i * d_v + c] = sum_of(&k, i, k.s[place], k.s_rest[place], k.writes + c);
+        s[i * d_v + c] = times_power(sum_of(&k, i, k.s[place], k.s_rest[place], k.writes + c), power);
       }
     }
-    if (args->exponents) args->exponents[head] = exponent_of_kept(&k);
+    if (args->exponents) args->exponents[head] = common == 0.0f ? exponent_of_kept(&k) : common * LN_2;
   }
   return LA_OK;
 }

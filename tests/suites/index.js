@@ -9,6 +9,7 @@ import { family } from './family.js';
 import { gap } from './gap.js';
 import { given } from './given.js';
 import { attentionSuite } from './harness.js';
+import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
 import { longSoftmax } from './long_softmax.js';
@@ -24,6 +25,7 @@ import { properties } from './properties.js';
 import { ratio } from './ratio.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
+import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { state } from './state.js';
 
@@ -34,6 +36,8 @@ const suites = {
   'long softmax': longSoftmax,
   linear,
   family,
+  heads,
+  sizes,
   scaled,
   ratio,
   packed,

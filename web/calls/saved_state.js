@@ -48,7 +48,9 @@ export function unpackState(given, floatsOf) {
   if (map.dim !== options.dim || !(map.heads >= 1) || options.heads % map.heads !== 0) throw corrupt('its feature map is for other vectors');
   const { features } = map;
   if (!Number.isInteger(features) || features < 1 || features > MAX_FEATURES) throw corrupt('its feature map makes no such number of features');
-  const shapes = isOld ? oldShapesOf(options, features, kind.scaled) : shapesOf(options, floatsOf(features, options.valueDim));
+  const streamFloats = floatsOf(features, options.valueDim);
+  if (streamFloats === 0) throw corrupt('no state is as large as it says');
+  const shapes = isOld ? oldShapesOf(options, features, kind.scaled) : shapesOf(options, streamFloats);
   const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, shape)]));
   const tensors = kind.arrays.filter((name) => sections.has(`map.${name}`)).map((name) => [name, takeTensor(sections, `map.${name}`)]);
   for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section ${describe(name)}, which this version does not know`);

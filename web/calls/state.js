@@ -1,4 +1,4 @@
-import { newArray, newFloats } from '../core/arrays.js';
+import { newArray, newFloats, outOfMemory } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
 import { asTheyAre, Given, optionTakers, takeOptions, takeTensor } from '../core/given.js';
@@ -32,6 +32,8 @@ export class State {
     const { batch, valueDim, featureMap: { features } } = this;
     const streams = batch * this.heads;
     const streamFloats = core.exports.la_state_floats(features, valueDim) >>> 0;
+    // More than can be addressed.
+    if (streamFloats === 0) throw outOfMemory(8 * features * valueDim, 'WebAssembly');
     const blockBytes = streams * streamFloats * 4;
     const bytes = blockBytes + STEP_BYTES + batch * 4;
     this.#lengths = newArray(Float64Array, batch);

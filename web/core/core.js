@@ -79,9 +79,10 @@ export class Core {
     return new Float32Array(this.f32.buffer, pointer, length);
   }
 
-  /** Growth of shared memory makes a larger buffer over the same bytes, and the smaller ones stay usable. */
+  /** Growth of shared memory makes a larger buffer over the same bytes, and the smaller ones stay usable; others are detached by it. */
   owns(buffer) {
-    return buffer === this.f32.buffer || this.buffers.has(buffer);
+    if (this.hasGrown) this.refresh();
+    return buffer === this.buffer || (this.isShared && this.buffers.has(buffer));
   }
 
   check() {

@@ -11,6 +11,9 @@ import { given } from './given.js';
 import { attentionSuite } from './harness.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
+import { long } from './long.js';
+import { longGates } from './long_gates.js';
+import { longMaps } from './long_maps.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { nn } from './nn.js';
@@ -32,6 +35,9 @@ const suites = {
   softmax,
   linear,
   family,
+  long,
+  'long, every map': longMaps,
+  'long, gates': longGates,
   scaled,
   ratio,
   packed,

@@ -12,6 +12,7 @@ import { attentionSuite } from './harness.js';
 import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
+import { longSoftmax } from './long_softmax.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { nn } from './nn.js';
@@ -32,6 +33,7 @@ const suites = {
   exp,
   'feature maps': featureMaps,
   softmax,
+  'long softmax': longSoftmax,
   linear,
   family,
   heads,

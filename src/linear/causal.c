@@ -94,13 +94,10 @@ LA_INLINE void run_linear(block_run *run, const size_t stride, const size_t next
 }
 
 LA_INLINE void run_delta(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
-  two_rows pending;
-  for (int t = 0; t < 2; t++) pending.of[t][0] = pending.of[t][1] = v4_splat(0.0f);
   for (size_t u = 0; u < run->tokens; u += 2) {
     take_two(run, u, next);
-    recur_delta(&run->r, &pending, stride, next, recalled);
+    recur_delta(&run->r, stride, next, recalled);
   }
-  write_pending(run->r.s, run->r.rows, run->r.features, &pending, next);
 }
 
 /* One function a rule, so that each gets all registers of the engine's compiler: 4 % faster than one for all. */

@@ -74,7 +74,8 @@ export const favor =
       return hyperbolic ? [...u, ...u.map((a) => -a)] : u;
     });
     const tops = projected.map((u) => Math.max(...u));
-    const offsetOf = (t) => (offset === 'none' ? 0 : as === 'query' ? tops[t] : Math.max(...tops));
+    const top = tops.reduce((a, b) => Math.max(a, b), -Infinity);
+    const offsetOf = (t) => (offset === 'none' ? 0 : as === 'query' ? tops[t] : top);
     return projected.map((u, t) => {
       const norm = normTerm ? dot(scaled[t], scaled[t]) / 2 : 0;
       return Float64Array.from(u, (a) => (Math.exp(a - norm - offsetOf(t)) + epsilon) / Math.sqrt(u.length));

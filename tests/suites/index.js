@@ -12,6 +12,9 @@ import { attentionSuite } from './harness.js';
 import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
+import { long } from './long.js';
+import { longGates } from './long_gates.js';
+import { longMaps } from './long_maps.js';
 import { longSoftmax } from './long_softmax.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
@@ -35,6 +38,9 @@ const suites = {
   softmax,
   'long softmax': longSoftmax,
   linear,
+  long,
+  'long, every map': longMaps,
+  'long, gates': longGates,
   family,
   heads,
   sizes,

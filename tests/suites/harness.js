@@ -35,6 +35,7 @@ export function attentionSuite(name, make) {
         for (const resource of kept.reverse()) resource.dispose();
       }
       assert.equal(usedBytes(attention), before, 'bytes still in use after the test');
+      assert.equal(attention[internal].core.deskTaken, 0, 'bytes that calls borrowed and kept');
     });
   test.run = () => run.run();
   return test;

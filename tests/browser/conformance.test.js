@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { portable } from '../suites/portable.js';
-import { readConformance, visitConformance } from './conformance_page.js';
+import { readConformance, showConformance, visitConformance } from './conformance_page.js';
 import { buildDemo } from './demo_page.js';
 import { inEachBrowser } from './visit.js';
 
@@ -32,25 +32,23 @@ const assetsOf = async (page) => [...(await readFile(join(await buildDemo(), pag
 inEachBrowser('conformance', (test, browser) => {
   const open = async (query, options, body) => visitConformance(await browser(), query, options, body);
 
-  test('every build that runs here passes, and the page says on what', () =>
-    open(quick, {}, async ({ page, watched }) => {
-      const shown = await readConformance(page);
-      assert.equal(shown.state, 'done', shown.outcome);
-      assert.deepEqual(shown.failures, []);
-      assert.deepEqual(Object.keys(shown.rows), ['packed', 'presets', 'onnx', 'bits']);
-      const builds = shown.rows.packed.cells.map(({ build }) => build);
-      assert.deepEqual(builds.filter((build) => !build.startsWith('relaxed')), ['scalar', 'simd', 'simd-threads']);
-      assert.equal(shown.obstacles.length === 0, builds.length === allBuilds.length, `${shown.obstacles}`);
-      for (const title of ['packed', 'presets', 'onnx']) for (const { build, kind, text } of shown.rows[title].cells) assert.match(`${kind} ${text}`, /^passed ✓ [1-9]\d*/, `${title} ${build}`);
-      assert.match(shown.rows.presets.cells[1].text, / (< 1|[1-9]\d?) %$/);
-      assert.match(shown.rows.bits.cells[1].text, /^✓ [1-9]\d+$/);
-      assert.equal(shown.times.length, builds.length);
-      for (const time of shown.times) assert.match(time, /^[\d.,]+ m?s$/);
-      const tests = shown.data.reduce((sum, row) => sum + Number(row[2]), 0);
-      assert.equal(shown.outcome, `All ${tests.toLocaleString('en')} tests passed`);
-      assert.match(shown.measured, /^(Chrome|Firefox) \d+ on .+ with \d+ logical processors?, \d{4}-\d\d-\d\d/);
-      watched.assertClean();
-    }));
+  test('every build that runs here passes, and the page says on what', async () => {
+    const shown = await showConformance(await browser(), quick);
+    assert.equal(shown.state, 'done', shown.outcome);
+    assert.deepEqual(shown.failures, []);
+    assert.deepEqual(Object.keys(shown.rows), ['packed', 'presets', 'onnx', 'bits']);
+    const builds = shown.rows.packed.cells.map(({ build }) => build);
+    assert.deepEqual(builds.filter((build) => !build.startsWith('relaxed')), ['scalar', 'simd', 'simd-threads']);
+    assert.equal(shown.obstacles.length === 0, builds.length === allBuilds.length, `${shown.obstacles}`);
+    for (const title of ['packed', 'presets', 'onnx']) for (const { build, kind, text } of shown.rows[title].cells) assert.match(`${kind} ${text}`, /^passed ✓ [1-9]\d*/, `${title} ${build}`);
+    assert.match(shown.rows.presets.cells[1].text, / (< 1|[1-9]\d?) %$/);
+    assert.match(shown.rows.bits.cells[1].text, /^✓ [1-9]\d+$/);
+    assert.equal(shown.times.length, builds.length);
+    for (const time of shown.times) assert.match(time, /^[\d.,]+ m?s$/);
+    const tests = shown.data.reduce((sum, row) => sum + Number(row[2]), 0);
+    assert.equal(shown.outcome, `All ${tests.toLocaleString('en')} tests passed`);
+    assert.match(shown.measured, /^(Chrome|Firefox) \d+ on .+ with \d+ logical processors?, \d{4}-\d\d-\d\d/);
+  });
 
   test('a wrong number fails its row, for everyone to see', async () => {
     const folder = await withWrongVectors();

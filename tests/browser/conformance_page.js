@@ -1,4 +1,7 @@
 // The page of the library's tests, as the demo's build has it, read as a visitor reads it.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { reportAlone } from './alone.js';
 import { buildDemo } from './demo_page.js';
 import { isolation, serve, watch } from './driver.js';
 
@@ -6,7 +9,7 @@ import { isolation, serve, watch } from './driver.js';
 const PATIENCE = 600_000;
 
 /** What the page shows: its sentence, the texts and classes of the cells by row and build, and what stands around the table. */
-function readPage() {
+function readPage(document) {
   const main = document.getElementById('conformance');
   const texts = (selector) => [...main.querySelectorAll(selector)].map((element) => element.textContent);
   const cells = (row) => [...row.cells].slice(1).map((cell) => ({ build: cell.dataset.build, kind: cell.className, text: cell.textContent.trim(), colour: getComputedStyle(cell).backgroundColor }));
@@ -25,7 +28,7 @@ function readPage() {
 /** Waits until its tests are done, and returns what it shows then. */
 export async function readConformance(page) {
   await page.waitForFunction(() => ['done', 'error'].includes(document.getElementById('conformance').dataset.state), { timeout: PATIENCE, polling: 200 });
-  return page.evaluate(readPage);
+  return page.evaluate(`(${readPage})(document)`);
 }
 
 /**
@@ -46,4 +49,33 @@ export async function visitConformance(browser, query, { folder, headers = isola
   } finally {
     await server.close();
   }
+}
+
+/** A page around it that posts what it shows, once its tests are done. */
+const reporter = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>report</title><iframe></iframe><script>
+${readPage}
+const frame = document.querySelector('iframe');
+frame.src = './conformance.html' + location.search;
+frame.onload = () => setInterval(() => {
+  const shown = readPage(frame.contentDocument);
+  if (shown.state !== 'running') fetch('./', { method: 'POST', body: JSON.stringify(shown) });
+}, 200);
+</script></html>
+`;
+
+async function readAlone(query) {
+  const folder = await buildDemo();
+  await writeFile(join(folder, 'report.html'), reporter);
+  return (await reportAlone(folder, isolation, `/report.html?${query}`, PATIENCE)).report;
+}
+
+/** What it shows in a browser, threads and all: a remotely controlled Firefox does not bear them. */
+export async function showConformance(browser, query) {
+  if (browser.name === 'firefox') return readAlone(query);
+  return visitConformance(browser, query, {}, async ({ page, watched }) => {
+    const shown = await readConformance(page);
+    watched.assertClean();
+    return shown;
+  });
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readConformance, visitConformance } from '../browser/conformance_page.js';
+import { showConformance } from '../browser/conformance_page.js';
 import { browsers, launch } from '../browser/driver.js';
 import { hasRelaxedSimd } from '../../web/core/load.js';
 import { createAttention } from '../../web/index.js';
@@ -78,7 +78,7 @@ async function runBrowser(name, expected, bitsAlone) {
   const browser = await launch(name);
   try {
     const query = bitsAlone ? 'groups=bits&builds=simd' : '';
-    const { outcome, rows, failures, obstacles } = await visitConformance(browser, query, {}, ({ page }) => readConformance(page));
+    const { outcome, rows, failures, obstacles } = await showConformance(browser, query);
     const { bits, ...suites } = rows;
     for (const text of [...failures, ...obstacles]) console.log(`${name}: ${text}`);
     if (!bits) throw new Error(`${name}: ${outcome}`);

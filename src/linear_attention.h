@@ -3,10 +3,10 @@
  * Everything is float32 and row-major. A call describes its work in one struct, checks it, allocates all scratch
  * memory, and only then writes: a call that does not return LA_OK has changed nothing.
  *
- * Sizes: batch, heads, n_q, n_k ≥ 0 (any of them 0 makes an empty result); kv_heads ≥ 1 divides heads;
- * 1 ≤ dim, value_dim ≤ LA_MAX_DIM; query_heads, key_heads ≥ 1 of a map.
+ * Sizes: batch, heads, n_q, n_k ≥ 0 (any of them 0 makes an empty result); heads of q, of k and of v ≥ 1 divide heads;
+ * 1 ≤ dim ≤ LA_MAX_DIM, 1 ≤ value_dim ≤ LA_MAX_VALUE_DIM; query_heads, key_heads ≥ 1 of a map.
  * A field of 0 is its off: no mask, no normaliser, eps 0, the map elu, no key lengths, no gate, no state, all items. A
- * zeroed struct is refused, since kv_heads, dim, value_dim and the heads of a map must be set; scale 0 gives zeros.
+ * zeroed struct is refused, since the other heads, dim, value_dim and the heads of a map must be set; scale 0 gives zeros.
  * Pointers: NULL is allowed where a comment says what it means, and for arrays without elements. They are aligned as
  * their type is; 64 bytes, as la_alloc gives, is fastest. Nothing of the caller's is kept after a call.
  * Non-finite values: outputs that depend on one are NaN; other rows, heads and batches keep their bits.
@@ -24,7 +24,8 @@
 extern "C" {
 #endif
 
-#define LA_MAX_DIM 256
+#define LA_MAX_DIM 1024
+#define LA_MAX_VALUE_DIM 8192
 #define LA_MAX_FEATURES 65536
 #define LA_MAX_GROWTH 88.0f
 #define LA_MAX_THREADS 256
@@ -125,47 +126,65 @@ int32_t LA_API(la_softmax)(const la_softmax_args *args);
  * All items in order, in however many calls, are the whole call, bit for bit. first and count are not looked at. */
 uint32_t LA_API(la_softmax_items)(const la_softmax_args *args);
 
-/* A number a head, a head and token, or a head, token and feature: element (b, h, t, i) is
- * data[b·batch + h·head + t·row + i·channel], strides in floats, 0 along an axis that shares one number. */
+/* A number a head, a head and token, or a head, token and feature: element (b, g, t, i) is
+ * data[b·batch + g·head + t·row + i·channel], strides in floats, 0 along an axis that shares one number. Of n heads head h
+ * has g = ⌊h·heads/n⌋. */
 typedef struct {
   const float *data; /* NULL: none */
+  uint32_t heads;    /* ≥ 1, divides the heads of the state */
   uint32_t batch, head, row, channel;
 } la_gate;
 
 /* Linear attention, the one recurrence (Katharopoulos et al. 2020, eq. 16 to 20, with decay and write rule):
  *   S ← diag(exp decay)·S + φ(k)uᵀ,  z ← exp(decay)·z + φ(k),  out = scale·Sᵀφ(q),
- * divided by scale·φ(q)·z + eps when normalised; u = v, or beta·(v − Sᵀφ(k)) on the decayed S where beta is given. */
+ * divided by scale·φ(q)·z + eps when normalised; u = v, or beta·(v − Sᵀφ(k)) on the decayed S where beta is given.
+ * Heads: head h of `heads` uses head ⌊h·n/heads⌋ of n heads of q, k or v. There are state_heads = max(k_heads, v_heads)
+ * states, numbered alike, of which the smaller number must be a divisor. */
 typedef struct {
-  int32_t batch, heads, kv_heads, n_q, n_k, dim, value_dim;
+  int32_t batch, heads, q_heads, k_heads, v_heads, n_q, n_k, dim, value_dim; /* heads: the most of q, k and v */
   int32_t causal;             /* query i sees keys 0 … i and the state; needs n_q == n_k */
   int32_t normalize;
   float scale, eps;           /* finite, eps ≥ 0 */
   la_feature_map map;         /* map.dim == dim */
   const int32_t *positions;   /* [batch], each ≥ 0: tokens that precede the first, for maps that depend on the position; NULL: 0 */
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
-  la_array q;                 /* [batch, heads, n_q, dim] */
-  la_array k;                 /* [batch, kv_heads, n_k, dim] */
-  la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
+  la_array q;                 /* [batch, q_heads, n_q, dim] */
+  la_array k;                 /* [batch, k_heads, n_k, dim] */
+  la_array v;                 /* [batch, v_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
-  la_gate decay;              /* [batch, kv_heads, n_k, features], natural logarithm, not NaN; needs causal */
-  la_gate beta;               /* [batch, kv_heads, n_k], not NaN: the delta rule; needs causal */
-  la_gate write_gate;         /* [batch, kv_heads, n_k], not NaN: what multiplies φ(k); needs causal */
+  la_gate decay;              /* [batch, state_heads, n_k, features], natural logarithm, not NaN; needs causal */
+  la_gate beta;               /* [batch, state_heads, n_k], not NaN: the delta rule; needs causal */
+  la_gate write_gate;         /* [batch, state_heads, n_k], not NaN: what multiplies φ(k); needs causal */
   int32_t allow_growth;       /* take a decay above 0, up to LA_MAX_GROWTH, instead of refusing it */
-  float *state;               /* S [batch, kv_heads, features, value_dim], read then updated; NULL: start from 0, keep nothing */
-  float *key_sum;             /* z [batch, kv_heads, features]; needed with state when normalised */
-  float *exponents;           /* [batch, kv_heads]: S and z are to be multiplied by exp of it, −∞ while empty;
-                                 needed with state for favor and rff, whose features may overflow. Other maps, normalised and
-                                 with eps 0: [batch, kv_heads, features], 0 at first: row i of S and z_i are to be multiplied by
-                                 2 to the power of it, so that decay may take both below float32's range and leave their ratio;
-                                 NULL does without */
+  float *state;               /* [batch, state_heads, la_state_floats], all of it 0 at first, read then updated; NULL: start
+                                 from nothing, keep nothing */
   uint32_t first, count;      /* run these items of the call's work alone; count 0: all, whatever first is */
 } la_linear_args;
 
 int32_t LA_API(la_linear)(const la_linear_args *args);
 
-/* As la_softmax_items: one for each key head of each batch, whose part of the state is updated when its item is done; 1
+/* As la_softmax_items: one for each state head of each batch, whose part of the state is updated when its item is done; 1
  * for one token with a state. */
 uint32_t LA_API(la_linear_items)(const la_linear_args *args);
+
+/* Floats of one head's state, whose first is at a multiple of 16 bytes; 0 where the sizes are not valid. More than twice
+ * those of S and z: each is kept as what is settled and a remainder, so that sums stay right however many tokens come, and
+ * the last tokens wait beside them. A state of zeros has seen nothing. Its bytes may be copied and kept, and are the same
+ * in every build; its floats mean nothing by themselves. */
+uint32_t LA_API(la_state_floats)(int32_t features, int32_t value_dim);
+
+typedef struct {
+  int32_t heads, features, value_dim; /* heads: of all rows of the batch */
+  float *state;     /* [heads, la_state_floats] */
+  float *s, *z;     /* [heads, features, value_dim], [heads, features] */
+  float *exponents; /* [heads]: S and z are to be multiplied by exp of it; −∞ of favor and rff while nothing was seen. NULL:
+                       is not read, and written as 0 */
+} la_state_args;
+
+/* s and z are what the state holds, and stay so when the state goes on. z of states that were never normalised is 0. */
+int32_t LA_API(la_state_read)(const la_state_args *args);
+/* The state is from now on s and z; nothing of what it held before is left. */
+int32_t LA_API(la_state_write)(const la_state_args *args);
 
 typedef enum {
   LA_WEIGHTS_SOFTMAX = 0,
@@ -237,9 +256,10 @@ int32_t LA_API(la_build)(void);
 
 /* The binding writes these structs field by field. */
 #if defined(__wasm32__) && !defined(__cplusplus)
-_Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 20 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
+_Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 24 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
-_Static_assert(sizeof(la_linear_args) == 244, "la_linear_args");
+_Static_assert(sizeof(la_linear_args) == 256, "la_linear_args");
+_Static_assert(sizeof(la_state_args) == 28, "la_state_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
 _Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
 #endif

@@ -1,6 +1,7 @@
 /** The bytes of saved states: their layout, old files, what later versions may add, and who holds a restored map. */
 import assert from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
+import { internal } from '../web/core/resident.js';
 import { createAttention } from '../web/index.js';
 import { fillSavedCase, savedCases } from './saved_cases.js';
 import { closeSaved, forge, openSaved, reseal, sectionOf } from './saved_file.js';
@@ -35,11 +36,11 @@ for (const name of Object.keys(savedCases)) {
     const file = openSaved(bytes);
     const { batch, heads, dim, valueDim, normalize, scale, eps, featureMap: { features, name: kind, options } } = state;
     assert.deepEqual(file.header.state, { batch, heads, dim, valueDim, normalize, scale, eps });
-    assert.deepEqual(file.header.map, { name: kind, dim, heads: state.featureMap.heads, options: { ...options } });
+    assert.deepEqual(file.header.map, { name: kind, dim, heads: state.featureMap.heads, features, options: { ...options } });
     assert.ok(file.header.sections.every(({ offset, required }) => offset % 8 === 0 && required));
-    assertSame(sectionOf(file, 'S'), state.data);
-    if (normalize) assertSame(sectionOf(file, 'z'), state.keySum);
-    assert.deepEqual(file.header.sections.find((section) => section.name === 'S').shape, [batch, heads, features, valueDim]);
+    const { core, pointer, streamFloats } = state[internal];
+    assert.deepEqual(file.header.sections.find((section) => section.name === 'state').shape, [batch, heads, streamFloats]);
+    assertSame(sectionOf(file, 'state'), core.floatsAt(pointer, batch * heads * streamFloats), 'the block as it lies');
     assert.deepEqual([...sectionOf(file, 'lengths')], [11, 11]);
     for (const [key, tensor] of Object.entries(savedCases[name].map[1] ?? {})) if (tensor.shape) assertSame(sectionOf(file, `map.${key}`), tensor.data);
     assert.deepEqual(closeSaved(file), bytes);
@@ -53,10 +54,12 @@ for (const name of Object.keys(savedCases)) {
     for (const key of ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps', 'length']) assert.equal(restored[key], state[key], key);
     for (const key of ['name', 'dim', 'heads', 'features', 'options']) assert.deepEqual(restored.featureMap[key], state.featureMap[key], key);
     // S, z and exponents end the file, before the checksum.
-    const held = (restored.bytes / 4) * 4;
-    const floats = new Float32Array(bytes.slice(-held - 4, -4).buffer);
-    assertSame(restored.data, floats.subarray(0, restored.data.length), 'S');
-    if (restored.normalize) assertSame(restored.keySum, floats.subarray(restored.data.length, restored.data.length + restored.keySum.length), 'z');
+    const [sFloats, zFloats, exponents] = [restored.data.length, restored.keySum?.length ?? 0, ['favor', 'projection'].includes(name) ? 4 : 0];
+    const floats = new Float32Array(bytes.slice(-4 * (sFloats + zFloats + exponents) - 4, -4).buffer);
+    assertSame(restored.data, floats.subarray(0, sFloats), 'S');
+    if (restored.normalize) assertSame(restored.keySum, floats.subarray(sFloats, sFloats + zFloats), 'z');
+    const again = keep(attention.restore(restored.save()));
+    assert.deepEqual(again.save(), restored.save());
     const next = Object.values(inputs({ batch: 2, heads: 2, T: 9, dim: 3, valueDim: 5, seed: 9, deviation: savedCases[name].deviation }));
     assertClose(attention.linear(...next, { causal: true, state: restored }), attention.linear(...next, { causal: true, state }), { rule: 'exponents' });
   });
@@ -79,7 +82,7 @@ test('sections that a later version adds: optional ones are passed over, require
   }
   assert.throws(() => attention.restore(added(true)), /"transition"/);
   // What is known elsewhere, but not wanted here.
-  for (const name of ['exponents', 'map.weights']) refuse(attention, added(true, 'F32', name), name);
+  for (const name of ['S', 'z', 'exponents', 'map.weights']) refuse(attention, added(true, 'F32', name), name);
 });
 
 test('fields that a later version adds are refused, as are later layouts', (attention) => {
@@ -99,16 +102,20 @@ test('what is missing or malformed under a right checksum is refused', (attentio
   const bytes = savedBytes(attention, 'favor');
   const section = (wanted, change) => ({ header }) => change(header.sections.find(({ name }) => name === wanted));
   const changes = {
-    ...Object.fromEntries(['S', 'z', 'exponents', 'lengths'].map((name) => [`another name for ${name}`, section(name, (entry) => (entry.name = 'other'))])),
-    'optional under another name': section('z', (entry) => Object.assign(entry, { name: 'other', required: false })),
-    'two of a name': section('z', (entry) => (entry.name = 'S')),
-    'dtype of another size': section('S', (entry) => (entry.dtype = 'F64')),
+    ...Object.fromEntries(['state', 'lengths'].map((name) => [`another name for ${name}`, section(name, (entry) => (entry.name = 'other'))])),
+    'optional under another name': section('lengths', (entry) => Object.assign(entry, { name: 'other', required: false })),
+    'two of a name': section('lengths', (entry) => (entry.name = 'state')),
+    'dtype of another size': section('state', (entry) => (entry.dtype = 'F64')),
     'lengths of float32': section('lengths', (entry) => Object.assign(entry, { dtype: 'F32', shape: [4] })),
-    'dtype that is not text': section('S', (entry) => (entry.dtype = { toString: 1 })),
-    'a list as dtype': section('S', (entry) => (entry.dtype = ['F32'])),
-    'shape of another rank': section('S', (entry) => (entry.shape = [entry.bytes / 4])),
-    'shape that is not a list': section('S', (entry) => (entry.shape = { length: 4 })),
-    'offset within the section before': section('z', (entry) => (entry.offset -= 8)),
+    'dtype that is not text': section('state', (entry) => (entry.dtype = { toString: 1 })),
+    'a list as dtype': section('state', (entry) => (entry.dtype = ['F32'])),
+    'shape of another rank': section('state', (entry) => (entry.shape = [entry.bytes / 4])),
+    'shape that is not a list': section('state', (entry) => (entry.shape = { length: 3 })),
+    'a block of another size': section('state', ({ shape }) => ([shape[1], shape[2]] = [2 * shape[1], shape[2] / 2])),
+    'offset within the section before': section('lengths', (entry) => (entry.offset -= 8)),
+    'no number of features': ({ header }) => delete header.map.features,
+    'another number of features': ({ header }) => (header.map.features = 12),
+    'a valueDim that the block is not for': ({ header }) => (header.state.valueDim = 9),
     'more bytes than there are': section('lengths', (entry) => (entry.bytes = 2 ** 40)),
     'no sections': ({ header }) => delete header.sections,
     'sections that are null': ({ header }) => (header.sections = [null]),
@@ -119,7 +126,7 @@ test('what is missing or malformed under a right checksum is refused', (attentio
     'a header that is a list': (file) => (file.header = '[]'),
     'a header of many brackets': (file) => (file.header = '['.repeat(100_000)),
     'an option of many brackets': (file) => (file.header = JSON.stringify(file.header).replace('"features":8', `"features":${'['.repeat(50_000)}${']'.repeat(50_000)}`)),
-    'a long name': section('z', (entry) => (entry.name = 'x'.repeat(100_000))),
+    'a long name': section('lengths', (entry) => (entry.name = 'x'.repeat(100_000))),
     'bytes behind the last section': (file) => (file.payload = Uint8Array.of(...file.payload, ...new Uint8Array(8))),
   };
   const before = attention.memory;

@@ -3,9 +3,10 @@ import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { createAttention } from '../web/index.js';
 import { fillSavedCase, savedCases } from './saved_cases.js';
-import { forge, openSaved, reseal } from './saved_file.js';
+import { forge, openSaved, reseal, sectionOf } from './saved_file.js';
 import { attentionSuite, throwsCode } from './suites/harness.js';
-import { mulberry32 } from './util.js';
+import { assertSame } from './tolerance.js';
+import { gaussian, mulberry32 } from './util.js';
 
 const test = attentionSuite('hostile saved states', () => createAttention({ build: 'simd' }));
 
@@ -61,20 +62,29 @@ test('sizes that the bytes do not bear out are refused before a map is drawn', (
     'layout 2, a large batch of tiny values': oldFile({ name: 'elu', dim: 256, heads: 1, options: {}, shapes: {} }, [2 ** 40, 1, 256, 2 ** -40, 0, 1, 0, 0], 256),
     'layout 2, weights of many empty heads': oldFile({ name: 'learned', dim: 256, heads: 1, options: {}, shapes: { weights: [2 ** 31 - 1, 256, 0] } }, numbers(1), 9),
     'a large map': map((fields) => (fields.options.features = 65536)),
+    'a large map that says so': map((fields) => (fields.features = fields.options.features = 65536)),
     'a large map a head': map((fields, state) => {
-      fields.options.features = 65536;
+      fields.features = fields.options.features = 65536;
       fields.heads = state.heads = 65536;
     }),
     'weights for many heads': map((fields) => (fields.heads = 65536)),
-    'a large S': forge(small, ({ header }) => {
-      header.map.options.features = 65536;
-      header.sections.find(({ name }) => name === 'S').shape = [1, 1, 65536, 1];
+    'a large state': forge(small, ({ header }) => {
+      header.map.features = header.map.options.features = 65536;
+      header.sections.find(({ name }) => name === 'state').shape = [1, 1, 4_000_000];
+    }),
+    'a state that is too large for any block': forge(small, (file) => {
+      const { header } = file;
+      header.map.features = header.map.options.features = 65536;
+      header.state.valueDim = 8192;
+      const [state, lengths] = header.sections;
+      file.payload = file.payload.slice(lengths.offset);
+      Object.assign(state, { shape: [1, 1, 0], bytes: 0 });
+      lengths.offset = 0;
     }),
     'a large batch': forge(small, ({ header }) => (header.state.batch = 2 ** 31 - 1)),
     'weights of many empty heads': forge(small, ({ header }) => {
-      header.map = { name: 'learned', dim: 256, heads: 1, options: {} };
-      header.sections.find(({ name }) => name === 'exponents').name = 'map.weights';
-      header.sections.find(({ name }) => name === 'map.weights').shape = [2 ** 31 - 1, 256, 0];
+      header.map = { name: 'learned', dim: 256, heads: 1, features: 4, options: {} };
+      header.sections.push({ name: 'map.weights', dtype: 'F32', shape: [2 ** 31 - 1, 256, 0], offset: header.sections.reduce((end, { bytes }) => end + Math.ceil(bytes / 8) * 8, 0), bytes: 0, required: true });
     }),
   });
 });
@@ -90,12 +100,13 @@ test('a random map is drawn only when the rest of the file is right', (attention
   refuseCheaply(attention, keep, {
     'a negative eps': widened((fields) => (fields.eps = -1)),
     'no scale': widened((fields) => (fields.scale = null)),
-    'a valueDim too many': widened((fields) => (fields.valueDim = 257)),
+    'a valueDim too many': widened((fields) => (fields.valueDim = 8193)),
+    'another valueDim': widened((fields) => (fields.valueDim = 9)),
     'a map for other vectors': widened((fields) => (fields.dim = 255)),
     'a map for other heads': widened((_, header) => (header.map.heads = 65536)),
     'a length of −1': widened((_, header, { payload }) => new Float64Array(payload.buffer, header.sections.find(({ name }) => name === 'lengths').offset).fill(-1)),
-    'no exponents': widened((_, header) => (header.sections.find(({ name }) => name === 'exponents').name = 'other')),
-    'a section that nobody knows': widened((_, header) => header.sections.push({ name: 'other', dtype: 'F32', shape: [0], offset: 2 * 65536 + 16, bytes: 0, required: true })),
+    'no state': widened((_, header) => (header.sections.find(({ name }) => name === 'state').name = 'other')),
+    'a section that nobody knows': widened((_, header) => header.sections.push({ name: 'other', dtype: 'F32', shape: [0], offset: header.sections.reduce((end, { bytes }) => end + bytes, 0), bytes: 0, required: true })),
   });
   const before = attention.memory;
   keep(attention.restore(widened(() => {})));
@@ -166,6 +177,53 @@ test('8,000 damaged files: a state or corrupt-state, and nothing is left', (atte
   assert.ok(restored > 500 && restored < 6000, `${restored} restored`);
   assert.equal(probe.data.buffer.byteLength, grown, 'memory grew');
   assert.ok(performance.now() - start < 30_000, `${performance.now() - start} ms`);
+});
+
+/** What a block never holds by itself: numbers that are none, counts, powers and exponents beyond all bounds. */
+const NEVER = [NaN, Infinity, -Infinity, 1e30, -1e30, 3e38, 1e9, -1e9, 17, 16, 15.5, 1, 0.5, -1, 2 ** 31, 1e-45, -0];
+
+test('whatever numbers a block holds, calls end, and write nowhere else', (attention, keep) => {
+  const uniform = mulberry32(7);
+  const tokens = (seed) => [[2, 2, 3], [2, 2, 3], [2, 2, 5]].map((shape, i) => gaussian(shape, seed + i));
+  const whole = (seed, length) => [3, 3, 5].map((width, i) => gaussian([2, 2, length, width], seed + i));
+  const files = Object.entries({ ...savedCases, ratio: { map: ['relu', {}], state: { eps: 0 } } }).map(([name, one]) => {
+    const { state, map } = fillSavedCase(attention, one);
+    if (name === 'ratio') attention.linear(...whole(5, 7), { causal: true, decay: -60, state });
+    state.step(...tokens(1), ['elu', 'cosformer'].includes(name) ? { decay: -0.3 } : {});
+    const bytes = state.save();
+    for (const one of [state, map]) one.dispose();
+    return bytes;
+  });
+  const start = performance.now();
+  for (let i = 0; i < 1200; i++) {
+    const before = keep(attention.tensor([4096], new Float32Array(4096).fill(1)));
+    const forged = forge(files[i % files.length], (file) => {
+      const floats = sectionOf(file, 'state');
+      const count = uniform() < 0.2 ? floats.length : 1 + Math.floor(uniform() ** 3 * 40);
+      // The first numbers of a head are what the core counts by.
+      for (let n = 0; n < count; n++) floats[uniform() < 0.5 ? Math.floor(uniform() * 4) * (floats.length / 4) + Math.floor(uniform() * 16) : Math.floor(uniform() * floats.length)] = pick(uniform, NEVER);
+    });
+    const state = attention.restore(forged);
+    const after = keep(attention.tensor([4096], new Float32Array(4096).fill(1)));
+    const copy = state.clone();
+    const calls = [
+      () => state.data.length + (state.keySum?.length ?? 0),
+      () => state.step(...tokens(i)),
+      () => state.step(...tokens(i), { decay: -1 }),
+      () => state.step(...tokens(i), { decay: -1, beta: 0.5 }),
+      () => attention.linear(...whole(i, 20), { causal: true, state }),
+      () => attention.linear(...whole(i, 9), { state }),
+      () => attention.linear(...whole(i, 5), { decay: -0.5, state, keyLengths: [0, 3] }),
+      () => state.save().length,
+    ];
+    for (let n = 0; n < 4; n++) if (state.featureMap.name !== 'cosformer' || state.length < 20) pick(uniform, calls)();
+    calls[0]();
+    assertSame(copy.save(), forged);
+    for (const one of [state, copy]) one.dispose();
+    for (const { data } of [before, after]) assert.ok(data.every((x) => x === 1), `file ${i} wrote elsewhere`);
+    for (const one of [before, after]) one.dispose();
+  }
+  assert.ok(performance.now() - start < 20_000, `${performance.now() - start} ms`);
 });
 
 test('what the forged files are made from is restored', (attention, keep) => {

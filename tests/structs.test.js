@@ -10,6 +10,10 @@ const { ARGUMENTS, fieldsIn } = structs;
 const header = (await Promise.all(['linear_attention.h', 'nn.h'].map((name) => readFile(new URL(`../src/${name}`, import.meta.url), 'utf8')))).join('\n');
 const code = header.replace(/\/\*[^]*?\*\//g, '');
 
+/** Which struct each call takes, by the headers. */
+const taken = [...code.matchAll(/LA_API\((\w+)\)\(const (\w+_args) \*args\)/g)].filter(([, call]) => !call.endsWith('_items')).map(([, call, struct]) => [call, struct]);
+const structOf = Object.fromEntries(taken);
+
 /** The fields of a struct of the headers as [name, type]: a type of 32 bits, 'pointer', or another struct's name. */
 function fieldsOf(name) {
   const match = new RegExp(`typedef struct \\{([^}]*)\\} ${name};`).exec(code);
@@ -26,21 +30,27 @@ function fieldsOf(name) {
 
 const nameOf = (type) => (typeof type === 'string' ? type : Object.keys(structs).find((name) => structs[name] === type));
 
-for (const [name, struct] of [...Object.entries(ARGUMENTS).map(([call, fields]) => [`${call}_args`, fields]), ...['la_array', 'la_gate', 'la_feature_map'].map((part) => [part, structs[part]])]) {
-  test(name, () => {
+for (const [name, struct, call = name] of [...Object.entries(ARGUMENTS).map(([call, fields]) => [structOf[call], fields, call]), ...['la_array', 'la_gate', 'la_feature_map'].map((part) => [part, structs[part]])]) {
+  test(call, () => {
     assert.deepEqual(Object.entries(struct).map(([field, type]) => [field, nameOf(type)]), fieldsOf(name));
   });
 }
 
 test('sizes are those that the C compiler asserts', () => {
   const sizes = Object.fromEntries([...code.matchAll(/sizeof\((\w+)\) == (\d+)/g)].map(([, name, size]) => [name, Number(size)]));
-  const all = { ...Object.fromEntries(Object.entries(ARGUMENTS).map(([call, struct]) => [`${call}_args`, struct])), la_array: structs.la_array, la_gate: structs.la_gate, la_feature_map: structs.la_feature_map };
+  const all = { ...Object.fromEntries(Object.entries(ARGUMENTS).map(([call, struct]) => [structOf[call], struct])), la_array: structs.la_array, la_gate: structs.la_gate, la_feature_map: structs.la_feature_map };
   for (const [name, struct] of Object.entries(all)) assert.equal(4 * fieldsIn(struct), sizes[name], name);
 });
 
 test('every call with an argument struct is described', () => {
-  const calls = [...code.matchAll(/LA_API\((\w+)\)\(const \1_args \*args\)/g)].map(([, call]) => call);
-  assert.deepEqual(Object.keys(ARGUMENTS).sort(), calls.sort());
+  assert.deepEqual(Object.keys(ARGUMENTS).sort(), Object.keys(structOf).sort());
+});
+
+test('words of fields are where the struct is written', () => {
+  const words = structs.wordsOf(ARGUMENTS.la_linear);
+  const i32 = new Int32Array(fieldsIn(ARGUMENTS.la_linear));
+  structs.writeStruct({ i32, f32: new Float32Array(i32.buffer) }, 0, ARGUMENTS.la_linear, { batch: 1, value_dim: 2, map: { key_bias: 3 }, q: { row: 4 }, write_gate: { channel: 5 }, state: 6, count: 7 });
+  assert.deepEqual([words.batch, words.value_dim, words.map.key_bias, words.q.row, words.write_gate.channel, words.state, words.count].map((word) => i32[word]), [1, 2, 3, 4, 5, 6, 7]);
 });
 
 test.run();

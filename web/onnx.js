@@ -2,7 +2,7 @@
  * The ONNX operator LinearAttention (opset 27) on an attention instance:
  * https://onnx.ai/onnx/operators/onnx__LinearAttention.html
  */
-import { copyOf, newFloats } from './core/arrays.js';
+import { newFloats } from './core/arrays.js';
 import { coreOf } from './calls/attention.js';
 import { attend } from './calls/linear.js';
 import { wrongShape } from './core/errors.js';
@@ -90,7 +90,7 @@ export function LinearAttention(attention, inputs, attributes) {
     const settings = { featureMap: 'identity', normalize: false, scale, causal: true, layout: 'bthd', allowGrowth: true };
     const { data, shape } = attend(core, { q, k, v }, { ...settings, decay: located.decay, beta: located.beta, state });
     const output = { data, shape: [shape[0], shape[1], heads * valueDim] };
-    return { output, present_state: { data: state ? copyOf(state.data) : newFloats(0), shape: stateShape } };
+    return { output, present_state: { data: state ? state.data : newFloats(0), shape: stateShape } };
   } finally {
     state?.dispose();
   }

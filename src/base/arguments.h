@@ -15,7 +15,7 @@ static inline size_t keys_in(const int32_t *key_lengths, size_t batch, size_t n_
 
 static inline int sizes_are_valid(int32_t batch, int32_t heads, int32_t kv_heads, int32_t n_q, int32_t n_k, int32_t dim, int32_t value_dim) {
   if (batch < 0 || heads < 0 || kv_heads < 1 || heads % kv_heads != 0 || n_q < 0 || n_k < 0) return 0;
-  return dim >= 1 && dim <= LA_MAX_DIM && value_dim >= 1 && value_dim <= LA_MAX_DIM;
+  return dim >= 1 && dim <= LA_MAX_DIM && value_dim >= 1 && value_dim <= LA_MAX_VALUE_DIM;
 }
 
 static inline int key_lengths_are_valid(const int32_t *key_lengths, int32_t batch, int32_t n_k) {

@@ -91,4 +91,9 @@ static inline void pack_panel(float *panel, const float *x, size_t stride, size_
     for (size_t r = 0; r < width; r++) panel[i * width + r] = r < rows ? x[r * stride + i] * scale : 0.0f;
 }
 
+/* Rows in panels of `width`, feature-major: [rows/width][columns][width], times scale. */
+static inline void pack_panels(float *out, const float *x, size_t stride, size_t rows, size_t columns, const size_t width, float scale) {
+  for (size_t r = 0; r < rows; r += width) pack_panel(out + r * columns, x + r * stride, stride, smaller(width, rows - r), columns, width, scale);
+}
+
 #endif

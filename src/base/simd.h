@@ -13,6 +13,9 @@
 #define LA_ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
 #endif
 
+/* For functions whose constant arguments are what makes them fast. */
+#define LA_INLINE static inline __attribute__((always_inline))
+
 #ifdef __wasm_simd128__
 #include <wasm_simd128.h>
 

@@ -9,6 +9,7 @@
 typedef struct {
   weight_rows softmax, linear;
   float *softmax_out, *linear_out; /* [n_q][d_v] */
+  float *value_sum; /* [d_v] float64 */
   float *sums; /* [batch·heads] la_gap_sums: the caller gets them when the last head is done */
   size_t n_q, d_v;
 } scratch;
@@ -21,8 +22,8 @@ static uint64_t scratch_layout(const la_gap_args *a, scratch *w, float *base) {
   w->linear = (weight_rows){.kind = LA_WEIGHTS_LINEAR, .causal = a->causal, .scale = a->scale, .eps = a->eps, .map = a->map, .n_k = n_k, .d = d};
   uint64_t total = weight_rows_layout(&w->softmax, base);
   total += weight_rows_layout(&w->linear, base ? base + total : NULL);
-  uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v, (uint64_t)a->batch * (uint64_t)a->heads * sizeof(la_gap_sums) / sizeof(float)};
-  float **arrays[] = {&w->softmax_out, &w->linear_out, &w->sums};
+  uint64_t sizes[] = {(uint64_t)w->n_q * w->d_v, (uint64_t)w->n_q * w->d_v, 2 * (uint64_t)w->d_v, (uint64_t)a->batch * (uint64_t)a->heads * sizeof(la_gap_sums) / sizeof(float)};
+  float **arrays[] = {&w->softmax_out, &w->linear_out, &w->value_sum, &w->sums};
   return total + carve(base ? base + total : NULL, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
@@ -33,7 +34,7 @@ static int32_t compute_outputs(const la_gap_args *a, scratch *w, la_array q, la_
   la_softmax_args softmax = {.batch = 1, .heads = 1, .kv_heads = 1, .n_q = a->n_q, .n_k = a->n_k, .dim = a->dim, .value_dim = a->value_dim,
                              .causal = a->causal, .scale = w->softmax.scale, .q = q, .k = k, .v = v,
                              .out = {w->softmax_out, 0, 0, (uint32_t)w->d_v}};
-  la_linear_args linear = {.batch = 1, .heads = 1, .kv_heads = 1, .n_q = a->n_q, .n_k = a->n_k, .dim = a->dim, .value_dim = a->value_dim,
+  la_linear_args linear = {.batch = 1, .heads = 1, .q_heads = 1, .k_heads = 1, .v_heads = 1, .n_q = a->n_q, .n_k = a->n_k, .dim = a->dim, .value_dim = a->value_dim,
                            .causal = a->causal, .normalize = 1, .scale = a->scale, .eps = a->eps, .map = w->linear.map, .q = q, .k = k, .v = v,
                            .out = {w->linear_out, 0, 0, (uint32_t)w->d_v}};
   int32_t status = la_softmax(&softmax);
@@ -41,8 +42,9 @@ static int32_t compute_outputs(const la_gap_args *a, scratch *w, la_array q, la_
 }
 
 static void compare_outputs(const la_gap_args *a, const scratch *w, la_array v, la_gap_sums *sums) {
-  double value_sum[LA_MAX_DIM] = {0};
+  double *value_sum = (double *)w->value_sum;
   size_t n_k = (size_t)a->n_k, counted = 0;
+  for (size_t c = 0; c < w->d_v; c++) value_sum[c] = 0.0;
   for (size_t t = 0; t < w->n_q; t++) {
     for (size_t end = a->causal ? t + 1 : n_k; counted < end; counted++)
       for (size_t c = 0; c < w->d_v; c++) value_sum[c] += array_at(v, 0, 0, counted)[c];

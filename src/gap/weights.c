@@ -5,9 +5,9 @@
 
 #include "base/arguments.h"
 #include "base/exp.h"
+#include "base/outer.h"
 #include "base/scratch.h"
 #include "base/span.h"
-#include "softmax/score.h"
 
 uint64_t weight_rows_layout(weight_rows *w, float *base) {
   w->width = w->kind == LA_WEIGHTS_LINEAR ? (size_t)map_find(&w->map)->features(&w->map) : w->d;
@@ -68,6 +68,11 @@ static void normalize_linear(const weight_rows *w, float *row, size_t seen, floa
   if (w->scale == 0.0f) eps = INFINITY;
   for (size_t j = 0; j < seen; j++) total += row[j];
   for (size_t j = 0; j < seen; j++) row[j] = total + eps == 0.0f ? 0.0f : row[j] / (total + eps);
+}
+
+/* scores[r, j] = q[r]·k[j] for a panel of four queries and panels of eight keys; infinities become NaN. */
+static void score_tiles(const float *q, const float *k, size_t count, size_t d, float *scores, size_t stride) {
+  for (size_t j = 0; j < count; j += 8) tile_store_result(scores + j, stride, tile_outer_panels(tile_zero(), d, q, k + j * d), 4, 8);
 }
 
 void weight_rows_queries(weight_rows *w, const float *q, size_t q_stride, size_t t, size_t count) {

@@ -5,23 +5,25 @@
 #include "maps/feature_map.h"
 
 enum {
-  STATE_PANEL = 8,    /* columns of S that lie together */
-  SHORT_STRIDE = 272, /* floats between rows of up to LA_MAX_DIM features: a constant, so that loops address them by offsets;
+  SHORT_FEATURES = 256,
+  SHORT_STRIDE = 272, /* floats between rows of up to SHORT_FEATURES: a constant, so that loops address them by offsets;
                          17 cache lines, so that rows do not compete for the same cache sets */
 };
 
 typedef struct {
   const la_linear_args *args;
   const map_entry *map;
-  size_t batch, heads, kv_heads, group; /* group: query heads per key head */
+  size_t batch, heads, state_heads, group; /* group: heads of the result a state */
   size_t n_q, n_k, d, d_v;
+  size_t d_vp;            /* value_dim rounded up to whole panels of 8 */
   size_t d_f, d_fp;       /* features, and rounded up to whole vectors */
   size_t features, first; /* of the map, and where these d_f begin: 0 but for threads that share a stream by features */
   size_t stride;          /* floats from one row of features to the next: SHORT_STRIDE where they fit */
   int gated, delta;
-  int ratio; /* S and z are kept divided by powers of two (ratio.h) */
-  size_t slots; /* threads that share the call */
-  int whole;    /* they take whole streams: that keeps them busy */
+  int ratio;     /* S and z are kept divided by powers of two (ratio.h) */
+  int rows;      /* of a token: k, q and, where a third is needed, its decay, then k as the delta rule recalls it */
+  size_t slots;  /* threads that share the call */
+  int whole;     /* they take whole streams: that keeps them busy */
 } linear_call;
 
 /* Rows of features, `stride` floats apart, their padding up to d_fp 0. */
@@ -31,9 +33,16 @@ typedef struct {
   float *exponents; /* [rows], written by scaled maps */
 } feature_rows;
 
+/* Which of n heads a head out of `heads` uses. */
+static inline size_t head_of(size_t head, size_t heads, int32_t n) { return head * (size_t)n / heads; }
+
+static inline size_t q_head_of(const linear_call *call, size_t head) { return head_of(head, call->heads, call->args->q_heads); }
+static inline size_t k_head_of(const linear_call *call, size_t state_head) { return head_of(state_head, call->state_heads, call->args->k_heads); }
+static inline size_t v_head_of(const linear_call *call, size_t state_head) { return head_of(state_head, call->state_heads, call->args->v_heads); }
+
 /* A token's decay, beta or write gate: one number, or one a feature. */
-static inline const float *gate_row(la_gate gate, size_t batch, size_t kv_head, size_t t) {
-  return gate.data + batch * gate.batch + kv_head * gate.head + t * gate.row;
+static inline const float *gate_row(const linear_call *call, la_gate gate, size_t batch, size_t state_head, size_t t) {
+  return gate.data + batch * gate.batch + state_head * gate.heads / call->state_heads * gate.head + t * gate.row;
 }
 
 /* Of the batch's first token. */

@@ -16,6 +16,7 @@
 #include "base/arguments.h"
 #include "base/rows.h"
 #include "base/scratch.h"
+#include "linear/ratio.h"
 #include "linear/recurrence.h"
 #include "linear/shared.h"
 #include "linear/streams.h"
@@ -23,94 +24,106 @@
 #include "threads/parallel.h"
 
 enum {
-  MAX_BLOCK = 32,
+  MAX_BLOCK = 32, /* even: a block follows another within SETTLE_EVERY tokens */
   BLOCK_FLOATS = 32768,
   LINE = CACHE_LINE / STATE_PANEL, /* panels of a cache line of results: no two threads write one */
 };
 
 typedef struct {
-  size_t block;  /* tokens prepared at once */
-  size_t d_vp;   /* value_dim rounded up to whole panels */
-  int in_place;  /* values are whole panels: no copies */
-  size_t slot;   /* of the thread */
+  size_t block; /* tokens prepared at once */
+  size_t d_vp;  /* value_dim rounded up to whole panels */
+  int in_place; /* values are whole panels: no copies */
+  size_t slot;  /* of the thread */
   panel_state state;
   token_block tokens;
   float *v, *out; /* [block][d_vp] when copies are needed */
-  float *kept;    /* of shared.h: results are parts of sums */
+  float *zeros;   /* [2·STATE_PANEL]: the value beside an odd last token, and where its result goes */
+  float *kept, *products; /* of shared.h: results are parts of sums; [block] of them */
 } scratch;
 
-static uint64_t scratch_layout(const linear_call *call, int by_features, scratch *w, float *base) {
-  size_t fitting = BLOCK_FLOATS / (2 * call->d_fp);
+/* Panels from `first` on. */
+static uint64_t scratch_layout(const linear_call *call, int by_features, size_t first, size_t panels, scratch *w, float *base) {
+  size_t fitting = BLOCK_FLOATS / (2 * call->d_fp) / 2 * 2;
   w->block = by_features ? SHARED_BLOCK : smaller(fitting < 2 ? 2 : smaller(fitting, MAX_BLOCK), round_up(call->n_q, 4));
-  w->d_vp = round_up(call->d_v, STATE_PANEL);
+  w->d_vp = call->d_vp;
   w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;
-  w->state.width = STATE_PANEL;
-  w->state.first = 0;
-  w->state.panels = w->d_vp / STATE_PANEL;
-  uint64_t d_fp = call->d_fp, copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
-  uint64_t sizes[] = {d_fp * w->d_vp, d_fp, token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
-                      of_parts * SHARED_DEPTH * shared_floats(w->d_vp), ratio_floats(call, &w->state, NULL)};
-  float *own, *powers = NULL, **places[] = {&w->state.s, &w->state.z, &own, &w->v, &w->out, &w->kept, &powers};
+  uint64_t copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
+  uint64_t sizes[] = {panels_layout(call, &w->state, first, panels, 1, NULL), token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
+                      2 * STATE_PANEL, of_parts * SHARED_DEPTH * shared_floats(w->d_vp), of_parts * w->block};
+  float *of_state, *of_tokens, **places[] = {&of_state, &of_tokens, &w->v, &w->out, &w->zeros, &w->kept, &w->products};
   uint64_t floats = carve(base, places, sizes, sizeof sizes / sizeof *sizes);
-  if (base) token_block_layout(call, w->block, &w->tokens, own);
-  ratio_floats(call, &w->state, powers);
+  if (!base) return floats;
+  panels_layout(call, &w->state, first, panels, 1, of_state);
+  token_block_layout(call, w->block, &w->tokens, of_tokens);
+  token_block_zeros(call, &w->tokens);
+  zero_floats(w->zeros, STATE_PANEL);
   return floats;
 }
 
-/* A block of tokens on one panel of S: what the loops below run on. */
+/* A block of tokens on one panel of S: what the loops below run on. Row u of its values and results is at + u·stride. */
 typedef struct {
   const linear_call *call;
   const scratch *w;
   size_t tokens;
+  recurrence r; /* of the first two */
+  size_t v_stride, out_stride;
 } block_run;
 
-static inline void run_linear(const block_run *run, recurrence r, const size_t stride, const int gated) {
-  size_t next = token_floats(run->call), u = 0;
-  for (; u + 2 <= run->tokens; u += 2) {
-    recur(r, stride, 2, STATE_PANEL / 4, gated, 1);
-    r.rows += 2 * next;
-    r.v += 2 * r.v_stride;
-    r.out += 2 * r.out_stride;
-    r.factors += 2;
+/* The two tokens from u on; beside an odd last one a token of zeros. */
+LA_INLINE void take_two(block_run *run, size_t u, const size_t next) {
+  recurrence *r = &run->r;
+  int both = u + 1 < run->tokens;
+  if (u > 0) {
+    r->rows += 2 * next;
+    r->scores += 4;
+    r->v += 2 * run->v_stride;
+    r->out += 2 * run->out_stride;
+    r->factors += 2;
+    r->beta += 2;
   }
-  if (u < run->tokens) recur(r, stride, 1, STATE_PANEL / 4, gated, 1);
+  r->v_next = both ? r->v + run->v_stride : run->w->zeros;
+  r->out_next = both ? r->out + run->out_stride : run->w->zeros + STATE_PANEL;
 }
 
-static inline void run_delta(const block_run *run, recurrence r, const size_t stride, const int gated) {
-  size_t next = token_floats(run->call);
-  pending_write pending = nothing_pending(r.rows - next);
-  for (size_t u = 0; u < run->tokens; u++) {
-    recur_delta(r, stride, &pending, run->w->tokens.beta[u], run->w->tokens.k_dot_q[u], STATE_PANEL / 4, gated);
-    r.rows += next;
-    r.v += r.v_stride;
-    r.out += r.out_stride;
-    r.factors++;
+LA_INLINE void run_linear(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
+  (void)recalled;
+  for (size_t u = 0; u < run->tokens; u += 2) {
+    take_two(run, u, next);
+    recur(&run->r, stride, next);
   }
-  write_pending(r.s, r.s_stride, r.features, &pending, STATE_PANEL / 4);
 }
 
-/* One function a rule and gate, so that each gets all registers of the engine's compiler: 4 % faster than one for all. */
-#define PANEL_LOOP(name, rule, gated)                                              \
-  static __attribute__((noinline)) void name(const block_run *run, recurrence r) { \
-    if (run->call->stride == SHORT_STRIDE) rule(run, r, SHORT_STRIDE, gated);      \
-    else rule(run, r, run->call->stride, gated);                                   \
+LA_INLINE void run_delta(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
+  two_rows pending;
+  for (int t = 0; t < 2; t++) pending.of[t][0] = pending.of[t][1] = v4_splat(0.0f);
+  for (size_t u = 0; u < run->tokens; u += 2) {
+    take_two(run, u, next);
+    recur_delta(&run->r, &pending, stride, next, recalled);
+  }
+  write_pending(run->r.s, run->r.rows, run->r.features, &pending, next);
+}
+
+/* One function a rule, so that each gets all registers of the engine's compiler: 4 % faster than one for all. */
+#define PANEL_LOOP(name, rule, rows)                                                                                       \
+  static __attribute__((noinline)) void name(block_run *run) {                                                             \
+    const size_t stride = run->call->stride;                                                                               \
+    if (stride == SHORT_STRIDE) rule(run, SHORT_STRIDE, (rows) * SHORT_STRIDE, (rows) == 3 ? 2 * SHORT_STRIDE : 0);        \
+    else rule(run, stride, (rows) * stride, (rows) == 3 ? 2 * stride : 0);                                                 \
   }
 
-PANEL_LOOP(panel_linear, run_linear, 0)
-PANEL_LOOP(panel_linear_gated, run_linear, 1)
-PANEL_LOOP(panel_delta, run_delta, 0)
-PANEL_LOOP(panel_delta_gated, run_delta, 1)
+PANEL_LOOP(panel_linear, run_linear, 2)
+PANEL_LOOP(panel_delta, run_delta, 2)
+PANEL_LOOP(panel_delta_gated, run_delta, 3)
 
-static void (*const panel_loops[2][2])(const block_run *, recurrence) = {{panel_linear, panel_linear_gated}, {panel_delta, panel_delta_gated}};
-
-/* A block of tokens from t of one query head. Row u of columns c … of its values and results is at + u·stride + c. */
+/* A block of tokens from t of one head of the result. Row u of columns c … of its values and results is at + u·stride + c. */
 typedef struct {
   const linear_call *call;
   scratch *w;
-  size_t b, kv_head, q_head, t, tokens;
+  size_t b, state_head, head, t, tokens;
   const float *v, *factors;
   float *out;
   size_t v_stride, out_stride;
+  float recall; /* of the delta rule */
 } block;
 
 static void copy_values(block *k) {
@@ -124,21 +137,24 @@ static void copy_values(block *k) {
 
 static void run_panels(const block *k) {
   const linear_call *call = k->call;
-  block_run run = {call, k->w, k->tokens};
-  float recall = recall_factor(call, &k->w->state);
-  for (size_t n = 0; n < k->w->state.panels; n++) {
-    size_t column = (k->w->state.first + n) * STATE_PANEL;
-    recurrence r = {.s = k->w->state.s + n * call->d_fp * STATE_PANEL,
-                    .s_stride = STATE_PANEL,
-                    .features = call->d_f,
-                    .rows = token_rows(call, &k->w->tokens, 0),
-                    .v = k->v + column,
-                    .v_stride = k->v_stride,
-                    .factors = k->factors,
-                    .recall = recall,
-                    .out = k->out + column,
-                    .out_stride = k->out_stride};
-    panel_loops[call->delta][call->gated](&run, r);
+  const scratch *w = k->w;
+  for (size_t n = 0; n < w->state.panels; n++) {
+    size_t column = (w->state.first + n) * STATE_PANEL;
+    block_run run = {.call = call,
+                     .w = w,
+                     .tokens = k->tokens,
+                     .r = {.s = w->state.s + n * call->d_fp * w->state.row,
+                           .features = call->d_f,
+                           .rows = token_rows(call, &w->tokens, 0),
+                           .scores = w->tokens.scores,
+                           .v = k->v + column,
+                           .factors = k->factors,
+                           .beta = w->tokens.beta,
+                           .recall = k->recall,
+                           .out = k->out + column},
+                     .v_stride = k->v_stride,
+                     .out_stride = k->out_stride};
+    (!call->delta ? panel_linear : call->gated ? panel_delta_gated : panel_delta)(&run);
   }
 }
 
@@ -146,24 +162,42 @@ static void run_panels(const block *k) {
  * must be there before they can be written, unless they are in scratch. */
 static void touch_block(const block *k, size_t c, size_t width, int in_scratch) {
   const la_linear_args *a = k->call->args;
-  row_span spans[] = {{array_at(a->q, k->b, k->q_head, k->t), a->q.row, k->call->d},
-                      {array_at(a->k, k->b, k->kv_head, k->t), a->k.row, k->call->d},
+  row_span spans[] = {{array_at(a->q, k->b, q_head_of(k->call, k->head), k->t), a->q.row, k->call->d},
+                      {array_at(a->k, k->b, k_head_of(k->call, k->state_head), k->t), a->k.row, k->call->d},
                       {k->v + c, k->v_stride, width},
                       {k->out + c, k->out_stride, width}};
   touch_rows(spans, in_scratch ? 3 : 4, k->tokens);
 }
 
-/* One query head on the panels of the state. */
-static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_head, size_t q_head) {
+/* Takes up to k->tokens tokens: their keys, decay and queries, S settled where that is due. */
+static void prepare(block *k) {
+  const linear_call *call = k->call;
+  scratch *w = k->w;
+  panel_state *p = &w->state;
+  int settle;
+  if (call->ratio) ratio_hold(call, p);
+  k->tokens = take_tokens(call, &w->tokens, p, k->b, k->state_head, k->t, k->tokens, SETTLE_EVERY, &settle);
+  if (settle) panels_settle(call, p);
+  p->since += k->tokens;
+  finish_keys(call, &w->tokens, p, k->b, k->state_head, k->t, k->tokens);
+  finish_queries(call, &w->tokens, p, k->b, k->head, k->t, k->tokens);
+  if (call->delta) k->recall = recall_factor(call, p);
+}
+
+/* One head of the result on the panels of its state. */
+static void sequence(const linear_call *call, scratch *w, size_t b, size_t state_head, size_t head) {
   const la_linear_args *a = call->args;
   size_t column = w->state.first * STATE_PANEL, columns = smaller(w->state.panels * STATE_PANEL, call->d_v - column);
-  settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, w->slot, b, kv_head);
+  settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, w->slot, b, state_head);
   for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
-    float *out = array_at(a->out, b, q_head, t);
-    block k = {call, w, b, kv_head, q_head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, kv_head, t), w->tokens.sums, out, a->v.row, a->out.row};
+    float *out = array_at(a->out, b, head, t);
+    block k = {call, w, b, state_head, head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
     show_life(w->slot);
-    touch_block(&k, column, columns, 0);
-    k.tokens = tokens = prepare_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, k.tokens);
+    if(0)touch_block(&k, column, columns, 0);
+    prepare(&k);
+    tokens = k.tokens;
+    token_products(call, &w->tokens, &w->state, w->tokens.sums, tokens);
+    for (size_t u = 0; u < tokens; u++) w->tokens.sums[u] = output_factor(call, w->tokens.sums[u], w->state.exponent, w->tokens.exponents[u]);
     if (!w->in_place) {
       copy_values(&k);
       k.out = w->out;
@@ -175,50 +209,52 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t kv_he
   }
 }
 
-/* One query head on the features of one part; 0 when a thread failed. */
-static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p, size_t q_head) {
+/* One head of the result on the features of one part; 0 when a thread failed. Decay may cut a block short. */
+static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p, size_t head) {
   const la_linear_args *a = call->args;
-  size_t b = p->b, kv_head = p->kv_head;
+  size_t b = p->b, state_head = p->state_head;
   for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
     tokens = smaller(w->block, call->n_q - t);
-    float *out = shared_room(p);
+    float *out = shared_room(p), *sums = out + SHARED_BLOCK * w->d_vp;
     if (!out) return 0;
-    block k = {call, w, b, kv_head, q_head, t, tokens, array_at(a->v, b, kv_head, t), w->tokens.sums, out, a->v.row, w->d_vp};
     show_life(w->slot);
-    touch_block(&k, 0, call->d_v, 1);
-    map_tokens(call, &w->tokens, &w->state, b, kv_head, q_head, t, tokens);
-    normalizers(call, &w->tokens, &w->state, out + SHARED_BLOCK * w->d_vp, tokens);
-    if (!w->in_place) copy_values(&k);
-    run_panels(&k);
+    for (size_t done = 0; done < tokens;) {
+      block k = {call, w, b, state_head, head, t + done, tokens - done, array_at(a->v, b, v_head_of(call, state_head), t + done), w->tokens.sums, out + done * w->d_vp, a->v.row, w->d_vp, 1.0f};
+      if (done == 0) touch_block(&k, 0, call->d_v, 1);
+      prepare(&k);
+      token_products(call, &w->tokens, &w->state, w->products, k.tokens);
+      memcpy(sums + done, w->products, k.tokens * sizeof *sums);
+      if (!w->in_place) copy_values(&k);
+      run_panels(&k);
+      done += k.tokens;
+    }
     if (!shared_ready(p)) return 0;
   }
   return 1;
 }
 
 /* What the threads that share a stream have to say to one another. */
-static part_place *places_of(const linear_work *work, size_t b, size_t kv_head) {
-  return (part_place *)work->shared + (b * work->call->kv_heads + kv_head) * work->parts;
+static part_place *places_of(const linear_work *work, size_t b, size_t state_head) {
+  return (part_place *)work->shared + (b * work->call->state_heads + state_head) * work->parts;
 }
 
-static void run_columns(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
+static void run_columns(const linear_work *work, size_t slot, size_t b, size_t state_head, size_t part) {
   const linear_call *call = work->call;
   scratch w;
-  scratch_layout(call, 0, &w, work->scratch + slot * work->floats);
   /* Of S it takes in its own panels alone: those of another part may be stored while this one begins. */
-  size_t lines = (w.state.panels + LINE - 1) / LINE, end = smaller((part + 1) * lines / work->parts * LINE, w.state.panels);
+  size_t panels = call->d_vp / STATE_PANEL, lines = (panels + LINE - 1) / LINE, first = part * lines / work->parts * LINE;
+  scratch_layout(call, 0, first, smaller((part + 1) * lines / work->parts * LINE, panels) - first, &w, work->scratch + slot * work->floats);
   w.slot = slot;
-  w.state.first = part * lines / work->parts * LINE;
-  w.state.panels = end - w.state.first;
   for (size_t g = 0; g < call->group; g++) {
-    state_load(call, &w.state, b, kv_head);
-    if (work->parts > 1 && g + 1 == call->group) set_count(&places_of(work, b, kv_head)[part].ready, 1);
-    sequence(call, &w, b, kv_head, kv_head * call->group + g);
+    panels_load(call, &w.state, b, state_head);
+    if (work->parts > 1 && g + 1 == call->group) set_count(&places_of(work, b, state_head)[part].ready, 1);
+    sequence(call, &w, b, state_head, state_head * call->group + g);
   }
-  state_store_panels(call, &w.state, b, kv_head);
+  panels_store(call, &w.state, b, state_head);
   if (part > 0) return;
   for (size_t other = 1; other < work->parts; other++)
-    if (!await_count(&places_of(work, b, kv_head)[other].ready, 1, slot)) return;
-  state_store_sum(call, &w.state, b, kv_head);
+    if (!await_count(&places_of(work, b, state_head)[other].ready, 1, slot)) return;
+  panels_store_sum(call, &w.state, b, state_head);
 }
 
 /* The call as the thread sees it that has one part of the features. */
@@ -238,32 +274,34 @@ static linear_call call_of_part(const linear_call *whole, la_linear_args *args, 
   return call;
 }
 
-static void run_features(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t part) {
+static void run_features(const linear_work *work, size_t slot, size_t b, size_t state_head, size_t part) {
   la_linear_args args;
   linear_call call = call_of_part(work->call, &args, part, work->parts);
   scratch w;
-  scratch_layout(&call, 1, &w, work->scratch + slot * work->floats);
+  scratch_layout(&call, 1, 0, call.d_vp / STATE_PANEL, &w, work->scratch + slot * work->floats);
   w.slot = slot;
   for (size_t u = 0; u < w.block; u++) w.tokens.sums[u] = 1.0f; /* what parts are multiplied by */
-  shared_stream p = {work->call, b, kv_head, slot, part, work->parts, places_of(work, b, kv_head), w.d_vp, 0};
+  shared_stream p = {work->call, b, state_head, slot, part, work->parts, places_of(work, b, state_head), w.d_vp, 0};
   p.places[part].kept = w.kept;
   for (size_t g = 0; g < call.group; g++) {
-    state_load(&call, &w.state, b, kv_head);
-    if (!shared_sequence(&call, &w, &p, kv_head * call.group + g)) return;
+    panels_load(&call, &w.state, b, state_head);
+    if (!shared_sequence(&call, &w, &p, state_head * call.group + g)) return;
   }
-  if (shared_end(&p)) state_store(&call, &w.state, b, kv_head);
+  if (!shared_end(&p)) return;
+  panels_store(&call, &w.state, b, state_head);
+  panels_store_sum(&call, &w.state, b, state_head);
 }
 
 int32_t linear_causal(const linear_call *call) {
   scratch w;
   int by_features = call->map->elementwise && !call->delta && !call->ratio;
-  size_t most = by_features ? call->d_f / FEWEST_FEATURES : round_up(call->d_v, LINE * STATE_PANEL) / (LINE * STATE_PANEL), parts = 1;
-  uint64_t streams = (uint64_t)call->batch * call->kv_heads;
+  size_t most = by_features ? call->d_f / FEWEST_FEATURES : (call->d_vp / STATE_PANEL + LINE - 1) / LINE, parts = 1;
+  uint64_t streams = (uint64_t)call->batch * call->state_heads;
   size_t crew = most == 1 || fills_slots(streams, call->slots) ? 1 : parallel_crew(call->slots);
   while (parts < smaller(most, crew) && !fills_slots(streams * parts, crew)) parts++;
   int partial = by_features && parts > 1;
   linear_work work = {.call = call, .run = partial ? run_features : run_columns, .across = call->slots, .parts = parts};
-  work.floats = scratch_layout(call, partial, &w, NULL);
+  work.floats = scratch_layout(call, partial, 0, call->d_vp / STATE_PANEL, &w, NULL);
   if (parts > 1) {
     work.shared = part_places(streams * parts);
     if (!work.shared) return LA_OUT_OF_MEMORY;

@@ -31,8 +31,8 @@ static void map_rows_of(const linear_call *call, feature_rows f, la_array x, siz
 /* With a map's own epsilon the maxima are part of φ itself, and not taken out of it. */
 static int takes_exponents_out(const linear_call *call) { return call->map->scaled && call->args->map.epsilon == 0.0f; }
 
-void map_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t batch, size_t q_head, size_t t, size_t count) {
-  size_t weights = weights_of_head(q_head, call->heads, call->args->map.query_heads);
+void map_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t batch, size_t head, size_t t, size_t count) {
+  size_t q_head = q_head_of(call, head), weights = weights_of_head(q_head, (size_t)call->args->q_heads, call->args->map.query_heads);
   map_rows_of(call, f, call->args->q, batch, q_head, weights, t, count, 0);
   if (call->ratio) ratio_queries(call, f, p, count);
   if (!takes_exponents_out(call) || call->args->normalize) return;
@@ -44,81 +44,80 @@ void map_queries(const linear_call *call, feature_rows f, const panel_state *p, 
   }
 }
 
-static void map_key_rows(const linear_call *call, feature_rows f, size_t batch, size_t kv_head, size_t t, size_t count) {
-  size_t weights = weights_of_head(kv_head, call->kv_heads, call->args->map.key_heads);
-  map_rows_of(call, f, call->args->k, batch, kv_head, weights, t, count, 1);
+static void map_key_rows(const linear_call *call, feature_rows f, size_t batch, size_t state_head, size_t t, size_t count) {
+  size_t k_head = k_head_of(call, state_head), weights = weights_of_head(k_head, (size_t)call->args->k_heads, call->args->map.key_heads);
+  map_rows_of(call, f, call->args->k, batch, k_head, weights, t, count, 1);
 }
 
-static void take_exponent(const linear_call *call, panel_state *p, float exponent) {
-  if (p->exponent != -INFINITY) state_scale(call, p, exp_of(p->exponent - exponent));
+/* The largest decay of a token; 0 without. */
+static float largest_decay(const linear_call *call, size_t batch, size_t state_head, size_t t) {
+  la_gate gate = call->args->decay;
+  return call->gated ? span_max(gate_row(call, gate, batch, state_head, t), gate.channel ? call->d_f : 1, 1.0f) : 0.0f;
+}
+
+/* The head's exponent after a key of exponent `key`. */
+static float exponent_after(const linear_call *call, float exponent, float key, float decay) {
+  if (!takes_exponents_out(call)) return larger_float(exponent, key);
+  if (exponent == -INFINITY) return fabsf(key) > BAND ? key : 0.0f;
+  if (key > exponent + BAND) return key;
+  return key < exponent - BAND && key != -INFINITY ? smaller_float(exponent, larger_float(key, exponent + decay)) : exponent;
+}
+
+static void change_exponent(const linear_call *call, panel_state *p, float exponent) {
+  float repaid = p->exponent == -INFINITY ? 0.0f : p->exponent - exponent;
+  for (size_t i = 0; i < call->d_f; i++) p->due[i] += repaid;
   p->exponent = exponent;
 }
 
-/* Whether a key's exponent is out of reach of the head's. */
-static int is_beyond(const panel_state *p, float exponent) {
-  return p->exponent == -INFINITY ? fabsf(exponent) > BAND : exponent > p->exponent + BAND;
+size_t take_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t state_head, size_t t, size_t count, int *changed) {
+  map_key_rows(call, f, batch, state_head, t, count);
+  *changed = 0;
+  if (count == 0) return 0;
+  if (call->ratio) return ratio_take_keys(call, f, p, batch, state_head, t, count, changed);
+  if (!call->map->scaled) return count;
+  float exponent = exponent_after(call, p->exponent, f.exponents[0], largest_decay(call, batch, state_head, t));
+  *changed = exponent != p->exponent;
+  if (*changed) change_exponent(call, p, exponent);
+  size_t n = 1;
+  while (n < count && exponent_after(call, exponent, f.exponents[n], largest_decay(call, batch, state_head, t + n)) == exponent) n++;
+  return n;
 }
 
-/* The exponent that the head may fall to at this token, whose key's exponent is given; its own where it need not fall. */
-static float fallen(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head, size_t t, float exponent) {
-  if (!call->gated || !takes_exponents_out(call) || !(exponent < p->exponent - BAND) || exponent == -INFINITY) return p->exponent;
-  la_gate gate = call->args->decay;
-  float kept = p->exponent + span_max(gate_row(gate, batch, kv_head, t), gate.channel ? call->d_f : 1, 1.0f);
-  return larger_float(exponent, kept);
-}
-
-static size_t bring_scaled_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
+void bring_keys(const linear_call *call, feature_rows f, const panel_state *p, size_t count) {
+  if (call->ratio) ratio_bring_keys(call, f, p, count);
+  if (!call->map->scaled) return;
   v4 floor = v4_splat(map_key_floor(&call->args->map));
   for (size_t r = 0; r < count; r++) {
-    if (is_beyond(p, f.exponents[r])) {
-      if (r > 0) return r;
-      take_exponent(call, p, f.exponents[r]);
-    } else if (p->exponent == -INFINITY) {
-      p->exponent = 0.0f;
-    }
-    float exponent = fallen(call, p, batch, kv_head, t + r, f.exponents[r]);
-    if (exponent < p->exponent) {
-      if (r > 0) return r;
-      p->lowered = p->exponent - exponent;
-      p->exponent = exponent;
-    }
     v4 factor = v4_splat(exp_of(f.exponents[r] - p->exponent));
     float *row = f.rows + r * f.stride;
     for (size_t i = 0; i < call->d_f; i += 4) v4_store(row + i, v4_madd(v4_load(row + i), factor, floor));
     zero_floats(row + call->d_f, call->d_fp - call->d_f);
   }
-  return count;
 }
 
-size_t map_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count) {
-  map_key_rows(call, f, batch, kv_head, t, count);
-  if (call->ratio) return ratio_keys(call, f, p, batch, kv_head, t, count);
-  if (!call->map->scaled) return count;
-  p->lowered = 0.0f;
-  return bring_scaled_keys(call, f, p, batch, kv_head, t, count);
-}
-
-void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t slot, size_t batch, size_t kv_head) {
+void settle_exponent(const linear_call *call, feature_rows f, size_t block, panel_state *p, size_t slot, size_t batch, size_t state_head) {
   if (!call->map->scaled || call->args->map.epsilon == 0.0f) return;
   size_t keys = keys_in(call->args->key_lengths, batch, call->n_k);
   float most = p->exponent;
   for (size_t t = 0; t < keys; t += block) {
     size_t count = smaller(block, keys - t);
     show_life(slot);
-    map_key_rows(call, f, batch, kv_head, t, count);
-    for (size_t r = 0; r < count; r++)
-      if (f.exponents[r] > most) most = f.exponents[r];
+    map_key_rows(call, f, batch, state_head, t, count);
+    for (size_t r = 0; r < count; r++) most = larger_float(most, f.exponents[r]);
   }
-  if (most != p->exponent) take_exponent(call, p, most);
+  if (most == p->exponent) return;
+  zero_floats(p->due, call->d_fp);
+  change_exponent(call, p, most);
+  panels_settle(call, p);
 }
 
 float recall_factor(const linear_call *call, const panel_state *p) { return takes_exponents_out(call) ? exp_of(p->exponent) : 1.0f; }
 
-float output_factor(const linear_call *call, float q_dot_z, const panel_state *p, float query_exponent) {
+float output_factor(const linear_call *call, float q_dot_z, float exponent, float query_exponent) {
   float scale = call->args->scale, eps = call->args->eps;
   int scaled = takes_exponents_out(call);
-  if (!call->args->normalize) return scaled ? scale * exp_of(query_exponent + p->exponent) : scale;
-  if (scaled && eps != 0.0f) eps *= exp_of(-(query_exponent + p->exponent));
+  if (!call->args->normalize) return scaled ? scale * exp_of(query_exponent + exponent) : scale;
+  if (scaled && eps != 0.0f) eps *= exp_of(-(query_exponent + exponent));
   float normalizer = scale * q_dot_z + eps;
   return fabsf(normalizer) < FLT_MIN ? 0.0f : scale / normalizer;
 }

@@ -9,10 +9,15 @@
 #include "base/outer.h"
 #include "base/scratch.h"
 #include "linear/exponents.h"
+#include "linear/ratio.h"
 #include "linear/streams.h"
 #include "threads/parallel.h"
 
-enum { BLOCK = 64, BLOCK_FLOATS = LA_MAX_FEATURES + 16 }; /* room for at least one row of features, however many */
+enum {
+  BLOCK = 64,
+  BLOCK_FLOATS = LA_MAX_FEATURES + 16, /* room for at least one row of features, however many */
+  SETTLE_AFTER = 4 * BLOCK,            /* keys: the sum of a block is one addition */
+};
 
 typedef struct {
   size_t block; /* tokens mapped at once, a multiple of 4 */
@@ -26,16 +31,14 @@ typedef struct {
 
 static uint64_t scratch_layout(const linear_call *call, scratch *w, float *base) {
   w->block = smaller(BLOCK, round_up(BLOCK_FLOATS / call->stride, 4));
-  w->d_vp = round_up(call->d_v, STATE_PANEL);
-  w->state.width = STATE_PANEL;
-  w->state.first = 0;
-  w->state.panels = w->d_vp / STATE_PANEL;
+  w->d_vp = call->d_vp;
   w->f.stride = call->stride;
   w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);
-  uint64_t sizes[] = {call->d_fp * w->d_vp, call->d_fp, w->block * call->stride, w->block, w->block, w->block * (w->d_vp + COPY_PAD), ratio_floats(call, &w->state, NULL)};
-  float *powers = NULL, **arrays[] = {&w->state.s, &w->state.z, &w->f.rows, &w->f.exponents, &w->factors, &w->v, &powers};
+  size_t panels = w->d_vp / STATE_PANEL;
+  uint64_t sizes[] = {panels_layout(call, &w->state, 0, panels, 0, NULL), w->block * call->stride, w->block, w->block, w->block * (w->d_vp + COPY_PAD)};
+  float *of_state, **arrays[] = {&of_state, &w->f.rows, &w->f.exponents, &w->factors, &w->v};
   uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
-  ratio_floats(call, &w->state, powers);
+  if (base) panels_layout(call, &w->state, 0, panels, 0, of_state);
   return floats;
 }
 
@@ -48,21 +51,23 @@ static inline void sum_rows(float *z, const float *x, size_t rows, size_t stride
   for (int c = 0; c < vectors; c++) v4_store(z + 4 * c, v4_add(v4_load(z + 4 * c), sum[c]));
 }
 
-/* z += Σφ(k) and S += φ(K)ᵀV of a block. Its sum is taken by itself first: shorter sums, smaller error. */
+/* z += Σφ(k) and S += φ(K)ᵀV of a block. Its sum is taken by itself first, and added to what came lately. */
 static void add_block(const linear_call *call, scratch *w, const float *v, size_t v_stride, size_t rows) {
   size_t stride = call->stride;
   if (call->args->normalize) {
+    float *z = w->state.z + call->d_fp;
     size_t i = 0;
-    for (; i + 16 <= call->d_fp; i += 16) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 4);
-    for (; i < call->d_fp; i += 4) sum_rows(w->state.z + i, w->f.rows + i, rows, stride, 1);
+    for (; i + 16 <= call->d_fp; i += 16) sum_rows(z + i, w->f.rows + i, rows, stride, 4);
+    for (; i < call->d_fp; i += 4) sum_rows(z + i, w->f.rows + i, rows, stride, 1);
   }
   for (size_t c = 0; c < w->d_vp; c += STATE_PANEL) {
     for (size_t i = 0; i < call->d_fp; i += 4) {
-      float *s = w->state.s + c * call->d_fp + i * STATE_PANEL;
+      float *s = w->state.s + w->state.lately + c * call->d_fp + i * STATE_PANEL;
       tile4x8 sum = tile_outer(tile_zero(), rows, w->f.rows + i, 1, stride, v + c, v_stride);
       tile_store(s, STATE_PANEL, tile_add(tile_load(s, STATE_PANEL), sum));
     }
   }
+  w->state.since += rows;
 }
 
 /* Parts of the keys, one a thread. One where exponents are kept, since a key's depends on the keys before it. */
@@ -73,7 +78,7 @@ typedef struct {
   const linear_call *call;
   scratch *own; /* of the thread that made the call: its state takes up the sums of the others */
   float *base;  /* [parts][floats] */
-  size_t floats, parts, b, kv_head;
+  size_t floats, parts, b, state_head;
 } stream;
 
 static scratch scratch_of(const stream *s, size_t slot) {
@@ -87,13 +92,17 @@ static void sum_keys(const stream *s, scratch *w, size_t slot, size_t t, size_t 
   const linear_call *call = s->call;
   const la_linear_args *a = call->args;
   for (size_t rows; t < end; t += rows) {
-    const float *v = array_at(a->v, s->b, s->kv_head, t);
+    const float *v = array_at(a->v, s->b, v_head_of(call, s->state_head), t);
     size_t v_stride = a->v.row;
-    row_span spans[] = {{array_at(a->k, s->b, s->kv_head, t), a->k.row, call->d}, {v, v_stride, call->d_v}};
+    row_span spans[] = {{array_at(a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d}, {v, v_stride, call->d_v}};
     rows = smaller(w->block, end - t);
     show_life(slot);
     touch_rows(spans, sizeof spans / sizeof *spans, rows);
-    rows = map_keys(call, w->f, &w->state, s->b, s->kv_head, t, rows);
+    zero_floats(w->state.due, call->d_fp);
+    int changed;
+    rows = take_keys(call, w->f, &w->state, s->b, s->state_head, t, rows, &changed);
+    if (changed || w->state.since >= SETTLE_AFTER) panels_settle(call, &w->state);
+    bring_keys(call, w->f, &w->state, rows);
     if (w->copied) {
       v_stride = w->d_vp + COPY_PAD;
       copy_rows(w->v, v_stride, v, a->v.row, rows, call->d_v);
@@ -113,17 +122,19 @@ static void sum_part(void *context, size_t slot, size_t item) {
     return;
   }
   scratch w = scratch_of(s, item);
-  zero_floats(w.state.s, call->d_fp * w.d_vp);
-  zero_floats(w.state.z, call->d_fp);
+  zero_floats(w.state.s, 2 * call->d_fp * w.d_vp);
+  zero_floats(w.state.z, 2 * call->d_fp);
+  w.state.exponent = 0.0f;
+  w.state.since = 0;
   sum_keys(s, &w, slot, item * length, smaller(n, (item + 1) * length));
 }
 
-static void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t q_head, size_t t, size_t rows) {
+static void answer_block(const linear_call *call, scratch *w, la_array out, size_t b, size_t head, size_t t, size_t rows) {
   size_t stride = call->stride;
   for (size_t c = 0; c < w->d_vp; c += STATE_PANEL) {
     for (size_t r = 0; r < rows; r += 4) {
       tile4x8 o = tile_outer(tile_zero(), call->d_f, w->f.rows + r * stride, stride, 1, w->state.s + c * call->d_fp, STATE_PANEL);
-      tile_store_result(array_at(out, b, q_head, t + r) + c, out.row, tile_scale(o, w->factors + r), rows - r, call->d_v - c);
+      tile_store_result(array_at(out, b, head, t + r) + c, out.row, tile_scale(o, w->factors + r), rows - r, call->d_v - c);
     }
   }
 }
@@ -134,34 +145,47 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   const la_linear_args *a = call->args;
   scratch w = scratch_of(s, slot);
   w.state = s->own->state;
-  size_t blocks = (call->n_q + w.block - 1) / w.block, q_head = s->kv_head * call->group + item / blocks, t = item % blocks * w.block;
+  size_t blocks = (call->n_q + w.block - 1) / w.block, head = s->state_head * call->group + item / blocks, t = item % blocks * w.block;
   size_t rows = smaller(w.block, call->n_q - t);
   show_life(slot);
-  touch_rows(&(row_span){array_at(a->q, s->b, q_head, t), a->q.row, call->d}, 1, rows);
-  map_queries(call, w.f, &w.state, s->b, q_head, t, rows);
+  touch_rows(&(row_span){array_at(a->q, s->b, q_head_of(call, head), t), a->q.row, call->d}, 1, rows);
+  map_queries(call, w.f, &w.state, s->b, head, t, rows);
   for (size_t r = 0; r < rows; r++) {
     float q_dot_z = a->normalize ? dot(w.f.rows + r * call->stride, w.state.z, call->d_fp) : 0.0f;
-    w.factors[r] = output_factor(call, q_dot_z, &w.state, w.f.exponents[r]);
+    w.factors[r] = output_factor(call, q_dot_z, w.state.exponent, w.f.exponents[r]);
   }
-  answer_block(call, &w, a->out, s->b, q_head, t, rows);
+  answer_block(call, &w, a->out, s->b, head, t, rows);
 }
 
-static void run_stream(const linear_work *work, size_t slot, size_t b, size_t kv_head, size_t unused) {
+/* Adds the sums of a part, settled, to w's. */
+static void add_part(const linear_call *call, scratch *w, const panel_state *part) {
+  size_t floats = call->d_fp * w->d_vp;
+  add_to(w->state.s + floats, part->s, floats);
+  add_to(w->state.z + call->d_fp, part->z, call->d_fp);
+  panels_settle(call, &w->state);
+  add_to(w->state.s + floats, part->s + floats, floats);
+  add_to(w->state.z + call->d_fp, part->z + call->d_fp, call->d_fp);
+}
+
+static void run_stream(const linear_work *work, size_t slot, size_t b, size_t state_head, size_t unused) {
   const linear_call *call = work->call;
   float *base = work->scratch + slot * work->floats;
   (void)unused;
   scratch w;
-  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), parts_of(call), b, kv_head};
-  state_load(call, &w.state, b, kv_head);
-  settle_exponent(call, w.f, w.block, &w.state, slot, b, kv_head);
+  stream s = {call, &w, base, (size_t)scratch_layout(call, &w, base), parts_of(call), b, state_head};
+  panels_load(call, &w.state, b, state_head);
+  settle_exponent(call, w.f, w.block, &w.state, slot, b, state_head);
   in_parallel(s.parts, 0, s.parts, sum_part, &s);
+  zero_floats(w.state.due, call->d_fp);
+  panels_settle(call, &w.state);
   for (size_t part = 1; part < s.parts; part++) {
     panel_state sum = scratch_of(&s, part).state;
-    add_to(w.state.s, sum.s, call->d_fp * w.d_vp);
-    add_to(w.state.z, sum.z, call->d_fp);
+    add_part(call, &w, &sum);
   }
+  if (call->ratio) ratio_hold(call, &w.state);
   in_parallel(s.parts, 0, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
-  state_store(call, &w.state, b, kv_head);
+  panels_store(call, &w.state, b, state_head);
+  panels_store_sum(call, &w.state, b, state_head);
 }
 
 int32_t linear_full(const linear_call *call) {

@@ -6,24 +6,36 @@
 #include "base/span.h"
 #include "linear/causal.h"
 #include "linear/full.h"
+#include "linear/state.h"
 #include "linear/step.h"
 #include "maps/feature_map.h"
 #include "threads/parallel.h"
 
-static int gate_is_valid(la_gate gate, const la_linear_args *a) { return !gate.data || a->causal; }
+static int gate_is_valid(la_gate gate, const la_linear_args *a, int32_t state_heads) {
+  return !gate.data || (a->causal && gate.heads >= 1 && (uint32_t)state_heads % gate.heads == 0);
+}
+
+static int32_t state_heads_of(const la_linear_args *a) { return a->k_heads > a->v_heads ? a->k_heads : a->v_heads; }
+
+static int heads_are_valid(const la_linear_args *a) {
+  if (a->q_heads < 1 || a->k_heads < 1 || a->v_heads < 1) return 0;
+  if (a->heads % a->q_heads != 0 || a->heads % state_heads_of(a) != 0) return 0;
+  return state_heads_of(a) % a->k_heads == 0 && state_heads_of(a) % a->v_heads == 0;
+}
 
 static int is_valid(const la_linear_args *a) {
-  if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
+  int32_t state_heads = state_heads_of(a);
+  if (!heads_are_valid(a) || !sizes_are_valid(a->batch, a->heads, state_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
   if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
-  if (a->state && a->normalize && !a->key_sum) return 0;
   if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
   for (int32_t b = 0; a->positions && b < a->batch; b++)
     if (a->positions[b] < 0) return 0;
   const map_entry *map = map_find(&a->map);
-  if (!map || a->map.dim != a->dim || (a->state && map->scaled && !a->exponents)) return 0;
-  return gate_is_valid(a->decay, a) && gate_is_valid(a->beta, a) && gate_is_valid(a->write_gate, a) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+  if (!map || a->map.dim != a->dim || (a->state && la_state_floats(map->features(&a->map), a->value_dim) == 0)) return 0;
+  return gate_is_valid(a->decay, a, state_heads) && gate_is_valid(a->beta, a, state_heads) && gate_is_valid(a->write_gate, a, state_heads) &&
+         key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
 }
 
 /* Whether an element that counts is above the limit or not a number: it would stay in the state for good. */
@@ -32,7 +44,7 @@ static int gate_is_above(const linear_call *call, la_gate g, float limit) {
   size_t width = g.channel ? call->d_f : 1;
   for (size_t b = 0; b < call->batch; b++) {
     size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;
-    for (size_t h = 0; h < call->kv_heads; h++) {
+    for (size_t h = 0; h < g.heads; h++) {
       const float *head = g.data + b * g.batch + h * g.head;
       if (rows > 1 && g.row == width) {
         if (span_is_above(head, rows * width, limit)) return 1;
@@ -47,13 +59,13 @@ static int gate_is_above(const linear_call *call, la_gate g, float limit) {
 
 /* Threads take whole streams where that keeps nine tenths of them busy: then none waits for another. */
 static void spread(linear_call *call) {
-  uint64_t streams = (uint64_t)call->batch * call->kv_heads;
+  uint64_t streams = (uint64_t)call->batch * call->state_heads;
   call->slots = parallel_slots((uint64_t)call->batch * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
   call->whole = fills_slots(streams, call->slots);
 }
 
 /* See ratio.h. */
-static int is_ratio(const la_linear_args *a) { return a->normalize && a->eps == 0.0f && (a->exponents || (!a->state && a->decay.data)); }
+static int is_ratio(const la_linear_args *a) { return a->normalize && a->eps == 0.0f && (a->state || a->decay.data); }
 
 /* One token, whose state is updated where it lies. */
 static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && !a->key_lengths; }
@@ -62,7 +74,7 @@ static int is_empty(const la_linear_args *a) { return a->batch == 0 || a->heads 
 
 uint32_t la_linear_items(const la_linear_args *args) {
   if (!args || !is_valid(args) || is_empty(args)) return 0;
-  return is_step(args) ? 1 : (uint32_t)args->batch * (uint32_t)args->kv_heads;
+  return is_step(args) ? 1 : (uint32_t)args->batch * (uint32_t)state_heads_of(args);
 }
 
 int32_t la_linear(const la_linear_args *args) {
@@ -75,18 +87,20 @@ int32_t la_linear(const la_linear_args *args) {
       .map = map,
       .batch = (size_t)args->batch,
       .heads = (size_t)args->heads,
-      .kv_heads = (size_t)args->kv_heads,
-      .group = (size_t)(args->heads / args->kv_heads),
+      .state_heads = (size_t)state_heads_of(args),
+      .group = (size_t)(args->heads / state_heads_of(args)),
       .n_q = (size_t)args->n_q,
       .n_k = (size_t)args->n_k,
       .d = (size_t)args->dim,
       .d_v = (size_t)args->value_dim,
+      .d_vp = round_up((size_t)args->value_dim, STATE_PANEL),
       .d_f = d_f,
       .features = d_f,
       .d_fp = d_fp,
-      .stride = d_fp <= LA_MAX_DIM ? SHORT_STRIDE : d_fp + 16,
+      .stride = d_fp <= SHORT_FEATURES ? SHORT_STRIDE : d_fp + 16,
       .gated = args->decay.data != NULL,
       .delta = args->beta.data != NULL,
+      .rows = args->decay.data && args->beta.data ? 3 : 2,
       .ratio = !map->scaled && is_ratio(args),
   };
   if (gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(&call, args->beta, FLT_MAX) ||

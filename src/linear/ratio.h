@@ -3,16 +3,20 @@
 #ifndef LA_RATIO_H
 #define LA_RATIO_H
 
-#include "linear/state.h"
+#include "linear/panels.h"
 
-/* Brings mapped keys to the powers of their features, which may change before the first of them alone: returns how many
- * tokens are ready, as map_keys does. */
-size_t ratio_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t kv_head, size_t t, size_t count);
+/* As take_keys, of mapped keys. */
+size_t ratio_take_keys(const linear_call *call, feature_rows f, panel_state *p, size_t batch, size_t state_head, size_t t, size_t count, int *changed);
+
+void ratio_bring_keys(const linear_call *call, feature_rows f, const panel_state *p, size_t count);
 
 /* Multiplies the features of queries by those powers, all of a query by one factor more, of which no ratio depends. */
 void ratio_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t count);
 
-/* a[i] = exp(decay) of a token's feature, with what the powers fell by before the first token made up for. */
-void ratio_decay(const linear_call *call, const panel_state *p, float *a, const float *decay, int is_first);
+/* Notes which features of z hold anything: for queries that follow no key of take_keys. */
+void ratio_hold(const linear_call *call, panel_state *p);
+
+/* Whether S and z are the plain sums. */
+int ratio_is_plain(const linear_call *call, const panel_state *p);
 
 #endif

@@ -1,25 +1,24 @@
-/* The recurrence micro-kernels: S ← diag(a)·S + k uᵀ, o = Sᵀq for one or two tokens on a few columns of S.
+/* The recurrence micro-kernels: two tokens on a panel of eight columns of S, kept as a pair (settle.h).
  *
- * Columns of S never meet, so a panel of eight runs through all tokens of a block while it stays in cache. Share of the
- * 4×8 tile's rate at d = 64 (Zen 5, Node 20): two tokens × 8 columns 91 % (Sapphire Rapids 93 to 95 %), whether k and q
- * are interleaved or in rows a constant apart (85 % in rows a variable apart); one token × 16 columns 84 %; two tokens × 12 columns 87 %; four tokens
- * × 8 columns, 66 %, spill; features unrolled by two or four 65 and 56 %, spill as well. Chunks on the tile itself would
- * reach 99 % but do 17 % more work. With decay, two tokens × 8 columns 69 %: five operations for four. */
+ * S is read before either token is written: with x = settled + lately, o₀ = xᵀq₀ + (q₀·k₀)u₀ and o₁ = xᵀq₁ + (q₁·k₀)u₀ +
+ * (q₁·k₁)u₁, where the products of the two tokens with each other are worked out once for all columns (tokens.c).
+ *
+ * Columns of S never meet, so a panel runs through all tokens of a block while it stays in cache. */
 #ifndef LA_RECURRENCE_H
 #define LA_RECURRENCE_H
 
 #include "base/rows.h"
 
 typedef struct {
-  float *s;          /* first of the columns; rows s_stride apart */
-  size_t s_stride, features;
-  const float *rows; /* a token's k, q and, when gated, a: `stride` apart; the next token's follow */
-  const float *v;    /* of the first token; the next v_stride apart */
-  size_t v_stride;
-  const float *factors; /* a token each: what its result is multiplied by */
-  float recall;         /* what the delta rule multiplies Sᵀk by, twice: 1 where k and S are not kept scaled */
-  float *out;
-  size_t out_stride;
+  float *s;          /* of the panel: [features][16], settled and lately */
+  size_t features;
+  const float *rows; /* of two tokens */
+  const float *scores;  /* [4] of tokens.h */
+  const float *v, *v_next;
+  const float *factors; /* [2]: what results are multiplied by */
+  const float *beta;    /* [2] */
+  float recall;         /* what the delta rule multiplies Sᵀk by: 1 where k and S are not kept scaled */
+  float *out, *out_next;
 } recurrence;
 
 static inline void store_result(float *out, v4 o, float factor) {
@@ -27,75 +26,84 @@ static inline void store_result(float *out, v4 o, float factor) {
   v4_store(out, v4_add(o, v4_poison(o)));
 }
 
-/* The linear rule on 4·vectors columns; update 0 leaves S as it is (a further query of the group). */
-static inline void recur(recurrence r, const size_t stride, const int tokens, const int vectors, const int gated, const int update) {
-  LA_ASSERT(tokens >= 1 && tokens <= 2 && vectors <= 4 && r.features <= stride);
-  const size_t next = (size_t)(2 + gated) * stride;
-  v4 v[2][4], o[2][4];
-  for (int t = 0; t < tokens; t++)
-    for (int c = 0; c < vectors; c++) {
-      v[t][c] = v4_load(r.v + (size_t)t * r.v_stride + 4 * c);
-      o[t][c] = v4_splat(0.0f);
-    }
-  for (const float *end = r.rows + r.features; r.rows != end; r.rows++, r.s += r.s_stride) {
-    v4 k[2], q[2], a[2];
-    for (int t = 0; t < tokens; t++) {
-      k[t] = v4_load_splat(r.rows + (size_t)t * next);
-      q[t] = v4_load_splat(r.rows + (size_t)t * next + stride);
-      a[t] = gated ? v4_load_splat(r.rows + (size_t)t * next + 2 * stride) : k[t];
-    }
-    for (int c = 0; c < vectors; c++) {
-      v4 s = v4_load(r.s + 4 * c);
-      for (int t = 0; t < tokens; t++) {
-        if (gated && update) s = v4_mul(a[t], s);
-        if (update) s = v4_madd(k[t], v[t][c], s);
-        if (update && t == tokens - 1) v4_store(r.s + 4 * c, s);
-        o[t][c] = v4_madd(q[t], s, o[t][c]);
-      }
-    }
-  }
-  for (int t = 0; t < tokens; t++)
-    for (int c = 0; c < vectors; c++) store_result(r.out + (size_t)t * r.out_stride + 4 * c, o[t][c], r.factors[t]);
-}
-
-/* What the delta rule has still to add to S: the token's k times u. Adding it during the next token's pass saves a pass. */
+/* Eight columns of two tokens. */
 typedef struct {
-  const float *key;
-  v4 u[4];
-} pending_write;
+  v4 of[2][2];
+} two_rows;
 
-static inline pending_write nothing_pending(const float *key) {
-  return (pending_write){key, {v4_splat(0.0f), v4_splat(0.0f), v4_splat(0.0f), v4_splat(0.0f)}};
-}
-
-/* The delta rule, one token on 4·vectors columns: u = beta·(v − Sᵀk) on the decayed S, out = Sᵀq + (k·q)u. */
-static inline void recur_delta(recurrence r, const size_t stride, pending_write *pending, float beta, float k_dot_q, const int vectors, const int gated) {
-  v4 recalled[4], o[4];
-  for (int c = 0; c < vectors; c++) recalled[c] = o[c] = v4_splat(0.0f);
-  const float *key = r.rows, *before = pending->key;
-  for (const float *end = r.rows + r.features; r.rows != end; r.rows++, before++, r.s += r.s_stride) {
-    v4 k = v4_load_splat(r.rows), q = v4_load_splat(r.rows + stride), k_before = v4_load_splat(before);
-    v4 a = gated ? v4_load_splat(r.rows + 2 * stride) : k;
-    for (int c = 0; c < vectors; c++) {
-      v4 s = v4_madd(k_before, pending->u[c], v4_load(r.s + 4 * c));
-      if (gated) s = v4_mul(a, s);
-      v4_store(r.s + 4 * c, s);
-      recalled[c] = v4_madd(k, s, recalled[c]);
-      o[c] = v4_madd(q, s, o[c]);
-    }
-  }
-  pending->key = key;
-  v4 recall = v4_splat(r.recall);
-  for (int c = 0; c < vectors; c++) {
-    pending->u[c] = v4_mul(v4_splat(beta), v4_nmadd(v4_mul(recalled[c], recall), recall, v4_load(r.v + 4 * c)));
-    store_result(r.out + 4 * c, v4_madd(v4_splat(k_dot_q), pending->u[c], o[c]), r.factors[0]);
+LA_INLINE void store_results(const recurrence *r, two_rows o, two_rows u) {
+  for (int h = 0; h < 2; h++) {
+    o.of[0][h] = v4_madd(v4_load_splat(r->scores), u.of[0][h], o.of[0][h]);
+    o.of[1][h] = v4_madd(v4_load_splat(r->scores + 2), u.of[1][h], v4_madd(v4_load_splat(r->scores + 1), u.of[0][h], o.of[1][h]));
+    store_result(r->out + 4 * h, o.of[0][h], r->factors[0]);
+    store_result(r->out_next + 4 * h, o.of[1][h], r->factors[1]);
   }
 }
 
-/* Adds what is pending: after the last token. */
-static inline void write_pending(float *s, size_t s_stride, size_t features, const pending_write *pending, const int vectors) {
-  for (size_t i = 0; i < features; i++, s += s_stride)
-    for (int c = 0; c < vectors; c++) v4_store(s + 4 * c, v4_madd(v4_load_splat(pending->key + i), pending->u[c], v4_load(s + 4 * c)));
+/* The linear rule: u = v. In V8 queries are best read before keys (5 % of a call). */
+LA_INLINE void recur(const recurrence *r, const size_t stride, const size_t next) {
+  two_rows v, o;
+  for (int h = 0; h < 2; h++) {
+    v.of[0][h] = v4_load(r->v + 4 * h);
+    v.of[1][h] = v4_load(r->v_next + 4 * h);
+    o.of[0][h] = o.of[1][h] = v4_splat(0.0f);
+  }
+  float *s = r->s;
+  for (const float *rows = r->rows, *end = rows + r->features; rows != end; rows++, s += 16) {
+    v4 lately0 = v4_load(s + 8), lately1 = v4_load(s + 12), x0 = v4_add(v4_load(s), lately0), x1 = v4_add(v4_load(s + 4), lately1);
+    v4 q0 = v4_load_splat(rows + stride), q1 = v4_load_splat(rows + next + stride);
+    o.of[0][0] = v4_madd(q0, x0, o.of[0][0]);
+    o.of[0][1] = v4_madd(q0, x1, o.of[0][1]);
+    o.of[1][0] = v4_madd(q1, x0, o.of[1][0]);
+    o.of[1][1] = v4_madd(q1, x1, o.of[1][1]);
+    v4 k0 = v4_load_splat(rows), k1 = v4_load_splat(rows + next);
+    v4_store(s + 8, v4_madd(k1, v.of[1][0], v4_madd(k0, v.of[0][0], lately0)));
+    v4_store(s + 12, v4_madd(k1, v.of[1][1], v4_madd(k0, v.of[0][1], lately1)));
+  }
+  store_results(r, o, v);
+}
+
+/* Adds what the delta rule has still to write: the keys of two tokens, whose rows are given, times u. */
+LA_INLINE void write_pending(float *s, const float *before, size_t features, const two_rows *u, const size_t next) {
+  for (size_t i = 0; i < features; i++, s += 16) {
+    v4 k0 = v4_load_splat(before + i), k1 = v4_load_splat(before + next + i);
+    for (int h = 0; h < 2; h++) v4_store(s + 8 + 4 * h, v4_madd(k1, u->of[1][h], v4_madd(k0, u->of[0][h], v4_load(s + 8 + 4 * h))));
+  }
+}
+
+/* The delta rule: u = beta·(v − Sᵀk), where S has the tokens before. Writing it during the next pass saves one. */
+LA_INLINE void recur_delta(const recurrence *r, two_rows *u, const size_t stride, const size_t next, const size_t recalled) {
+  two_rows k, o;
+  for (int t = 0; t < 2; t++)
+    for (int h = 0; h < 2; h++) k.of[t][h] = o.of[t][h] = v4_splat(0.0f);
+  float *s = r->s;
+  const float *before = r->rows - 2 * next;
+  for (const float *rows = r->rows, *end = rows + r->features; rows != end; rows++, before++, s += 16) {
+    v4 b0 = v4_load_splat(before), b1 = v4_load_splat(before + next);
+    v4 x0 = v4_madd(b1, u->of[1][0], v4_madd(b0, u->of[0][0], v4_load(s + 8)));
+    v4 x1 = v4_madd(b1, u->of[1][1], v4_madd(b0, u->of[0][1], v4_load(s + 12)));
+    v4_store(s + 8, x0);
+    v4_store(s + 12, x1);
+    x0 = v4_add(v4_load(s), x0);
+    x1 = v4_add(v4_load(s + 4), x1);
+    v4 k0 = v4_load_splat(rows + recalled), k1 = v4_load_splat(rows + next + recalled);
+    k.of[0][0] = v4_madd(k0, x0, k.of[0][0]);
+    k.of[0][1] = v4_madd(k0, x1, k.of[0][1]);
+    k.of[1][0] = v4_madd(k1, x0, k.of[1][0]);
+    k.of[1][1] = v4_madd(k1, x1, k.of[1][1]);
+    v4 q0 = v4_load_splat(rows + stride), q1 = v4_load_splat(rows + next + stride);
+    o.of[0][0] = v4_madd(q0, x0, o.of[0][0]);
+    o.of[0][1] = v4_madd(q0, x1, o.of[0][1]);
+    o.of[1][0] = v4_madd(q1, x0, o.of[1][0]);
+    o.of[1][1] = v4_madd(q1, x1, o.of[1][1]);
+  }
+  v4 recall = v4_splat(r->recall), k1_k0 = v4_load_splat(r->scores + 3);
+  for (int h = 0; h < 2; h++) {
+    u->of[0][h] = v4_mul(v4_load_splat(r->beta), v4_nmadd(v4_mul(k.of[0][h], recall), recall, v4_load(r->v + 4 * h)));
+    v4 recalled_next = v4_madd(k1_k0, u->of[0][h], k.of[1][h]);
+    u->of[1][h] = v4_mul(v4_load_splat(r->beta + 1), v4_nmadd(v4_mul(recalled_next, recall), recall, v4_load(r->v_next + 4 * h)));
+  }
+  store_results(r, o, *u);
 }
 
 #endif

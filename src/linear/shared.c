@@ -18,10 +18,9 @@ static const float *kept(const shared_stream *p, size_t part, size_t n) {
 
 /* One token's result: the parts in order, so that every run gives the same bits. */
 static void add_token(const shared_stream *p, const float *const blocks[], size_t u, float *out) {
-  static const panel_state plain;
   float q_dot_z = 0.0f;
   for (size_t part = 0; part < p->parts; part++) q_dot_z += blocks[part][SHARED_BLOCK * p->d_vp + u];
-  v4 factor = v4_splat(output_factor(p->call, q_dot_z, &plain, 0.0f));
+  v4 factor = v4_splat(output_factor(p->call, q_dot_z, 0.0f, 0.0f));
   for (size_t c = 0; c < p->call->d_v; c += 4) {
     size_t at = u * p->d_vp + c;
     v4 sum = v4_add(v4_load(blocks[0] + at), v4_load(blocks[1] + at));
@@ -42,9 +41,9 @@ static int add_block(const shared_stream *p, size_t n) {
     if (!await_count(&p->places[part].ready, (int32_t)(n + 1), p->slot)) return 0;
     blocks[part] = kept(p, part, n);
   }
-  size_t in_head = (call->n_q + SHARED_BLOCK - 1) / SHARED_BLOCK, q_head = p->kv_head * call->group + n / in_head, t = n % in_head * SHARED_BLOCK;
+  size_t in_head = (call->n_q + SHARED_BLOCK - 1) / SHARED_BLOCK, head = p->state_head * call->group + n / in_head, t = n % in_head * SHARED_BLOCK;
   size_t tokens = smaller(SHARED_BLOCK, call->n_q - t), end = (p->part + 1) * tokens / p->parts;
-  for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, blocks, u, array_at(call->args->out, p->b, q_head, t + u));
+  for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, blocks, u, array_at(call->args->out, p->b, head, t + u));
   set_count(&p->places[p->part].added, (int32_t)(n + 1));
   return 1;
 }

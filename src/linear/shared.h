@@ -10,7 +10,7 @@ enum {
   SHARED_LAG = 4,    /* blocks later they are added up: how far a part may be ahead of another before it waits */
   SHARED_DEPTH = 2 * SHARED_LAG, /* blocks that each part keeps */
   FEWEST_FEATURES = 16,            /* that are worth a thread of their own */
-  MOST_PARTS = LA_MAX_DIM / FEWEST_FEATURES,
+  MOST_PARTS = LA_MAX_DIM / FEWEST_FEATURES, /* such maps have a feature an element */
 };
 
 /* How far a part is, in blocks: a cache line each, all 0 at first. */
@@ -25,7 +25,7 @@ part_place *part_places(uint64_t count);
 
 typedef struct {
   const linear_call *call;
-  size_t b, kv_head; /* the stream; its query heads follow one another */
+  size_t b, state_head; /* the stream; heads of its results follow one another */
   size_t slot, part, parts;
   part_place *places; /* [parts] */
   size_t d_vp, at;       /* at: the block that this part is on */

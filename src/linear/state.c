@@ -1,101 +1,102 @@
 #include "linear/state.h"
 
-#include <math.h>
+#include "base/exp.h"
+#include "base/power.h"
+#include "base/scratch.h"
 
-#include "base/rows.h"
+enum { MOST_FLOATS = 1 << 30 }; /* of a state: 4 GB, all that can be addressed */
 
-float *state_of(const linear_call *call, size_t batch, size_t kv_head) {
-  return call->args->state ? call->args->state + (batch * call->kv_heads + kv_head) * call->features * call->d_v + call->first * call->d_v : NULL;
-}
-
-static float *key_sum_of(const linear_call *call, size_t batch, size_t kv_head) {
-  return call->args->key_sum ? call->args->key_sum + (batch * call->kv_heads + kv_head) * call->features + call->first : NULL;
-}
-
-static float *exponent_of(const linear_call *call, size_t batch, size_t kv_head) {
-  return call->args->exponents ? call->args->exponents + batch * call->kv_heads + kv_head : NULL;
-}
-
-size_t ratio_floats(const linear_call *call, panel_state *p, float *base) {
-  float **arrays[RATIO_ARRAYS] = {&p->powers, &p->repaid, &p->kept};
-  for (size_t i = 0; base && i < RATIO_ARRAYS; i++) *arrays[i] = base + i * call->d_fp;
-  return call->ratio ? RATIO_ARRAYS * call->d_fp : 0;
-}
-
-/* x·2^power, exactly where the result is a normal number; 0 stays 0. */
-float times_power(float x, float power) {
-  while (power > 126.0f && x != 0.0f) x *= 0x1p126f, power -= 126.0f;
-  while (power < -126.0f && x != 0.0f) x *= 0x1p-126f, power += 126.0f;
-  if (x == 0.0f) return x;
-  uint32_t bits = (uint32_t)((int32_t)power + 127) << 23;
-  float factor;
-  memcpy(&factor, &bits, sizeof factor);
-  return x * factor;
-}
-
-void state_raise_row(const linear_call *call, panel_state *p, size_t i, float by) {
-  p->powers[i] += by;
-  p->z[i] = times_power(p->z[i], -by);
-  for (size_t n = 0; n < p->panels; n++) {
-    float *row = p->s + (n * call->d_fp + i) * p->width;
-    for (size_t c = 0; c < p->width; c++) row[c] = times_power(row[c], -by);
+uint64_t kept_layout(kept_state *k, size_t features, size_t d_v, float *base) {
+  k->d_f = features;
+  k->d_fp = round_up(features, 4);
+  k->d_vp = round_up(d_v, 8);
+  uint64_t d_fp = k->d_fp, d_vp = k->d_vp;
+  float **arrays[] = {&k->waiting, &k->powers, &k->fold, &k->z, &k->z_rest, &k->keys, &k->writes, &k->s, &k->s_rest};
+  uint64_t sizes[] = {4, d_fp, d_fp, d_fp, d_fp, WAITING * d_fp, WAITING * d_vp, d_fp * d_vp, d_fp * d_vp};
+  k->s = NULL;
+  uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
+  if (base) {
+    k->exponent = k->waiting + 1;
+    k->seen = k->waiting + 2;
+    k->shifted = k->waiting + 3;
   }
+  return (floats + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
-/* The powers that plain maps keep in the place of an exponent a head; NULL where none are kept. */
-static float *powers_of(const linear_call *call, size_t batch, size_t kv_head) {
-  float *exponents = call->args->exponents;
-  return exponents && call->ratio ? exponents + (batch * call->kv_heads + kv_head) * call->features + call->first : NULL;
+kept_state kept_of(const linear_call *call, size_t batch, size_t state_head) {
+  kept_state k;
+  float *state = call->args->state;
+  uint64_t floats = kept_layout(&k, call->features, call->d_v, NULL);
+  if (state) kept_layout(&k, call->features, call->d_v, state + (batch * call->state_heads + state_head) * floats);
+  return k;
 }
 
-static void load_powers(const linear_call *call, panel_state *p, size_t batch, size_t kv_head) {
-  const float *powers = powers_of(call, batch, kv_head);
-  if (!call->ratio) return;
-  zero_floats(p->powers, RATIO_ARRAYS * call->d_fp);
-  if (powers) memcpy(p->powers, powers, call->d_f * sizeof *powers);
+uint32_t la_state_floats(int32_t features, int32_t value_dim) {
+  kept_state k;
+  if (features < 1 || features > LA_MAX_FEATURES || value_dim < 1 || value_dim > LA_MAX_VALUE_DIM) return 0;
+  uint64_t floats = kept_layout(&k, (size_t)features, (size_t)value_dim, NULL);
+  return floats > MOST_FLOATS ? 0 : (uint32_t)floats;
 }
 
-static void load_panels(const linear_call *call, panel_state *p, const float *s) {
-  zero_floats(p->s, call->d_fp * p->width * p->panels);
-  for (size_t n = 0; s && n < p->panels; n++) {
-    size_t c = (p->first + n) * p->width;
-    copy_rows(p->s + n * call->d_fp * p->width, p->width, s + c, call->d_v, call->d_f, smaller(p->width, call->d_v - c));
+static int is_valid(const la_state_args *a) {
+  return a && a->heads >= 0 && la_state_floats(a->features, a->value_dim) > 0 && (a->heads == 0 || (a->state && a->s && a->z));
+}
+
+static kept_state head_at(const la_state_args *a, size_t head) {
+  kept_state k;
+  uint64_t floats = kept_layout(&k, (size_t)a->features, (size_t)a->value_dim, NULL);
+  kept_layout(&k, (size_t)a->features, (size_t)a->value_dim, a->state + head * floats);
+  return k;
+}
+
+/* All that feature i holds of one column: pairs and what waits, at the decay that they stand at. */
+static float sum_of(const kept_state *k, size_t i, double settled, double rest, const float *writes) {
+  double sum = settled + rest;
+  for (size_t t = 0; t < tokens_waiting(k); t++) sum += (double)k->keys[t * k->d_fp + i] * (writes ? (double)writes[t * k->d_vp] : 1.0);
+  return (float)sum * exp_of(k->fold[i]);
+}
+
+/* The highest power of two of a feature that holds anything: S and z are read relative to it, so that their ratio stays. */
+static float common_power(const kept_state *k) {
+  float most = -INFINITY;
+  for (size_t i = 0; i < k->d_f; i++)
+    if (k->powers[i] > most && sum_of(k, i, k->z[i], k->z_rest[i], NULL) != 0.0f) most = k->powers[i];
+  return most == -INFINITY ? 0.0f : most;
+}
+
+int32_t la_state_read(const la_state_args *args) {
+  if (!is_valid(args)) return LA_INVALID_ARGUMENT;
+  size_t d_v = (size_t)args->value_dim;
+  for (size_t head = 0; head < (size_t)args->heads; head++) {
+    kept_state k = head_at(args, head);
+    float *s = args->s + head * k.d_f * d_v, *z = args->z + head * k.d_f;
+    float common = args->exponents ? common_power(&k) : 0.0f;
+    for (size_t i = 0; i < k.d_f; i++) {
+      float power = k.powers[i] - common;
+      z[i] = times_power(sum_of(&k, i, k.z[i], k.z_rest[i], NULL), power);
+      for (size_t c = 0; c < d_v; c++) {
+        strip at = strip_of(&k, c);
+        size_t place = at.at + i * at.width + c % STRIP;
+        s[i * d_v + c] = times_power(sum_of(&k, i, k.s[place], k.s_rest[place], k.writes + c), power);
+      }
+    }
+    if (args->exponents) args->exponents[head] = common == 0.0f ? exponent_of_kept(&k) : common * LN_2;
   }
+  return LA_OK;
 }
 
-void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head) {
-  const float *s = state_of(call, batch, kv_head), *z = key_sum_of(call, batch, kv_head), *exponent = exponent_of(call, batch, kv_head);
-  p->exponent = !call->map->scaled ? 0.0f : exponent ? *exponent : -INFINITY;
-  p->lowered = 0.0f;
-  zero_floats(p->z, call->d_fp);
-  if (z && call->args->normalize) memcpy(p->z, z, call->d_f * sizeof *z);
-  if (p->s != s) load_panels(call, p, s);
-  load_powers(call, p, batch, kv_head);
-}
-
-void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
-  float *s = state_of(call, batch, kv_head);
-  if (p->s == s) return;
-  for (size_t n = 0; s && n < p->panels; n++) {
-    size_t c = (p->first + n) * p->width, columns = smaller(p->width, call->d_v - c);
-    for (size_t i = 0; i < call->d_f; i++) memcpy(s + i * call->d_v + c, p->s + (n * call->d_fp + i) * p->width, columns * sizeof *s);
+int32_t la_state_write(const la_state_args *args) {
+  if (!is_valid(args)) return LA_INVALID_ARGUMENT;
+  size_t d_v = (size_t)args->value_dim, floats = la_state_floats(args->features, args->value_dim);
+  for (size_t head = 0; head < (size_t)args->heads; head++) {
+    kept_state k = head_at(args, head);
+    zero_floats(args->state + head * floats, floats);
+    memcpy(k.z, args->z + head * k.d_f, k.d_f * sizeof *k.z);
+    for (size_t c = 0; c < d_v; c += STRIP) {
+      strip at = strip_of(&k, c);
+      copy_rows(k.s + at.at, at.width, args->s + head * k.d_f * d_v + c, d_v, k.d_f, smaller(STRIP, d_v - c));
+    }
+    keep_exponent(&k, args->exponents ? args->exponents[head] : 0.0f);
   }
-}
-
-void state_store_sum(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
-  float *z = key_sum_of(call, batch, kv_head), *exponent = exponent_of(call, batch, kv_head);
-  if (call->map->scaled && exponent) *exponent = p->exponent;
-  float *powers = powers_of(call, batch, kv_head);
-  if (powers) memcpy(powers, p->powers, call->d_f * sizeof *powers);
-  if (z && call->args->normalize) memcpy(z, p->z, call->d_f * sizeof *z);
-}
-
-void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head) {
-  state_store_sum(call, p, batch, kv_head);
-  state_store_panels(call, p, batch, kv_head);
-}
-
-void state_scale(const linear_call *call, panel_state *p, float factor) {
-  for (size_t c = 0; c < p->panels; c++) scale_floats(p->s + c * call->d_fp * p->width, call->d_f * p->width, factor);
-  scale_floats(p->z, call->d_fp, factor);
+  return LA_OK;
 }

@@ -1,44 +1,64 @@
-/* Between the caller's state and what the kernels run on: S in panels of columns. */
+/* One head's state as it lies between calls: S and z as pairs (settle.h), both settled, and the last tokens, which wait
+ * until S is written again: a step reads S and writes a row. */
 #ifndef LA_STATE_H
 #define LA_STATE_H
 
+#include <math.h>
+
+#include "base/rows.h"
 #include "linear/call.h"
 
-/* One head's state: panels of S from `first` on, [panels][d_fp][width], and z [d_fp], padding 0, both to be multiplied by
- * exp(exponent), which is −∞ while nothing was seen; 0 for maps that are not scaled. S is a copy, or the caller's own (one
- * panel). */
+enum {
+  STATE_PANEL = 8, /* columns of S that lie together in kernels */
+  WAITING = 16, /* tokens that may wait */
+  STRIP = 32,   /* columns of S that lie together, but for those that are left over */
+};
+
+/* S is in strips of columns, strip n of width w = min(STRIP, d_vp − STRIP·n) at s + STRIP·n·d_fp, [d_fp][w]. */
 typedef struct {
-  float *s, *z;
-  size_t width, first, panels;
-  float exponent;
-  float lowered; /* by how much the exponent fell at the first of the tokens mapped last, whose decay makes up for it */
-  /* Of ratios alone (ratio.h), [d_fp] each: */
-  float *powers; /* row i of S and z_i are to be multiplied by 2^powers[i] */
-  float *repaid; /* by how much, in natural logarithm, powers fell before the first of the tokens mapped last */
-  float *kept;   /* power of two of z_i after those tokens, about; −∞ where it is 0 */
-} panel_state;
+  float *waiting;  /* how many tokens wait */
+  float *exponent; /* S and z are to be multiplied by exp of it */
+  float *seen;     /* 0: no key was, and exponent counts as −∞ */
+  float *shifted;  /* 0: powers and fold are all 0 */
+  float *powers;   /* [d_fp]: row i of S and z_i are to be multiplied by 2^powers[i] */
+  float *fold;     /* [d_fp]: decay since what is settled, of the last token that waits */
+  float *z, *z_rest;   /* [d_fp] */
+  float *keys;         /* [WAITING][d_fp] */
+  float *writes;       /* [WAITING][d_vp]: S lacks the sum of keyᵀwrite */
+  float *s, *s_rest;
+  size_t d_f, d_fp, d_vp;
+} kept_state;
 
-enum { RATIO_ARRAYS = 3 };
+/* Points at the parts of one head's block; returns its floats. */
+uint64_t kept_layout(kept_state *k, size_t features, size_t d_v, float *base);
 
-/* Floats of the arrays that ratios need, and where they lie from base (when given) on. */
-size_t ratio_floats(const linear_call *call, panel_state *p, float *base);
+/* How many tokens wait: whatever the caller's memory says, no more than there is room for. */
+static inline size_t tokens_waiting(const kept_state *k) { return *k->waiting >= 1.0f && *k->waiting <= (float)WAITING ? (size_t)*k->waiting : 0; }
 
-/* The caller's S of one head; NULL where none is kept. */
-float *state_of(const linear_call *call, size_t batch, size_t kv_head);
+static inline float exponent_of_kept(const kept_state *k) { return *k->seen != 0.0f ? *k->exponent : -INFINITY; }
 
-void state_load(const linear_call *call, panel_state *p, size_t batch, size_t kv_head);
-void state_store(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
-/* The two halves of it: the panels, and z with the exponent. */
-void state_store_panels(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
-void state_store_sum(const linear_call *call, const panel_state *p, size_t batch, size_t kv_head);
+static inline void keep_exponent(const kept_state *k, float exponent) {
+  *k->seen = exponent == -INFINITY ? 0.0f : 1.0f;
+  *k->exponent = exponent == -INFINITY ? 0.0f : exponent;
+}
 
-/* x·2^power, exactly where the result is a normal number; 0 stays 0. */
-float times_power(float x, float power);
+/* The strip that a column is in: its place from s on, and its width. */
+typedef struct {
+  size_t at, width;
+} strip;
 
-/* Row i of S and z_i are from now on kept divided by a power higher by so much. */
-void state_raise_row(const linear_call *call, panel_state *p, size_t i, float by);
+static inline strip strip_of(const kept_state *k, size_t column) {
+  size_t first = column / STRIP * STRIP;
+  return (strip){first * k->d_fp, smaller(STRIP, k->d_vp - first)};
+}
 
-/* S and z times factor. */
-void state_scale(const linear_call *call, panel_state *p, float factor);
+/* The head's state, whose s is NULL where none is kept. */
+kept_state kept_of(const linear_call *call, size_t batch, size_t state_head);
+
+/* The same parts of a block so many floats further on. */
+static inline void move_kept(kept_state *k, size_t floats) {
+  float **parts[] = {&k->waiting, &k->exponent, &k->seen, &k->shifted, &k->powers, &k->fold, &k->z, &k->z_rest, &k->keys, &k->writes, &k->s, &k->s_rest};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) *parts[i] += floats;
+}
 
 #endif

@@ -1,4 +1,4 @@
-/* Streams: a key head of one batch with its query heads. They are independent of one another, and threads take them one
+/* Streams: a state head of one batch with its heads of the result. They are independent of one another, and threads take them one
  * after the other, or in parts. */
 #ifndef LA_STREAMS_H
 #define LA_STREAMS_H
@@ -9,7 +9,7 @@
 typedef struct linear_work linear_work;
 struct linear_work {
   const linear_call *call;
-  void (*run)(const linear_work *work, size_t slot, size_t batch, size_t kv_head, size_t part);
+  void (*run)(const linear_work *work, size_t slot, size_t batch, size_t state_head, size_t part);
   uint64_t floats;
   float *scratch; /* [across][floats] */
   size_t across, parts;

@@ -2,12 +2,12 @@
 #ifndef LA_DECODE_H
 #define LA_DECODE_H
 
-#include <stddef.h>
+#include "softmax/sums.h"
 
-/* The scores q·k of `count` keys, in an order of its own; infinities become NaN, as in score_tiles. */
-void score_rows(const float *q, const float *k, size_t stride, size_t count, size_t d, float *scores);
+enum { DECODE_KEYS = 2048 }; /* at once: 512 take a quarter longer */
 
-/* out ← correction·out + Σ p v over `count` values, p in the order of score_rows; columns a multiple of 4. */
-void add_rows(float *out, size_t columns, float correction, const float *p, size_t count, const float *v, size_t stride);
+/* Adds `count` ≤ DECODE_KEYS keys to a row of the sums, whose query q is scaled; value rows are as wide as the sums. Scratch:
+ * weights [DECODE_KEYS] and part [width]. */
+void attend_row(const softmax_sums *s, size_t row, const float *q, size_t d, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t count, float *weights, float *part);
 
 #endif

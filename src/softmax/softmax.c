@@ -1,49 +1,51 @@
-/* Exact softmax attention in tiles: blocks of queries against blocks of keys with an online maximum
- * (Milakov & Gimelshein 2018; Dao et al. 2022), so that memory does not grow with n_q × n_k.
+/* Exact softmax attention: blocks of queries against blocks of keys with an online maximum (Milakov & Gimelshein 2018;
+ * Dao et al. 2022), so that memory does not grow with n_q × n_k.
  *
- * A block of keys is transposed once into panels of eight for the outer-product tile and then serves a whole block
- * of queries. Fewer than four queries take keys and values as they lie (decode.h). */
+ * A block of keys and values is packed once for the outer-product tile and then serves a whole block of queries (tiles.h).
+ * Fewer than four queries take keys and values as they lie (decode.h). */
 #include <math.h>
 
 #include "base/arguments.h"
-#include "base/exp.h"
 #include "base/scratch.h"
 #include "softmax/decode.h"
-#include "softmax/score.h"
+#include "softmax/tiles.h"
 #include "threads/parallel.h"
 
 enum {
-  QUERIES = 64,
-  KEYS = 64,
-  TILE_ROWS = 4,
-  DECODE_KEYS = 2048, /* keys at once for fewer rows than a tile: 512 take a quarter longer */
+  MOST_QUERIES = 128, /* a block: 64 take 2 % longer */
+  FEWEST_QUERIES = 16,
+  FEWEST_TILED = 4,
+  BLOCK_FLOATS = 128 * 1024, /* what queries and sums of a block may take: half of a second-level cache */
 };
 
 typedef struct {
   const la_softmax_args *args;
   size_t n_q, n_k, d, d_v, d_vp; /* d_vp: value_dim rounded up to whole panels of 8 */
+  size_t queries;                /* of a block */
 } softmax_call;
 
 typedef struct {
-  float *q;        /* [QUERIES/4][d][4], scaled; a few rows: [rows][d] */
-  float *k;        /* [KEYS/8][d][8] */
-  float *v;        /* [KEYS][d_vp + COPY_PAD]: values with padding */
-  float *scores;   /* [TILE_ROWS][KEYS]; fewer rows, one after the other: [DECODE_KEYS] */
-  float *out;      /* [QUERIES][d_vp], before division */
-  float *maximum;  /* [QUERIES] */
-  float *sum;      /* [QUERIES] */
-  size_t slot;     /* of the thread */
+  float *q;       /* [queries/8][d][8], scaled; a few rows: [rows][d] */
+  float *k, *v;   /* of tile_block; a few rows: values with padding [TILE_KEYS][width] */
+  float *weights; /* of tile_block; a few rows: [DECODE_KEYS] */
+  float *part;    /* [d_vp] */
+  softmax_sums sums;
+  size_t slot;    /* of the thread */
 } scratch;
 
-/* A block of keys and values as the tiles want them. */
-typedef struct {
-  const float *k, *v;
-  size_t first, count, k_stride, v_stride;
-} key_block;
+/* Of queries that are fewer and fewer as they get wider. */
+static size_t block_queries(const la_softmax_args *a) {
+  size_t queries = MOST_QUERIES, floats = (size_t)a->dim + 2 * (size_t)a->value_dim;
+  while (queries > FEWEST_QUERIES && queries * floats > BLOCK_FLOATS) queries /= 2;
+  return queries;
+}
 
 static uint64_t scratch_layout(const softmax_call *call, scratch *w, float *base) {
-  uint64_t sizes[] = {QUERIES * call->d, KEYS * call->d, KEYS * (call->d_vp + COPY_PAD), DECODE_KEYS, QUERIES * call->d_vp, QUERIES, QUERIES};
-  float **arrays[] = {&w->q, &w->k, &w->v, &w->scores, &w->out, &w->maximum, &w->sum};
+  uint64_t queries = smaller(call->queries, round_up(call->n_q, TILE_QUERIES)), keys = call->n_q < FEWEST_TILED ? 0 : TILE_KEYS;
+  uint64_t value_floats = keys > 0 || call->d_v % 4 != 0 ? TILE_KEYS * call->d_vp : 0;
+  softmax_sums *s = &w->sums;
+  uint64_t sizes[] = {queries * call->d, keys * call->d, value_floats, DECODE_KEYS, call->d_vp, queries * call->d_vp, queries * call->d_vp, queries, queries, queries};
+  float **arrays[] = {&w->q, &w->k, &w->v, &w->weights, &w->part, &s->recent, &s->settled, &s->recent_sum, &s->settled_sum, &s->maximum};
   return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
@@ -51,36 +53,11 @@ static void scale_row(float *out, const float *x, size_t d, float scale) {
   for (size_t i = 0; i < d; i++) out[i] = x[i] * scale;
 }
 
-/* scores[0..count) ← exp(scores − maximum); returns what the sums so far must be multiplied by. */
-static float exponentiate(float *scores, size_t count, float *maximum, float *sum) {
-  for (size_t j = count; j < round_up(count, 4); j++) scores[j] = -INFINITY;
-  v4 most = v4_splat(*maximum);
-  for (size_t j = 0; j < count; j += 4) most = v4_max(most, v4_load(scores + j));
-  float next = v4_max_lane(most);
-  v4 total = v4_splat(0.0f), shift = v4_splat(next);
-  for (size_t j = 0; j < count; j += 4) {
-    v4 p = v4_exp(v4_sub(v4_load(scores + j), shift));
-    v4_store(scores + j, p);
-    total = v4_add(total, p);
-  }
-  float correction = v4_lane0(v4_exp(v4_splat(*maximum - next)));
-  *maximum = next;
-  *sum = *sum * correction + v4_sum(total);
-  return correction;
-}
-
-/* Four rows share the keys that all of them see; the up to three more of the later rows follow one by one,
- * because a weight of 0 times a value that is not finite would not be 0. */
-static void add_values_by_tile(const softmax_call *call, scratch *w, const key_block *keys, size_t row, const size_t seen[], const float correction[]) {
-  size_t common = smaller(smaller(seen[0], seen[1]), smaller(seen[2], seen[3]));
-  float *out = w->out + row * call->d_vp;
-  for (size_t c = 0; c < call->d_vp; c += 8) {
-    tile4x8 o = tile_scale(tile_load(out + c, call->d_vp), correction);
-    tile_store(out + c, call->d_vp, tile_outer(o, common, w->scores, KEYS, 1, keys->v + c, keys->v_stride));
-  }
-  for (size_t r = 0; r < TILE_ROWS; r++)
-    if (seen[r] > common) add_rows(out + r * call->d_vp, call->d_vp, 1.0f, w->scores + r * KEYS + common, seen[r] - common, keys->v + common * keys->v_stride, keys->v_stride);
-}
+/* A block of keys and values as they lie. */
+typedef struct {
+  const float *k, *v;
+  size_t first, count, k_stride, v_stride;
+} key_block;
 
 /* Keys of the block that query t sees. */
 static size_t keys_seen(const softmax_call *call, const key_block *keys, size_t t) {
@@ -90,68 +67,50 @@ static size_t keys_seen(const softmax_call *call, const key_block *keys, size_t 
 }
 
 static void attend_tiles(const softmax_call *call, scratch *w, const key_block *keys, size_t t, size_t rows) {
-  pack_panels(w->k, keys->k, keys->k_stride, keys->count, call->d, 8, 1.0f);
-  for (size_t r = 0; r < rows; r += TILE_ROWS) {
-    size_t seen[TILE_ROWS] = {0}, most = 0, here = smaller(TILE_ROWS, rows - r);
-    for (size_t u = 0; u < TILE_ROWS; u++) {
-      seen[u] = u < here ? keys_seen(call, keys, t + r + u) : seen[here - 1];
-      if (seen[u] > most) most = seen[u];
-    }
-    if (most == 0) continue;
-    float correction[TILE_ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};
-    score_tiles(w->q + r * call->d, w->k, most, call->d, w->scores, KEYS);
-    for (size_t u = 0; u < here; u++)
-      if (seen[u] > 0) correction[u] = exponentiate(w->scores + u * KEYS, seen[u], w->maximum + r + u, w->sum + r + u);
-    add_values_by_tile(call, w, keys, r, seen, correction);
+  tile_block block = {w->k, w->v, w->weights, call->d};
+  pack_panels(w->k, keys->k, keys->k_stride, keys->count, call->d, 4, 1.0f);
+  pack_values(w->v, keys->v, keys->v_stride, keys->count, call->d_v);
+  for (size_t r = 0; r < rows; r += TILE_QUERIES) {
+    size_t seen[TILE_QUERIES], here = smaller(TILE_QUERIES, rows - r);
+    for (size_t u = 0; u < TILE_QUERIES; u++) seen[u] = u < here ? keys_seen(call, keys, t + r + u) : seen[u - 1];
+    attend_tile(&w->sums, r, here, w->q + r * call->d, &block, seen);
   }
 }
 
-static void attend_rows(const softmax_call *call, scratch *w, const key_block *keys, size_t t, size_t rows) {
-  for (size_t r = 0; r < rows; r++) {
-    size_t seen = keys_seen(call, keys, t + r);
-    if (seen == 0) continue;
-    score_rows(w->q + r * call->d, keys->k, keys->k_stride, seen, call->d, w->scores);
-    float correction = exponentiate(w->scores, seen, w->maximum + r, w->sum + r);
-    add_rows(w->out + r * call->d_vp, round_up(call->d_v, 4), correction, w->scores, seen, keys->v, keys->v_stride);
+static void attend_rows(const softmax_call *call, scratch *w, key_block keys, size_t t, size_t rows) {
+  if (w->sums.width != call->d_v) {
+    copy_rows(w->v, w->sums.width, keys.v, keys.v_stride, keys.count, call->d_v);
+    keys.v = w->v;
+    keys.v_stride = w->sums.width;
   }
-}
-
-static void write_rows(const softmax_call *call, const scratch *w, size_t b, size_t head, size_t t, size_t rows) {
   for (size_t r = 0; r < rows; r++) {
-    float *out = array_at(call->args->out, b, head, t + r), factor = w->sum[r] == 0.0f ? 0.0f : 1.0f / w->sum[r];
-    for (size_t c = 0; c < call->d_v; c++) {
-      float o = w->out[r * call->d_vp + c] * factor;
-      out[c] = o + o * 0.0f;
-    }
+    size_t seen = keys_seen(call, &keys, t + r);
+    if (seen > 0) attend_row(&w->sums, r, w->q + r * call->d, call->d, keys.k, keys.k_stride, keys.v, keys.v_stride, seen, w->weights, w->part);
   }
 }
 
 static void query_block(const softmax_call *call, scratch *w, size_t b, size_t head, size_t t, size_t rows) {
   const la_softmax_args *a = call->args;
-  size_t kv_head = head / (size_t)(a->heads / a->kv_heads), n_k = keys_in(a->key_lengths, b, call->n_k);
+  size_t kv_head = head / (size_t)(a->heads / a->kv_heads), n_k = keys_in(a->key_lengths, b, call->n_k), settled = 0;
   if (a->causal) n_k = smaller(n_k, t + rows + (size_t)a->causal_offset);
   const float *q = array_at(a->q, b, head, t);
-  int tiled = rows >= TILE_ROWS, copied = call->d_v % (tiled ? 8 : 4) != 0 || (tiled && rows_collide(a->v.row));
-  size_t block = tiled || copied ? KEYS : DECODE_KEYS;
-  if (tiled) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_ROWS, a->scale);
+  int tiled = rows >= FEWEST_TILED;
+  w->sums.rows = round_up(rows, tiled ? TILE_QUERIES : 4);
+  w->sums.width = tiled ? call->d_vp : round_up(call->d_v, 4);
+  size_t block = tiled || w->sums.width != call->d_v ? TILE_KEYS : DECODE_KEYS;
+  if (tiled) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_QUERIES, a->scale);
   else for (size_t r = 0; r < rows; r++) scale_row(w->q + r * call->d, q + r * a->q.row, call->d, a->scale);
-  zero_floats(w->out, round_up(rows, TILE_ROWS) * call->d_vp);
-  for (size_t r = 0; r < QUERIES; r++) {
-    w->maximum[r] = -INFINITY;
-    w->sum[r] = 0.0f;
-  }
+  sums_clear(&w->sums);
   for (size_t j = 0; j < n_k; j += block) {
     show_life(w->slot);
     key_block keys = {array_at(a->k, b, kv_head, j), array_at(a->v, b, kv_head, j), j, smaller(block, n_k - j), a->k.row, a->v.row};
-    if (copied) {
-      keys.v_stride = call->d_vp + COPY_PAD;
-      copy_rows(w->v, keys.v_stride, keys.v, a->v.row, keys.count, call->d_v);
-      keys.v = w->v;
-    }
     if (tiled) attend_tiles(call, w, &keys, t, rows);
-    else attend_rows(call, w, &keys, t, rows);
+    else attend_rows(call, w, keys, t, rows);
+    if (j + block - settled < SETTLE_KEYS) continue;
+    sums_settle(&w->sums);
+    settled = j + block;
   }
-  write_rows(call, w, b, head, t, rows);
+  for (size_t r = 0; r < rows; r++) sums_write(&w->sums, r, array_at(a->out, b, head, t + r), call->d_v);
 }
 
 static int is_valid(const la_softmax_args *a) {
@@ -175,11 +134,11 @@ static void run_block(void *context, size_t slot, size_t item) {
   scratch_layout(call, &w, s->scratch + slot * s->floats);
   w.slot = slot;
   /* The last blocks first: where the mask is causal they take longest. */
-  size_t stream = item / s->blocks, t = (s->blocks - 1 - item % s->blocks) * QUERIES, heads = (size_t)call->args->heads;
-  query_block(call, &w, stream / heads, stream % heads, t, smaller(QUERIES, call->n_q - t));
+  size_t stream = item / s->blocks, t = (s->blocks - 1 - item % s->blocks) * call->queries, heads = (size_t)call->args->heads;
+  query_block(call, &w, stream / heads, stream % heads, t, smaller(call->queries, call->n_q - t));
 }
 
-static size_t query_blocks(const la_softmax_args *a) { return round_up((size_t)a->n_q, QUERIES) / QUERIES; }
+static size_t query_blocks(const la_softmax_args *a) { return ((size_t)a->n_q + block_queries(a) - 1) / block_queries(a); }
 
 uint32_t la_softmax_items(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return 0;
@@ -188,7 +147,7 @@ uint32_t la_softmax_items(const la_softmax_args *args) {
 
 int32_t la_softmax(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
-  softmax_call call = {args, (size_t)args->n_q, (size_t)args->n_k, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8)};
+  softmax_call call = {args, (size_t)args->n_q, (size_t)args->n_k, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args)};
   size_t streams = (size_t)args->batch * (size_t)args->heads;
   size_t slots = parallel_slots((uint64_t)streams * call.n_q * call.n_k * (call.d + call.d_v));
   scratch w;

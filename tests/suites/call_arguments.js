@@ -22,6 +22,8 @@ export function callArguments(name, make) {
         ...wrong.ranks(qkv, call),
         ...wrong.misfits(call),
         ...wrong.valueMisfits(call),
+        ...(method === 'linear' ? wrong.linearHeadMisfits(call) : wrong.headMisfits(call)),
+        ...(method === 'linear' ? [] : [range('v of other heads', 'v', (args) => call({ ...args, v: gaussian([2, 4, T, 3], 1) }))]),
       ];
     });
 
@@ -104,6 +106,7 @@ export function callArguments(name, make) {
       ...wrong.tensors(['q', 'k'], linear),
       ...wrong.ranks(['q', 'k'], linear),
       ...wrong.misfits(linear),
+      ...wrong.headMisfits(linear),
       ...wrong.featureMap(linear),
       ...wrong.boolean('causal', linear),
       ...wrong.layout(linear),

@@ -9,11 +9,13 @@ import { family } from './family.js';
 import { gap } from './gap.js';
 import { given } from './given.js';
 import { attentionSuite } from './harness.js';
+import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
 import { long } from './long.js';
 import { longGates } from './long_gates.js';
 import { longMaps } from './long_maps.js';
+import { longSoftmax } from './long_softmax.js';
 import { mapArguments } from './map_arguments.js';
 import { memory } from './memory.js';
 import { nn } from './nn.js';
@@ -26,6 +28,7 @@ import { properties } from './properties.js';
 import { ratio } from './ratio.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
+import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { state } from './state.js';
 
@@ -33,11 +36,14 @@ const suites = {
   exp,
   'feature maps': featureMaps,
   softmax,
+  'long softmax': longSoftmax,
   linear,
   family,
   long,
   'long, every map': longMaps,
   'long, gates': longGates,
+  heads,
+  sizes,
   scaled,
   ratio,
   packed,

@@ -33,7 +33,8 @@ export function objectArguments(name, make) {
     return [
       ...[1, null, undefined, {}].map((value) => type(`name ${value}`, /name|featureMap/, () => byName(value))),
       ...['', 'gelu', 'toString'].map((value) => range(`name '${value}'`, /name|featureMap/, () => byName(value))),
-      ...wrong.number('dim', [0, -1, 257, 1.5, Infinity], call),
+      ...wrong.number('dim', [0, -1, 1025, 1.5, Infinity], call),
+      range('more features than there may be', /dim must be such that featureMap 'taylor' makes at most 65536 features, got 400/, () => attention.featureMap('taylor', { dim: 400 })),
       type('no dim', 'dim', () => attention.featureMap('elu', {})),
       type('no options', /options|dim/, () => attention.featureMap('elu')),
     ];
@@ -63,7 +64,8 @@ export function objectArguments(name, make) {
         without('heads'),
         without('dim'),
         ...['batch', 'heads'].flatMap((key) => wrong.number(key, [0, -1, 1.5, Infinity], call)),
-        ...['dim', 'valueDim'].flatMap((key) => wrong.number(key, [0, -1, 257, 1.5], call)),
+        ...wrong.number('dim', [0, -1, 1025, 1.5], call),
+        ...wrong.number('valueDim', [0, -1, 8193, 1.5], call),
       ];
       if (method === 'cache') return [...rows, without('maxLength'), ...wrong.number('maxLength', [0, -1, 1.5], call)];
       return [
@@ -71,6 +73,9 @@ export function objectArguments(name, make) {
         ...wrong.featureMap(call),
         range('featureMap of another dim', 'featureMap', () => {
           call({}, { featureMap: attention.featureMap('elu', { dim: 5 }) });
+        }),
+        range('featureMap of heads that do not divide', /featureMap must be for 1 head or a divisor of the state's heads, 2, got one for 3/, () => {
+          call({}, { featureMap: attention.featureMap('elu', { dim: 4, heads: 3 }) });
         }),
         ...wrong.boolean('normalize', call),
         ...wrong.number('scale', [Infinity], call),

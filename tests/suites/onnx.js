@@ -80,7 +80,7 @@ export function onnx(name, make) {
     const given = empty(0, T);
     for (const [rest, pattern] of [
       [{ past_state: gaussian([1, kvHeads, dim, valueDim], 6) }, /^past_state must have shape \[0, 2, 6, 5\]/],
-      [{ value: gaussian([0, T + 1, kvHeads * valueDim], 3) }, /^value must have shape with batch 0, heads 2 and length 7/],
+      [{ value: gaussian([0, T + 1, kvHeads * valueDim], 3) }, /^value must have shape with batch 0 and length 7/],
       [{ decay: gaussian([0, T, 3], 3) }, /^decay must have shape/],
       [{ query: gaussian([1, T, heads * dim], 3) }, /^key must have shape with batch 1/],
     ]) throwsKind(() => LinearAttention(attention, { ...given, ...rest }, attributes), RangeError, pattern);

@@ -99,18 +99,18 @@ export function presets(name, make) {
       [() => attention.deltaNet(q, k, v, { beta: 2.5, allowNegativeEigenvalues: true }), RangeError, /beta\[0\] must be from 0 to 2, got 2.5/],
       [() => attention.retention(q, k, v, { gamma: [0.5, 2, 0.5] }), RangeError, /gamma\[1\] must be from 0 to 1, got 2/],
       [() => attention.retention(q, k, v, { gamma: [0.5, NaN, 0.5] }), RangeError, /gamma\[1\] must be from 0 to 1, got NaN/],
-      [() => attention.retention(q, k, v, { gamma: [0.5] }), RangeError, /gamma must be a number or have shape .*\[3\], got \[1\]/],
-      [() => attention.gla(q, k, v, { g: gaussian([2, 3, 19, 6], 1) }), RangeError, /g must be a number or have shape \[2, 3, 20\] or \[2, 3, 20, 6\] or \[3\], got \[2, 3, 19, 6\]/],
+      [() => attention.retention(q, k, v, { gamma: [0.5, 0.5] }), RangeError, /gamma must be a number or have shape .*\[3\|1\], got \[2\]/],
+      [() => attention.gla(q, k, v, { g: gaussian([2, 3, 19, 6], 1) }), RangeError, /g must be a number or have shape \[2, 3\|1, 20\] or \[2, 3\|1, 20, 6\] or \[3\|1\], got \[2, 3, 19, 6\]/],
       [() => attention.gla(q, k, v, { g: 'slow' }), TypeError, /g must be a number, an array of numbers or a tensor .*, got "slow"/],
       [() => attention.gla(q, k, v, { g, rate: 1 }), TypeError, /gla: unknown option 'rate'/],
       [() => attention.linear(q, k, v, { decay: g, causal: false, featureMap: 'identity' }), RangeError, /causal attention only, got causal: false/],
-      [() => attention.linear(q, k, v, { beta: gaussian([2, 4, 20], 1) }), RangeError, /beta must be a number or have shape \[2, 3, 20\] or \[2, 1, 20\] or \[2, 20\]/],
+      [() => attention.linear(q, k, v, { beta: gaussian([2, 4, 20], 1) }), RangeError, /beta must be a number or have shape \[2, 3\|1, 20\] or \[2, 20\], got/],
       [() => attention.mamba2(v, undefined, [-1, -1, -1], k, q), TypeError, /dt must be a tensor/],
       [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1], k, q), RangeError, /A must be 3 numbers, one a head, got 2$/],
       [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [1, 1, 1], k, q), RangeError, /dt·A must be at most 0/],
       [() => attention.mamba2(v, tensorOf([2, 3, 19], () => 1), [-1, -1, -1], k, q), RangeError, /dt must have shape \[2, 3, 20\], as x without its last axis, got \[2, 3, 19\]/],
       [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1, -1], k, gaussian([2, 3, 20, 5], 1)), RangeError, /B must have shape with dim 5, as C has, got \[2, 3, 20, 6\]/],
-      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1, -1], gaussian([2, 3, 19, 6], 1), q), RangeError, /x must have shape with batch 2, heads 3 and length 19, as B has/],
+      [() => attention.mamba2(v, tensorOf([2, 3, 20], () => 1), [-1, -1, -1], gaussian([2, 3, 19, 6], 1), q), RangeError, /x must have shape with batch 2 and length 19, as B has/],
     ]) throwsKind(call, kind, pattern, call.toString());
   });
 

@@ -144,7 +144,7 @@ export function state(name, make) {
     assert.equal(held.featureMap.name, 'relu');
     assert.deepEqual([held.data.length, held.keySum.length], [2 * 3 * 5 * 4, 2 * 3 * 5]);
     assert.ok(held.data.every((x) => x === 0) && held.keySum.every((x) => x === 0));
-    assert.ok(held.bytes >= 4 * (held.data.length + held.keySum.length));
+    assert.ok(held.bytes >= 8 * (held.data.length + held.keySum.length));
     const plain = keep(attention.state({ heads: 1, dim: 3 }));
     assert.deepEqual(
       [plain.batch, plain.valueDim, plain.normalize, plain.scale, plain.eps, plain.featureMap.name],
@@ -172,13 +172,44 @@ export function state(name, make) {
     assertSame(tensor.data, expected.data);
   });
 
-  test('data and keySum are live views', (attention, keep) => {
-    const qkv = inputs({ heads: 2, T: 3, dim: 4 });
-    const [held, copy] = [0, 1].map(() => keep(stateFor(attention, qkv)));
-    stepAll(held, qkv, 0, 2);
-    copy.data.set(held.data);
-    copy.keySum.set(held.keySum);
-    assertSame(stepAll(copy, qkv, 2, 3)[0], stepAll(held, qkv, 2, 3)[0]);
+  test('data and keySum are copies, each time anew: neither follows the other', (attention, keep) => {
+    const qkv = inputs({ batch: 2, heads: 2, T: 3, dim: 4, valueDim: 5 });
+    const [held, other] = [0, 1].map(() => keep(stateFor(attention, qkv)));
+    for (const one of [held, other]) stepAll(one, qkv, 0, 2);
+    const [S, z] = [held.data, held.keySum];
+    const [before, beforeSum] = [S.slice(), z.slice()];
+    for (const copy of [S, z]) {
+      assert.equal(copy.byteLength, copy.buffer.byteLength, 'an array of its own');
+      copy.fill(7);
+    }
+    assertSame(held.data, before);
+    assertSame(held.keySum, beforeSum);
+    const kept = held.data;
+    assertSame(stepAll(held, qkv, 2, 3)[0], stepAll(other, qkv, 2, 3)[0]);
+    assertSame(kept, before, 'a copy that was taken earlier');
+  });
+
+  test('data of more heads than are read at a time', (attention, keep) => {
+    const qkv = inputs({ heads: 5, T: 3, dim: 300, valueDim: 500 });
+    const held = keep(stateFor(attention, qkv));
+    linearPart(attention, held, qkv, 0, 3);
+    const expected = oracle.linear(...Object.values(qkv), { causal: true });
+    assertClose(held.data, expected.S, { rule: 'linear' });
+    assertClose(held.keySum, expected.z, { rule: 'linear' });
+  });
+
+  test('whole, stepped and set states go on with their own positions, and clones with the same bits', (attention, keep) => {
+    const qkv = inputs({ batch: 2, heads: 3, T: 60, dim: 6, valueDim: 5 });
+    const held = keep(stateFor(attention, qkv));
+    attention.linear(...Object.values(qkv).map((x) => sliceTime(x, 0, 21)), { causal: true, state: held, keyLengths: [5, 21] });
+    stepAll(held, qkv, 21, 40);
+    const others = [held.clone(), attention.restore(held.save())].map(keep);
+    const rest = stepAll(held, qkv, 40, 60);
+    for (const other of others) {
+      for (const [i, one] of stepAll(other, qkv, 40, 60).entries()) assertSame(one, rest[i], `token ${40 + i}`);
+      assertSame(other.data, held.data);
+      assert.deepEqual(other.save(), held.save());
+    }
   });
 
   test('set takes tensors, tensor-likes and arrays, and continues from them', (attention, keep) => {

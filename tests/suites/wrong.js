@@ -89,19 +89,39 @@ export const ranks = (names, call) =>
     range(`${key} of rank 5`, key, (args) => call({ ...args, [key]: reshape(args[key], [1, ...args[key].shape]) })),
   ]);
 
-/** q and k that do not fit each other. */
+/** q and k that do not fit each other, whatever is done with their heads. */
 export const misfits = (call) => {
   const random = (...lengths) => gaussian(lengths, 1);
-  const heads = /\b(q|k|heads)\b/;
   const ofDim = (d) => ({ q: random(1, 1, 2, d), k: random(1, 1, 2, d), v: random(1, 1, 2, 3) });
   return [
     range('k of another batch', 'k', ({ q }) => call({ q, k: random(1, 2, T, 5), v: random(1, 2, T, 3) })),
     range('k of another dim', 'k', (args) => call({ ...args, k: random(2, 2, T, 4) })),
     range('k of another rank', 'k', (args) => call({ ...args, k: reshape(args.k, [4, T, 5]) })),
-    range('heads of q not a multiple of those of k', heads, (args) => call({ ...args, q: random(2, 3, T, 5) })),
-    range('fewer heads in q than in k', heads, (args) => call({ ...args, q: random(2, 1, T, 5) })),
     range('dim 0', 'q', () => call(ofDim(0))),
-    range('dim 257', 'q', () => call(ofDim(257))),
+    range('dim 1025', 'q', () => call(ofDim(1025))),
+  ];
+};
+
+/** Heads of q that are no multiple of those of k. */
+export const headMisfits = (call) => {
+  const heads = /heads of q must be a multiple of heads of k, got/;
+  return [
+    range('heads of q not a multiple of those of k', heads, (args) => call({ ...args, q: gaussian([2, 3, T, 5], 1) })),
+    range('fewer heads in q than in k', heads, (args) => call({ ...args, q: gaussian([2, 1, T, 5], 1) })),
+  ];
+};
+
+/** Heads of linear attention that do not go together: q of 4 heads, k and v of 2 else. */
+export const linearHeadMisfits = (call) => {
+  const of = (heads, width) => gaussian([2, heads, T, width], 1);
+  return [
+    range('3 heads of q, 2 of k and v', /heads of q must be a multiple or a divisor of the 2 of v, got 3/, (args) => call({ ...args, q: of(3, 5) })),
+    range('6 heads of v, 4 of k', /heads of v must be a multiple or a divisor of the 4 of k, got 6/, (args) => call({ ...args, q: of(12, 5), k: of(4, 5), v: of(6, 3) })),
+    range('4 heads of q, 6 of v', /heads of q must be a multiple or a divisor of the 6 of v, got 4/, (args) => call({ ...args, v: of(6, 3) })),
+    range('4 heads of q, 6 of k', /heads of q must be a multiple or a divisor of the 6 of k, got 4/, (args) => call({ ...args, k: of(6, 5) })),
+    range('no head of q', /heads of q must be .* got 0/, (args) => call({ ...args, q: of(0, 5) })),
+    range('no head of k', /heads of k must be at least 1, got 0/, (args) => call({ ...args, k: of(0, 5) })),
+    range('no head of v', /heads of v must be .* got 0/, (args) => call({ ...args, v: of(0, 3) })),
   ];
 };
 
@@ -109,10 +129,9 @@ export const misfits = (call) => {
 export const valueMisfits = (call) =>
   [
     ['another length', [2, 2, T - 1, 3]],
-    ['other heads', [2, 4, T, 3]],
     ['another batch', [1, 2, T, 3]],
     ['dim 0', [2, 2, T, 0]],
-    ['dim 257', [2, 2, T, 257]],
+    ['dim 8193', [2, 2, T, 8193]],
   ].map(([what, lengths]) => range(`v of ${what}`, 'v', (args) => call({ ...args, v: gaussian(lengths, 1) })));
 
 /** Runs the rows; after each, memory must be as before and `unchanged` must not throw. */

@@ -1,7 +1,7 @@
 import { AttentionError } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions } from '../core/given.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
-import { checkInteger, MAX_DIM, MAX_SIZE } from '../core/validate.js';
+import { checkInteger, MAX_DIM, MAX_SIZE, MAX_VALUE_DIM } from '../core/validate.js';
 
 const OPTIONS = optionTakers(asTheyAre('batch', 'heads', 'dim', 'valueDim', 'maxLength'));
 
@@ -15,7 +15,7 @@ export class Cache {
     this.batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
     this.heads = checkInteger('heads', o.heads, 1, MAX_SIZE);
     this.dim = checkInteger('dim', o.dim, 1, MAX_DIM);
-    this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_DIM, this.dim);
+    this.valueDim = checkInteger('valueDim', o.valueDim, 1, MAX_VALUE_DIM, this.dim);
     this.maxLength = checkInteger('maxLength', o.maxLength, 1, MAX_SIZE);
     const streams = this.batch * this.heads;
     const keyFloats = streams * this.maxLength * this.dim;

@@ -1,13 +1,19 @@
 /** linear(): the one recurrence on whole sequences. */
 import { Frame, INVALID_GATE } from '../core/core.js';
 import { asTheyAre, checkKeyLengths, optionTakers, readKeyLengths, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
-import { commitOut, LAYOUTS, locate, locateOut, refuseOverlap } from '../core/operand.js';
+import { commitOut, LAYOUTS, locate, locateOut, refuseOverlap, refuseStateOverlap } from '../core/operand.js';
 import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from '../maps/feature_map.js';
-import { betaChoices, decayChoices, gateField, invalidGate, readGate, sequenceAxes, shapeGate } from './gates.js';
-import { locateHeld, locateInputs, outField, placeInputs, requireSameLength, resultShape, sizeFields, sizeInputs, takeInputs } from './inputs.js';
+import { GateAxes, gateField, invalidGate, readGate, shapeGate } from './gates.js';
+import { linearFields, locateHeld, locateInputs, outField, placeInputs, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
 import { State } from './state.js';
+
+/** Names of the numbers of heads in la_linear_args. */
+const HEADS = ['heads', 'q_heads', 'k_heads', 'v_heads'];
+
+/** Tokens before a call without a state. */
+const NO_TOKENS = [0];
 
 const OPTIONS = optionTakers({
   ...asTheyAre('featureMap', 'causal', 'normalize', 'scale', 'eps'), decay: takeNumbers, beta: takeNumbers, ...asTheyAre('allowGrowth'),
@@ -33,57 +39,56 @@ function requireSettings({ map, normalize, scale, eps }, state, isPreset) {
   refuseConflict('eps', Math.fround(eps), Math.fround(state.eps));
 }
 
+/** What the gates of a call on these sizes may vary over. */
+export function gateAxes(layout, { k, v }, features = 'features') {
+  const states = stateHeads({ k, v });
+  return new GateAxes(layout, rankWith(k.shape, states), k.batch, states, k.heads, k.rows, features);
+}
+
 /**
  * linear() on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
  * multiplies φ(k), of beta's shapes.
  */
 export function attend(core, inputs, o, isPreset = false) {
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
-  sizeInputs(inputs, layout);
+  sizeLinear(inputs, layout);
   const { q, k, v } = inputs;
-  const decayShapes = (features) => decayChoices(sequenceAxes(layout, k), features);
-  const betaShapes = () => betaChoices(sequenceAxes(layout, k));
-  const decay = readGate(o.decay, () => decayShapes('features'));
-  const beta = readGate(o.beta, betaShapes);
-  const writeGate = readGate(o.writeGate, betaShapes);
-  const gated = decay !== null || beta !== null;
+  const axes = gateAxes(layout, inputs);
+  const [givenDecay, givenBeta, givenWriteGate] = [readGate(o.decay, 'decay', axes), readGate(o.beta, 'beta', axes), readGate(o.writeGate, 'beta', axes)];
+  const gated = givenDecay !== null || givenBeta !== null;
   const causal = checkBoolean('causal', o.causal, gated);
   if (gated && !causal) throw new RangeError('decay and beta are defined for causal attention only, got causal: false');
   const lengths = readKeyLengths(o.keyLengths, k.batch);
   core.check();
   const { state } = o;
-  const memory = state === undefined ? null : locateHeld(core, 'state', State, state, inputs);
+  const memory = state === undefined ? null : locateHeld(core, 'state', State, state, inputs, axes.stateHeads);
   locateInputs(core, inputs, layout);
-  const out = locateOut(core, o.out, resultShape(inputs));
-  for (const gate of [decay, beta, writeGate]) if (gate !== null) locate(core, gate);
+  const heads = resultHeads(inputs);
+  const out = locateOut(core, o.out, resultShape(layout, inputs, heads));
+  for (const gate of [givenDecay, givenBeta, givenWriteGate]) if (gate !== null) locate(core, gate);
   const keyLengths = checkKeyLengths(lengths, k.rows);
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
   const normalize = checkBoolean('normalize', o.normalize, state?.normalize ?? !gated);
   const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
   const eps = checkNonNegative('eps', o.eps, state?.eps ?? 1e-6);
   requireSameLength(causal, inputs);
-  const places = [q, k, v, decay, beta, writeGate];
+  const places = [q, k, v, givenDecay, givenBeta, givenWriteGate];
   refuseOverlap(out, 'out', places);
-  if (memory !== null) {
-    refuseOverlap(out, 'out', [memory], 'state');
-    for (const place of places) if (place !== null) refuseOverlap(place, place.name, [memory], 'state');
-  }
+  if (memory !== null) refuseStateOverlap(memory, out, places);
   const map = checkFeatureMap(core, o.featureMap, q.width, state?.featureMap);
   checkMapHeads(map, k.heads);
   if (state) requireSettings({ map, normalize, scale, eps }, state, isPreset);
-  shapeGate(decay, () => decayShapes(map.features));
-  shapeGate(beta, betaShapes);
-  shapeGate(writeGate, betaShapes);
-  const positions = checkPositions(map, memory?.lengths ?? [0], Math.max(q.rows, k.rows), 'the sequence');
+  axes.features = map.features;
+  const [decay, beta, writeGate] = [shapeGate(givenDecay, 'decay', axes), shapeGate(givenBeta, 'beta', axes), shapeGate(givenWriteGate, 'beta', axes)];
+  checkPositions(map, memory?.lengths ?? NO_TOKENS, Math.max(q.rows, k.rows), 'the sequence');
   const frame = new Frame(core);
   try {
-    const args = sizeFields(inputs);
+    const args = linearFields(inputs);
     args.causal = causal ? 1 : 0;
     args.normalize = normalize ? 1 : 0;
     args.scale = scale;
     args.eps = eps;
     args.map = mapFields(map);
-    args.positions = memory !== null && positions !== null ? frame.copyIn(positions) : 0;
     args.key_lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
     args.decay = gateField(frame, decay);
     args.beta = gateField(frame, beta);
@@ -91,15 +96,14 @@ export function attend(core, inputs, o, isPreset = false) {
     args.allow_growth = allowGrowth ? 1 : 0;
     if (memory !== null) {
       args.state = memory.pointer;
-      args.key_sum = memory.keySum;
-      args.exponents = memory.exponents;
+      args.positions = memory.positions;
     }
     const plan = { call: 'la_linear', args, sliceable: true };
     const alike = memory === null && !gated && writeGate === null && keyLengths === null && map.heads === 1;
-    if (alike && isPiecewise(core, layout, inputs, out)) return runInPieces(core, frame, plan, inputs, out);
+    if (alike && isPiecewise(core, layout, inputs, heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, heads, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     placeInputs(frame, inputs, args);
-    args.out = outField(pointer, layout, inputs);
+    args.out = outField(pointer, layout, inputs, heads);
     core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, keyLengths, allowGrowth) });
     memory?.advance(k.rows, keyLengths);
     return commitOut(core, out, pointer);

@@ -2,7 +2,7 @@
 import { copyOf, floatsFrom, newFloats } from '../core/arrays.js';
 import { wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, asTensor, Given, numbersIn, optionTakers, readKeyLengths, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
-import { floatsOf, LAYOUTS, locate, locateArray, sizeArray, stridesOf } from '../core/operand.js';
+import { floatsOf, LAYOUTS, locate, locateArray, sizeArray } from '../core/operand.js';
 import { checkBoolean, checkInteger, checkOneOf, elements } from '../core/validate.js';
 import { bufferOf, kindOf, plainFloats } from '../core/views.js';
 import { COMMON, run } from './presets.js';
@@ -30,7 +30,7 @@ export function mamba2(core, x, dt, A, B, C, options) {
   const input = locateArray(core, sized, layout);
   const delta = stepSizes(core, given.dt, input, layout, { bias, isSoftplus: checkBoolean('dtSoftplus', o.dtSoftplus, false), lengths });
   const decay = new Given('dt·A', null, floatsFrom(delta.data, (step, i) => step * rates[delta.headOf(i)]), delta.shape);
-  const [k, q] = [given.B, given.C].map((one) => expandGroups(core, one, layout, heads));
+  const [k, q] = [given.B, given.C].map((one) => checkGroups(one, layout, heads));
   // The result may be written over x, which the skip still reads.
   if (skip && input.data && kindOf(o.out) && bufferOf(o.out) === bufferOf(input.data)) input.data = copyOf(plainFloats(input.data));
   const keyLengths = o.keyLengths && { ...o.keyLengths, list: lengths };
@@ -71,25 +71,11 @@ function stepSizes(core, given, input, layout, { bias, isSoftplus, lengths }) {
   return { data, shape, headOf };
 }
 
-/** Every head its own copy of its group's rows. */
-function expandGroups(core, given, layout, heads) {
-  const group = sizeArray(given, layout);
-  checkInteger(`heads of x over groups of ${given.name}`, heads / group.heads, 1, heads);
-  if (group.heads === heads) return given;
-  const { batch, rows, width, strides } = locateArray(core, group, layout);
-  const source = floatsOf(core, locate(core, group));
-  const axes = layout === 'bhtd' ? [batch, heads, rows] : [batch, rows, heads];
-  const to = stridesOf(layout, { heads, rows }, width);
-  const data = newFloats(batch * heads * rows * width);
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < rows; t++) {
-        const from = b * strides.batch + Math.floor((h * group.heads) / heads) * strides.head + t * strides.row;
-        data.set(source.subarray(from, from + width), b * to.batch + h * to.head + t * to.row);
-      }
-    }
-  }
-  return new Given(given.name, null, data, [...axes, width].slice(4 - group.shape.length));
+/** B or C, whose heads are groups of those of x. */
+function checkGroups(given, layout, heads) {
+  const groups = sizeArray(given, layout).heads;
+  checkInteger(`heads of x over groups of ${given.name}`, heads / groups, 1, heads);
+  return given;
 }
 
 /** D as one row a head: a number a head, or a head and value channel. */

@@ -8,51 +8,59 @@ import { bufferOf, plainFloats } from '../core/views.js';
 /** Of q, k, v and the result together; most processors' second-level caches hold it. */
 const PIECE_BYTES = 2 ** 20;
 
-/** Floats of q, k, v and the result that belong to one head of k. */
-function sizesOf({ q, k, v }) {
-  const queries = (q.heads / k.heads) * q.rows;
-  return { q: queries * q.width, k: k.rows * k.width, v: k.rows * v.width, out: queries * v.width };
+const NAMES = ['q', 'k', 'v'];
+
+const greatestDivisor = (a, b) => (b === 0 ? a : greatestDivisor(b, a % b));
+
+/** How many equal groups the heads of a batch fall into that have nothing to do with each other. */
+const groupsOf = ({ q, k, v }) => greatestDivisor(greatestDivisor(q.heads, k.heads), v.heads);
+
+/** Floats of q, k, v and the result, of so many heads, that belong to one group. */
+function sizesOf({ q, k, v }, heads) {
+  const groups = groupsOf({ q, k, v });
+  return { q: (q.heads / groups) * q.rows * q.width, k: (k.heads / groups) * k.rows * k.width, v: (v.heads / groups) * v.rows * v.width, out: (heads / groups) * q.rows * v.width };
 }
 
-/** Heads of k, of all batches, that a piece has. */
-const headsPerPiece = ({ q, k, v, out }) => Math.max(1, Math.floor(PIECE_BYTES / (4 * (q + k + v + out))));
+/** Groups, of all batches, that a piece has. */
+const groupsPerPiece = ({ q, k, v, out }) => Math.max(1, Math.floor(PIECE_BYTES / (4 * (q + k + v + out))));
 
 /**
  * Whether a call on independent heads, all treated alike, is worth cutting into pieces: not with threads, which would wait
- * in between, nor where a piece of the result may lie over inputs of a later one.
+ * in between, nor where a piece of the result may lie over inputs of a later one. `heads`: those of the result.
  */
-export function isPiecewise(core, layout, inputs, out) {
+export function isPiecewise(core, layout, inputs, heads, out) {
   const { q, k, v } = inputs;
   if (out.copy !== null && [q, k, v].some(({ data }) => data !== null && bufferOf(data) === out.copy.buffer)) return false;
   if (layout !== 'bhtd' || core.pool !== null || core.interrupt !== null || (out.pointer && [q, k, v].every(({ data }) => data === null))) return false;
-  return k.batch * k.heads > headsPerPiece(sizesOf(inputs));
+  return k.batch * groupsOf(inputs) > groupsPerPiece(sizesOf(inputs, heads));
 }
 
 /**
- * Runs the plan a piece at a time and returns the result; `plan` lacks the arrays. Results leave for a new array piece by
- * piece, for the caller's own at the end: a piece that fails, for want of scratch memory, leaves that one as it was.
+ * Runs the plan a piece at a time and returns the result; `plan` lacks the arrays, and its args have the heads of a batch,
+ * `headNames` their names. Results leave for a new array piece by piece, for the caller's own at the end: a piece that
+ * fails, for want of scratch memory, leaves that one as it was.
  */
-export function runInPieces(core, frame, plan, inputs, out) {
-  const names = ['q', 'k', 'v'];
-  const { q, k } = inputs;
-  const sources = Object.fromEntries(names.map((name) => [name, inputs[name].data && plainFloats(inputs[name].data)]));
-  const group = q.heads / k.heads;
-  const heads = k.batch * k.heads;
-  const sizes = sizesOf(inputs);
-  const most = headsPerPiece(sizes);
-  const rooms = Object.fromEntries(names.map((name) => [name, inputs[name].data === null ? 0 : frame.alloc(most * sizes[name] * 4)]));
+export function runInPieces(core, frame, plan, headNames, inputs, heads, out) {
+  const sources = Object.fromEntries(NAMES.map((name) => [name, inputs[name].data && plainFloats(inputs[name].data)]));
+  const perBatch = groupsOf(inputs);
+  const groups = inputs.k.batch * perBatch;
+  const sizes = sizesOf(inputs, heads);
+  const most = groupsPerPiece(sizes);
+  const rooms = Object.fromEntries(NAMES.map((name) => [name, inputs[name].data === null ? 0 : frame.alloc(most * sizes[name] * 4)]));
   const atEnd = out.pointer !== 0 || out.isGiven;
-  const results = out.pointer || frame.alloc((atEnd ? heads : most) * sizes.out * 4);
-  for (let first = 0; first < heads; first += most) {
-    const count = Math.min(most, heads - first);
-    const args = { ...plan.args, batch: 1, heads: count * group, kv_heads: count };
-    for (const name of names) {
+  const results = out.pointer || frame.alloc((atEnd ? groups : most) * sizes.out * 4);
+  const outStrides = stridesOf('bhtd', { heads, rows: inputs.q.rows }, inputs.v.width);
+  for (let first = 0; first < groups; first += most) {
+    const count = Math.min(most, groups - first);
+    const args = { ...plan.args, batch: 1 };
+    for (const name of headNames) args[name] = (plan.args[name] / perBatch) * count;
+    for (const name of NAMES) {
       const { pointer } = inputs[name];
       const data = sources[name];
       if (data !== null) core.f32.set(data.subarray(first * sizes[name], (first + count) * sizes[name]), rooms[name] >>> 2);
       args[name] = { data: rooms[name] || pointer + first * sizes[name] * 4, ...inputs[name].strides };
     }
-    args.out = { data: atEnd ? results + first * sizes.out * 4 : results, ...stridesOf('bhtd', q, inputs.v.width) };
+    args.out = { data: atEnd ? results + first * sizes.out * 4 : results, ...outStrides };
     core.run({ ...plan, args });
     if (!atEnd) out.copy.set(core.f32.subarray(results >>> 2, (results >>> 2) + count * sizes.out), first * sizes.out);
   }

@@ -49,7 +49,7 @@ export function readVersion2(bytes) {
   if (scaled) sections.set('exponents', floats.take([batch, heads]));
   if (floats.left() > 0) throw corrupt(`it has ${floats.left()} bytes more than its sizes call for`);
   sections.set('lengths', { data: newArray(Float64Array, batch).fill(length), shape: [batch], required: true });
-  return { fields: { state: { ...sizes, normalize: normalize === 1 }, map }, sections };
+  return { fields: { state: { ...sizes, normalize: normalize === 1 }, map: { ...map, features } }, sections };
 }
 
 function readMap(bytes) {

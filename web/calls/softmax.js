@@ -9,6 +9,9 @@ import { isPiecewise, runInPieces } from './pieces.js';
 
 const OPTIONS = optionTakers({ ...asTheyAre('causal', 'scale'), keyLengths: takeKeyLengths, ...asTheyAre('cache', 'layout', 'out') });
 
+/** Names of the numbers of heads in la_softmax_args. */
+const HEADS = ['heads', 'kv_heads'];
+
 export function softmax(core, q, k, v, options) {
   const o = takeOptions('softmax', options, OPTIONS);
   const inputs = takeInputs(q, k, v);
@@ -18,13 +21,13 @@ export function softmax(core, q, k, v, options) {
   const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
   const lengths = readKeyLengths(o.keyLengths, inputs.k.batch);
   core.check();
-  const memory = o.cache === undefined ? null : locateHeld(core, 'cache', Cache, o.cache, inputs);
+  const memory = o.cache === undefined ? null : locateHeld(core, 'cache', Cache, o.cache, inputs, inputs.k.heads);
   const before = memory === null ? 0 : o.cache.length;
   const keys = before + inputs.k.rows;
   memory?.requireRoom(keys);
   const keyLengths = checkKeyLengths(lengths, keys);
   locateInputs(core, inputs, layout);
-  const out = locateOut(core, o.out, resultShape(inputs));
+  const out = locateOut(core, o.out, resultShape(layout, inputs, inputs.q.heads));
   refuseOverlap(out, 'out', [inputs.q, inputs.k, inputs.v]);
   if (memory !== null) refuseOverlap(out, 'out', [memory], 'cache');
   const frame = new Frame(core);
@@ -36,11 +39,11 @@ export function softmax(core, q, k, v, options) {
     args.scale = scale;
     args.key_lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
     const plan = { call: 'la_softmax', args, sliceable: true };
-    if (memory === null && keyLengths === null && isPiecewise(core, layout, inputs, out)) return runInPieces(core, frame, plan, inputs, out);
+    if (memory === null && keyLengths === null && isPiecewise(core, layout, inputs, inputs.q.heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, inputs.q.heads, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     placeInputs(frame, inputs, args);
     memory?.append(args, inputs.k.rows);
-    args.out = outField(pointer, layout, inputs);
+    args.out = outField(pointer, layout, inputs, inputs.q.heads);
     core.run(plan);
     memory?.setLength(keys);
     return commitOut(core, out, pointer);

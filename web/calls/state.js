@@ -1,21 +1,24 @@
-import { copyOf, newArray } from '../core/arrays.js';
-import { Frame, INVALID_GATE } from '../core/core.js';
+import { newArray, newFloats, outOfMemory } from '../core/arrays.js';
+import { Frame } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
-import { asTheyAre, Given, optionTakers, takeNumbers, takeOptions, takeTensor } from '../core/given.js';
-import { commitOut, locate, locateOut, place, refuseOverlap } from '../core/operand.js';
+import { asTheyAre, Given, optionTakers, takeOptions, takeTensor } from '../core/given.js';
+import { locate, place, refuseStateOverlap } from '../core/operand.js';
 import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
-import { elements, sameShape } from '../core/validate.js';
+import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
-import { checkFeatureMap, checkMapHeads, checkPositions, dropUnheld, holdMap, isPositional, isScaled, mapFields, releaseMap } from '../maps/feature_map.js';
+import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
-import { betaChoices, decayChoices, gateField, invalidGate, readGate, shapeGate } from './gates.js';
 import { packState, unpackState } from './saved_state.js';
-import { exponentsShape, readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { readSums, writeSums } from './state_sums.js';
+import { prepareStep, step, STEP_BYTES } from './step.js';
 
 const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap'));
-const STEP_OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, ...asTheyAre('out') });
 
-/** The recurrent state of linear attention: S and behind it, when normalised, z and, of maps that may overflow, exponents. */
+/** Positions are 31 bits of lengths: those of maps that look at them are whole, and the core divides others by powers of two alone. */
+const POSITION_MASK = 2 ** 31 - 1;
+
+/** The recurrent state of linear attention. In memory: what the core keeps, a block a stream; the arguments of steps; positions. */
 export class State {
   /** Tokens that each row of the batch has seen: whole numbers, exact to 2^53. */
   #lengths;
@@ -25,46 +28,66 @@ export class State {
     core.check();
     Object.assign(this, readStateOptions(o));
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
-    checkMapHeads(this.featureMap, this.heads);
-    const sumFloats = this.batch * this.heads * this.featureMap.features;
-    const stateFloats = sumFloats * this.valueDim;
-    const exponentFloats = elements(exponentsShape(this, isScaled(this.featureMap), this.featureMap.features) ?? [0]);
-    const exponentsAt = stateFloats + (this.normalize ? sumFloats : 0);
-    const length = exponentsAt + exponentFloats;
-    const lengths = newArray(Float64Array, this.batch);
-    const pointer = core.alloc(length * 4);
-    this.#lengths = lengths;
+    checkStateMapHeads(this.featureMap, this.heads);
+    const { batch, valueDim, featureMap: { features } } = this;
+    const streams = batch * this.heads;
+    const streamFloats = core.exports.la_state_floats(features, valueDim) >>> 0;
+    // More than can be addressed.
+    if (streamFloats === 0) throw outOfMemory(8 * features * valueDim, 'WebAssembly');
+    const blockBytes = streams * streamFloats * 4;
+    const bytes = blockBytes + STEP_BYTES + batch * 4;
+    this.#lengths = newArray(Float64Array, batch);
+    const pointer = core.alloc(bytes);
     own(this, {
-      core, pointer, length, stateFloats, sumFloats, exponentFloats,
-      keySum: this.normalize ? pointer + stateFloats * 4 : 0,
-      exponents: exponentFloats > 0 ? pointer + exponentsAt * 4 : 0,
+      core, pointer, length: bytes / 4, streams, streamFloats, features, valueDim,
+      blockFloats: streams * streamFloats,
+      stepArgs: pointer + blockBytes,
+      positions: pointer + blockBytes + STEP_BYTES,
       lengths: this.#lengths,
       advance: (tokens, keyLengths) => this.#advance(tokens, keyLengths),
+      setLengths: (lengths) => this.#setLengths(lengths),
     });
     holdMap(this.featureMap);
+    prepareStep(this, this[internal]);
     this.#clear();
   }
 
-  /** S = 0, z = 0; an exponent a head of −∞ says that nothing was seen. */
+  /** A state of zeros has seen nothing. */
   #clear() {
-    const { core, pointer, length, exponents, exponentFloats } = this[internal];
-    core.floatsAt(pointer, length).fill(0);
-    if (isScaled(this.featureMap)) core.floatsAt(exponents, exponentFloats).fill(-Infinity);
+    const { core, pointer, blockFloats } = this[internal];
+    core.floatsAt(pointer, blockFloats).fill(0);
     this.#lengths.fill(0);
+    this.#setLengths(this.#lengths);
   }
 
   #advance(tokens, keyLengths) {
-    for (let b = 0; b < this.#lengths.length; b++) this.#lengths[b] += keyLengths ? keyLengths[b] : tokens;
+    const { core: { i32 }, positions } = this[internal];
+    for (let b = 0; b < this.#lengths.length; b++) {
+      const count = keyLengths === null ? tokens : keyLengths[b];
+      this.#lengths[b] += count;
+      i32[(positions >>> 2) + b] = (i32[(positions >>> 2) + b] + count) & POSITION_MASK;
+    }
+  }
+
+  #setLengths(lengths) {
+    const { core: { i32 }, positions } = this[internal];
+    this.#lengths.set(lengths);
+    for (let b = 0; b < lengths.length; b++) i32[(positions >>> 2) + b] = lengths[b] % (POSITION_MASK + 1);
   }
 
   get data() {
-    const { core, pointer, stateFloats } = residentMemory('state', this);
-    return core.floatsAt(pointer, stateFloats);
+    const memory = residentMemory('state', this);
+    const S = newFloats(memory.streams * memory.features * memory.valueDim);
+    readSums(memory, { S });
+    return S;
   }
 
   get keySum() {
-    const { core, keySum, sumFloats } = residentMemory('state', this);
-    return this.normalize ? core.floatsAt(keySum, sumFloats) : null;
+    const memory = residentMemory('state', this);
+    if (!this.normalize) return null;
+    const z = newFloats(memory.streams * memory.features);
+    readSums(memory, { z });
+    return z;
   }
 
   get length() {
@@ -76,92 +99,43 @@ export class State {
   }
 
   step(q, k, v, options) {
-    const o = takeOptions('step', options, STEP_OPTIONS);
-    const query = takeTensor('q', q);
-    const key = takeTensor('k', k);
-    const value = takeTensor('v', v);
-    const { batch, heads, dim, valueDim, featureMap } = this;
-    const queryHeads = query.shape[query.shape.length - 2];
-    this.#checkToken(query, queryHeads, dim, 'a multiple of heads');
-    if (!(queryHeads >= heads) || queryHeads % heads !== 0) throw wrongShape('q', `[batch, query heads, dim] with query heads a multiple of ${heads}`, query.shape);
-    this.#checkToken(key, heads, dim, heads);
-    this.#checkToken(value, heads, valueDim, heads);
-    const axes = () => [['batch', batch], ['heads', heads]].slice(3 - query.shape.length);
-    const decayShapes = () => decayChoices(axes(), featureMap.features);
-    const betaShapes = () => betaChoices(axes());
-    const decay = readGate(o.decay, decayShapes);
-    const beta = readGate(o.beta, betaShapes);
-    const memory = residentMemory('state', this);
-    const { core } = memory;
-    const places = [query, key, value, decay, beta];
-    for (const place of places) if (place !== null) locate(core, place);
-    shapeGate(decay, decayShapes);
-    shapeGate(beta, betaShapes);
-    const shape = query.shape.slice();
-    shape[shape.length - 1] = valueDim;
-    const out = locateOut(core, o.out, shape);
-    const map = mapFields(featureMap);
-    const positions = checkPositions(featureMap, this.#lengths, 1, 'the sequence');
-    refuseOverlap(out, 'out', places);
-    const held = [memory];
-    refuseOverlap(out, 'out', held, 'state');
-    for (const place of places) if (place !== null) refuseOverlap(place, place.name, held, 'state');
-    const frame = new Frame(core);
-    try {
-      const pointer = out.pointer || frame.alloc(out.length * 4);
-      const array = (data, count, width) => ({ data, batch: count * width, head: width, row: width });
-      const args = {
-        batch, heads: queryHeads, kv_heads: heads, n_q: 1, n_k: 1, dim, value_dim: valueDim, causal: 1, normalize: this.normalize ? 1 : 0,
-        scale: this.scale, eps: this.eps, map, positions: positions ? frame.copyIn(positions) : 0,
-        q: array(place(frame, query), queryHeads, dim), k: array(place(frame, key), heads, dim), v: array(place(frame, value), heads, valueDim),
-        out: array(pointer, queryHeads, valueDim), decay: gateField(frame, decay), beta: gateField(frame, beta),
-        state: memory.pointer, key_sum: memory.keySum, exponents: memory.exponents,
-      };
-      core.run({ call: 'la_linear', args, sliceable: false }, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }) });
-      this.#advance(1);
-      return commitOut(core, out, pointer);
-    } finally {
-      frame.release();
-    }
-  }
-
-  #checkToken({ name, shape }, heads, width, expectedHeads) {
-    const { batch } = this;
-    const fits = shape.length === 3 ? shape[0] === batch : shape.length === 2 && batch === 1;
-    if (!fits || shape[shape.length - 2] !== heads || shape[shape.length - 1] !== width) throw wrongShape(name, `[${batch}, ${expectedHeads}, ${width}]`, shape);
+    return step(this, q, k, v, options);
   }
 
   set(S, z) {
     const { batch, heads, valueDim } = this;
-    const { features, name } = this.featureMap;
+    const { features, name, options } = this.featureMap;
     const given = this.#takePart('S', S, [batch, heads, features, valueDim]);
-    const also = isPositional(this.featureMap) ? 'a position' : isScaled(this.featureMap) || this.#hasExponents() ? 'exponents' : null;
-    if (also && this.length > 0) {
-      throw new AttentionError('unsupported', `set: a state of '${name}' that has seen tokens holds ${also} beside S and z, which set() cannot give: reset() it first, or take save() and restore(), or clone()`);
-    }
     if (this.normalize === (z === undefined || z === null)) {
       throw new TypeError(this.normalize ? 'z must be given: this state is normalised' : 'z must not be given: this state is not normalised');
     }
     const givenSum = this.normalize ? this.#takePart('z', z, [batch, heads, features]) : null;
     const memory = residentMemory('state', this);
-    const state = locate(memory.core, given);
-    const sum = givenSum && locate(memory.core, givenSum);
-    if (sum) refuseOverlap(sum, 'z', [{ pointer: memory.pointer, length: memory.stateFloats }], 'S of the state');
-    const { f32 } = memory.core;
-    const write = (part, at) => {
-      if (part.data !== null) f32.set(part.data, at >>> 2);
-      else f32.copyWithin(at >>> 2, part.pointer >>> 2, (part.pointer >>> 2) + part.length);
-    };
-    write(state, memory.pointer);
-    if (sum) write(sum, memory.keySum);
-    // A map's own epsilon is relative to what was seen, of which S and z tell nothing.
-    if (memory.exponentFloats > 0 && !(this.featureMap.options.epsilon > 0)) memory.core.floatsAt(memory.exponents, memory.exponentFloats).fill(0);
+    const { core } = memory;
+    const places = [locate(core, given), givenSum && locate(core, givenSum)];
+    refuseStateOverlap(memory, NO_OUT, places);
+    const also = this.length === 0 ? null : isPositional(this.featureMap) ? 'a position' : isScaled(this.featureMap) || this.#hasExponents(memory) ? 'exponents' : null;
+    if (also) {
+      throw new AttentionError('unsupported', `set: a state of '${name}' that has seen tokens holds ${also} beside S and z, which set() cannot give: reset() it first, or take save() and restore(), or clone()`);
+    }
+    const frame = new Frame(core);
+    try {
+      const s = place(frame, given);
+      const sums = givenSum === null ? zeros(frame, memory.streams * features) : place(frame, givenSum);
+      // A map's own epsilon is relative to what was seen, of which S and z tell nothing.
+      const exponents = options.epsilon > 0 ? frame.copyIn(newFloats(memory.streams).fill(-Infinity)) : 0;
+      writeSums(memory, { s, z: sums, exponents });
+    } finally {
+      frame.release();
+    }
   }
 
-  /** Whether S and z as they lie are not the plain sums. */
-  #hasExponents() {
-    const { core, exponents, exponentFloats } = residentMemory('state', this);
-    return exponentFloats > 0 && core.floatsAt(exponents, exponentFloats).some((exponent) => Number.isFinite(exponent) && exponent !== 0);
+  /** Whether S and z as they are read are not the plain sums: only those of ratios leave float32's range. */
+  #hasExponents(memory) {
+    if (!this.normalize || Math.fround(this.eps) !== 0) return false;
+    const exponents = newFloats(memory.streams);
+    readSums(memory, { exponents });
+    return exponents.some((exponent) => exponent !== 0 && exponent !== -Infinity);
   }
 
   /** S or z: a tensor, or a Float32Array of as many floats. */
@@ -177,42 +151,48 @@ export class State {
   }
 
   clone() {
-    const { core, pointer, length } = residentMemory('state', this);
+    const { core, pointer, blockFloats } = residentMemory('state', this);
     const copy = new State(core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
-    core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + length);
-    copy.#lengths.set(this.#lengths);
+    core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + blockFloats);
+    copy.#setLengths(this.#lengths);
     return copy;
   }
 
   save() {
-    const { core, pointer, stateFloats, keySum, sumFloats, exponents, exponentFloats } = residentMemory('state', this);
-    const arrays = {
-      S: core.floatsAt(pointer, stateFloats),
-      ...(keySum && { z: core.floatsAt(keySum, sumFloats) }),
-      ...(exponents && { exponents: core.floatsAt(exponents, exponentFloats) }),
-      lengths: copyOf(this.#lengths),
-    };
-    return packState(this, arrays);
+    const { core, pointer, blockFloats, streamFloats } = residentMemory('state', this);
+    return packState(this, streamFloats, { state: core.floatsAt(pointer, blockFloats), lengths: this.#lengths });
   }
 
   static restore(core, bytes) {
     core.check();
-    const { options, map, arrays } = unpackState(bytes);
+    const { options, map, arrays, streamFloats } = unpackState(bytes, (features, valueDim) => core.exports.la_state_floats(features, valueDim) >>> 0);
     const featureMap = restoreMap(core, map);
     let state;
     try {
       state = new State(core, { ...options, featureMap });
+      state.#restoreArrays(arrays);
     } catch (error) {
+      state?.dispose();
       dropUnheld(featureMap);
       throw error;
     }
-    const { pointer, keySum, exponents } = state[internal];
-    core.f32.set(arrays.S, pointer >>> 2);
-    if (arrays.z) core.f32.set(arrays.z, keySum >>> 2);
-    if (arrays.exponents) core.f32.set(arrays.exponents, exponents >>> 2);
-
-    state.#lengths.set(arrays.lengths);
     return state;
+  }
+
+  /** What was saved: the block as it lay, or S, z and exponents of version 0.1.0. */
+  #restoreArrays({ state, S, z, exponents, lengths }) {
+    const memory = this[internal];
+    const { core, pointer, streams, features } = memory;
+    if (state) core.f32.set(state, pointer >>> 2);
+    else {
+      const frame = new Frame(core);
+      try {
+        writeSums(memory, { s: frame.copyIn(S), z: z ? frame.copyIn(z) : zeros(frame, streams * features), exponents: exponents ? frame.copyIn(exponents) : 0 });
+      } finally {
+        frame.release();
+      }
+    }
+    this.#setLengths(lengths);
   }
 
   dispose() {
@@ -222,3 +202,13 @@ export class State {
 }
 
 if (Symbol.dispose) State.prototype[Symbol.dispose] = State.prototype.dispose;
+
+/** A call without a result. */
+const NO_OUT = { pointer: 0, length: 0 };
+
+/** The z of states that are not normalised. */
+function zeros(frame, length) {
+  const pointer = frame.alloc(length * 4);
+  frame.core.floatsAt(pointer, length).fill(0);
+  return pointer;
+}

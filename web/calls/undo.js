@@ -21,11 +21,11 @@ function rememberFloats(object) {
 
 function rememberState(state) {
   const putBack = rememberFloats(state);
-  const { lengths } = state[internal];
+  const { lengths, setLengths } = state[internal];
   const before = copyOf(lengths);
   return () => {
     putBack();
-    lengths.set(before);
+    setLengths(before);
   };
 }
 

@@ -2,10 +2,14 @@ import { outOfMemory } from './arrays.js';
 import { AttentionError } from './errors.js';
 import { runInSlices } from './slices.js';
 import { ARGUMENTS, fieldsIn, writeStruct } from './structs.js';
-import { kindOf, lengthOf } from './views.js';
+import { isOwnBuffer, kindOf, lengthOf } from './views.js';
 
 /** Room for the largest argument struct. */
 const ARGS_BYTES = 4 * Math.max(...Object.values(ARGUMENTS).map(fieldsIn));
+/** Room for what small calls borrow, a token of many heads among them. */
+const DESK_BYTES = 2 ** 16;
+/** As la_alloc aligns. */
+const ALIGNMENT = 64;
 const ADDRESSABLE = 2 ** 32;
 /** la_status. */
 const [OUT_OF_MEMORY, THREAD_FAILED] = [1, 4];
@@ -32,7 +36,11 @@ export class Core {
     this.maps = new Map();
     this.baseline = exports.la_memory_used() >>> 0;
     this.args = this.alloc(ARGS_BYTES);
-    this.baseline += ARGS_BYTES;
+    /** Memory that frames borrow from first, and how much of it is taken. */
+    this.desk = this.alloc(DESK_BYTES);
+    this.deskTaken = 0;
+    this.baseline += ARGS_BYTES + DESK_BYTES;
+    this.isShared = !isOwnBuffer(exports.memory.buffer);
     this.refresh();
   }
 
@@ -51,14 +59,19 @@ export class Core {
     this.ints = new Int32Array(this.buffer);
   }
 
-  /** Growth makes a new buffer: every access goes through here. */
+  /** Growth makes a new buffer and, unless memory is shared, detaches the old one, which is quicker to see. */
+  get hasGrown() {
+    return this.isShared ? this.buffer !== this.exports.memory.buffer : this.floats.length === 0;
+  }
+
+  /** Every access goes through here. */
   get f32() {
-    if (this.buffer !== this.exports.memory.buffer) this.refresh();
+    if (this.hasGrown) this.refresh();
     return this.floats;
   }
 
   get i32() {
-    if (this.buffer !== this.exports.memory.buffer) this.refresh();
+    if (this.hasGrown) this.refresh();
     return this.ints;
   }
 
@@ -66,9 +79,10 @@ export class Core {
     return new Float32Array(this.f32.buffer, pointer, length);
   }
 
-  /** Growth of shared memory makes a larger buffer over the same bytes, and the smaller ones stay usable. */
+  /** Growth of shared memory makes a larger buffer over the same bytes, and the smaller ones stay usable; others are detached by it. */
   owns(buffer) {
-    return buffer === this.f32.buffer || this.buffers.has(buffer);
+    if (this.hasGrown) this.refresh();
+    return buffer === this.buffer || (this.isShared && this.buffers.has(buffer));
   }
 
   check() {
@@ -93,7 +107,7 @@ export class Core {
    */
   run(plan, causes) {
     const status = this.interrupt && plan.sliceable ? runInSlices(this, plan, this.interrupt) : this.runItems(plan);
-    checkStatus(plan.call, status, causes);
+    if (status !== 0) checkStatus(plan.call, status, causes);
   }
 
   /** Writes the argument struct; returns its address. */
@@ -102,10 +116,15 @@ export class Core {
     return this.args;
   }
 
-  /** A thread that trapped leaves memory half-written and others inside the call: nothing may run here any more. */
   runItems(plan) {
-    const { call } = plan;
-    const args = this.writeArguments(plan);
+    return this.runWritten(plan.call, this.writeArguments(plan));
+  }
+
+  /**
+   * Makes a call whose argument struct lies at `args`; returns its status. A thread that trapped leaves memory half-written
+   * and others inside the call: nothing may run here any more.
+   */
+  runWritten(call, args) {
     let cause;
     try {
       const status = this.exports[call](args);
@@ -143,15 +162,24 @@ export function checkStatus(call, status, causes = {}) {
   if (status !== 0) throw invalid();
 }
 
-/** Memory that one call borrows; `release` in a finally block gives all of it back. */
+/** Memory that one call borrows; `release` in a finally block gives all of it back. A frame within another is released before it. */
 export class Frame {
   constructor(core) {
     this.core = core;
-    this.pointers = [];
+    this.deskTaken = core.deskTaken;
+    /** Of what the desk had no room for. */
+    this.pointers = null;
   }
 
   alloc(bytes) {
-    const pointer = this.core.alloc(bytes);
+    const { core } = this;
+    const at = core.deskTaken;
+    if (bytes <= DESK_BYTES - at) {
+      core.deskTaken = Math.min(DESK_BYTES, Math.ceil((at + bytes) / ALIGNMENT) * ALIGNMENT);
+      return core.desk + at;
+    }
+    const pointer = core.alloc(bytes);
+    this.pointers ??= [];
     this.pointers.push(pointer);
     return pointer;
   }
@@ -163,7 +191,8 @@ export class Frame {
   }
 
   release() {
-    for (const pointer of this.pointers) this.core.free(pointer);
-    this.pointers.length = 0;
+    this.core.deskTaken = this.deskTaken;
+    if (this.pointers !== null) for (const pointer of this.pointers) this.core.free(pointer);
+    this.pointers = null;
   }
 }

@@ -147,20 +147,27 @@ export const optionTakers = (takers) => ({ known: new Set(Object.keys(takers)), 
 /** Every option that was not given. */
 const NONE = Object.freeze({});
 
-/**
- * The options of a call as a plain object. `takers`: by name, what takes the option (optionTakers); an option that was not
- * given is undefined. A misspelt option must not pass unnoticed.
- */
-export function takeOptions(where, options, { known, names, takes }) {
-  if (options === undefined) return NONE;
+/** Refuses options that are no object, and those with a name that the call does not know: a misspelt option must not pass unnoticed. */
+export function checkOptions(where, options, { known }) {
   if (!isObject(options) || isBare(options) || options instanceof Map || options instanceof Set || options instanceof Date || options instanceof Promise) {
     throw wrongKind(`${where} options`, 'an object', options);
   }
-  for (const name of Object.keys(options)) {
-    if (!known.has(name) && options[name] !== undefined) {
-      throw new TypeError(`${where}: unknown option '${name}'; known options: ${[...known].join(', ')}`);
+  const names = Object.keys(options);
+  for (let i = 0; i < names.length; i++) {
+    if (!known.has(names[i]) && options[names[i]] !== undefined) {
+      throw new TypeError(`${where}: unknown option '${names[i]}'; known options: ${[...known].join(', ')}`);
     }
   }
+}
+
+/**
+ * The options of a call as a plain object. `takers`: by name, what takes the option (optionTakers); an option that was not
+ * given is undefined.
+ */
+export function takeOptions(where, options, takers) {
+  if (options === undefined) return NONE;
+  checkOptions(where, options, takers);
+  const { names, takes } = takers;
   const taken = {};
   for (let i = 0; i < names.length; i++) {
     const name = names[i];

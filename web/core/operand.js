@@ -128,10 +128,20 @@ export function commitOut(core, out, pointer) {
  * `others` have names of their own unless one is given, and may be null.
  */
 export function refuseOverlap(place, name, others, theirName) {
-  if (place.pointer === 0 || place.length === 0) return;
-  for (const other of others) {
-    if (other !== null && other.pointer !== 0 && place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4) {
-      throw new RangeError(`${name} must not share memory with ${theirName ?? other.name}`);
-    }
+  for (let i = 0; i < others.length; i++) {
+    if (others[i] !== null && overlaps(place, others[i])) throw new RangeError(`${name} must not share memory with ${theirName ?? others[i].name}`);
   }
+}
+
+function overlaps(place, other) {
+  if (place.pointer === 0 || place.length === 0 || other.pointer === 0) return false;
+  return place.pointer < other.pointer + other.length * 4 && other.pointer < place.pointer + place.length * 4;
+}
+
+const sharesState = (name) => new RangeError(`${name} must not share memory with state`);
+
+/** Refuses a result, and inputs, that lie in the memory of the state that the call updates. */
+export function refuseStateOverlap(memory, out, inputs) {
+  if (overlaps(out, memory)) throw sharesState('out');
+  for (let i = 0; i < inputs.length; i++) if (inputs[i] !== null && overlaps(inputs[i], memory)) throw sharesState(inputs[i].name);
 }

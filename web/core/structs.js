@@ -9,12 +9,14 @@ const pointer = 'pointer';
 
 export const la_array = { data: pointer, batch: uint32, head: uint32, row: uint32 };
 
-export const la_gate = { data: pointer, batch: uint32, head: uint32, row: uint32, channel: uint32 };
+export const la_gate = { data: pointer, heads: uint32, batch: uint32, head: uint32, row: uint32, channel: uint32 };
 
 export const la_feature_map = {
   kind: int32, dim: int32, size: int32, options: int32, epsilon: float, query_heads: int32, key_heads: int32,
   query_weights: pointer, key_weights: pointer, query_bias: pointer, key_bias: pointer,
 };
+
+const la_state = { heads: int32, features: int32, value_dim: int32, state: pointer, s: pointer, z: pointer, exponents: pointer };
 
 /** By the function that takes it. */
 export const ARGUMENTS = {
@@ -24,11 +26,13 @@ export const ARGUMENTS = {
     q: la_array, k: la_array, v: la_array, out: la_array, first: uint32, count: uint32,
   },
   la_linear: {
-    batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,
+    batch: int32, heads: int32, q_heads: int32, k_heads: int32, v_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,
     causal: int32, normalize: int32, scale: float, eps: float, map: la_feature_map, positions: pointer, key_lengths: pointer,
     q: la_array, k: la_array, v: la_array, out: la_array, decay: la_gate, beta: la_gate, write_gate: la_gate,
-    allow_growth: int32, state: pointer, key_sum: pointer, exponents: pointer, first: uint32, count: uint32,
+    allow_growth: int32, state: pointer, first: uint32, count: uint32,
   },
+  la_state_read: la_state,
+  la_state_write: la_state,
   la_weights: {
     batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, kind: int32, causal: int32, scale: float,
     map: la_feature_map, q: la_array, k: la_array, out: pointer,
@@ -67,6 +71,16 @@ function writeList(i32, f32, at, list, values) {
     else i32[at] = value ?? 0;
     at += words;
   }
+}
+
+/** Where each field lies, in 32-bit words from the struct's first, by names as in the struct. */
+export function wordsOf(struct, first = 0) {
+  let at = first;
+  return Object.fromEntries(listOf(struct).map(({ name, inner, words }) => {
+    const word = at;
+    at += words;
+    return [name, inner === null ? word : wordsOf(struct[name], word)];
+  }));
 }
 
 /** Writes a struct from the 32-bit word `at` on. */

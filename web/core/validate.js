@@ -1,7 +1,9 @@
 /** Checks of single values that were read already; none of them runs anything of the caller's. */
 import { wrongKind, wrongValue } from './errors.js';
 
-export const MAX_DIM = 256;
+/** LA_MAX_DIM and LA_MAX_VALUE_DIM. */
+export const MAX_DIM = 1024;
+export const MAX_VALUE_DIM = 8192;
 
 /** Sizes are 32-bit integers in the core. */
 export const MAX_SIZE = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-import { arrayFrom, newFloats } from '../core/arrays.js';
+import { newFloats } from '../core/arrays.js';
 import { checkStatus, Frame } from '../core/core.js';
 import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
@@ -6,7 +6,7 @@ import { locate, place } from '../core/operand.js';
 import { internal, isResident, own, requireInstance } from '../core/resident.js';
 import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
 import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/validate.js';
-import { MAP_KINDS, MAP_NAMES } from './map_kinds.js';
+import { MAP_KINDS, MAP_NAMES, MAX_FEATURES } from './map_kinds.js';
 import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './map_weights.js';
 
 const APPLY_OPTIONS = optionTakers(asTheyAre('as', 'position'));
@@ -37,6 +37,7 @@ export class FeatureMap {
     try {
       const at = placeMap(core, frame, fields);
       this.features = core.exports.la_feature_map_features(at);
+      if (this.features === 0) throw wrongValue('dim', `such that featureMap '${name}' makes at most ${MAX_FEATURES} features`, dim);
       if (features !== undefined && features !== this.features) throw wrongValue('features', `${this.features}, as featureMap '${name}' makes`, features);
       const { pointer, bytes, weights } = packWeights(core, frame, row, at, { arrays, sizes, settings });
       own(this, { core, row, arrays, pointer, bytes, fields: Object.freeze({ ...fields, ...weights }), disposed: false, shared: false, holders: 0 });
@@ -59,7 +60,8 @@ export class FeatureMap {
     const position = checkInteger('position', o.position, 0, MAX_SIZE, 0);
     const operand = locate(core, given);
     const { length, heads, sequences } = this.#sequencesOf(operand.shape, row);
-    const [from] = checkPositions(this, [position], length, 'x') ?? [0];
+    checkPositions(this, [position], length, 'x');
+    const from = row.positional ? position : 0;
     const data = newFloats(sequences * length * this.features);
     const frame = new Frame(core);
     try {
@@ -153,17 +155,17 @@ export function checkMapHeads(map, heads) {
   if (map.heads !== 1 && map.heads !== heads) throw new RangeError(`featureMap must be for 1 head or the ${heads} of k, got one for ${map.heads}`);
 }
 
-/**
- * Where `length` vectors begin that come after `before` others, a number or one a row of the batch: a map by position,
- * which ends at its maxLength, is told; for others there is null, so that nothing counts tokens for them. `what` are all
- * of them.
- */
+/** A state does not know how many heads k will have, only that they divide its own. */
+export function checkStateMapHeads(map, heads) {
+  if (heads % map.heads !== 0) throw new RangeError(`featureMap must be for 1 head or a divisor of the state's heads, ${heads}, got one for ${map.heads}`);
+}
+
+/** Whether `length` vectors that come after `before` others, one number a row of the batch, end within what a map by position knows. `what` are all of them. */
 export function checkPositions(map, before, length, what) {
-  if (!map[internal].row.positional) return null;
+  if (!map[internal].row.positional) return;
   const { maxLength } = map.options;
   const end = before.reduce((most, one) => Math.max(most, one), 0) + length;
   if (end > maxLength) throw new RangeError(`${what} must end within the feature map's maxLength of ${maxLength}, got a length of ${end}`);
-  return arrayFrom(Int32Array, before);
 }
 
 /** Maps made from names have no options but dim: one of each is enough for an instance, and is its own. */

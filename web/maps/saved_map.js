@@ -1,5 +1,5 @@
 /**
- * The feature map of a saved state: { name, dim, heads, options } in its header, and a section `map.NAME` for each tensor
+ * The feature map of a saved state: { name, dim, heads, features, options } in its header, and a section `map.NAME` for each tensor
  * that was given. Random maps are saved as their seed.
  */
 import { asCorrupt, corrupt } from '../core/errors.js';
@@ -7,11 +7,11 @@ import { adoptMap, FeatureMap, sameMap } from './feature_map.js';
 import { internal } from '../core/resident.js';
 import { MAP_KINDS } from './map_kinds.js';
 
-export const mapFieldsOf = ({ name, dim, heads, options }) => ({ name, dim, heads, options });
+export const mapFieldsOf = ({ name, dim, heads, features, options }) => ({ name, dim, heads, features, options });
 
 export const mapSections = (map) => Object.entries(map[internal].arrays).map(([name, { data, shape }]) => ({ name: `map.${name}`, data, shape }));
 
-/** Whether a state of this kind of map holds exponents, and what tensors its maps may have. */
+/** Whether a state of this kind of map may overflow, and what tensors its maps may have. */
 export function savedKind(name) {
   if (typeof name !== 'string' || !Object.hasOwn(MAP_KINDS, name)) throw corrupt('its feature map is of a kind that this version does not know');
   const { scaled = false, arrays = {} } = MAP_KINDS[name];

@@ -1,0 +1,28 @@
+/* Softmax of many queries on the outer-product tile, eight queries as the lanes of two vectors. */
+#ifndef LA_TILES_H
+#define LA_TILES_H
+
+#include "base/outer.h"
+#include "softmax/sums.h"
+
+enum {
+  TILE_QUERIES = 8,
+  TILE_KEYS = 64, /* a block: its keys and values stay in the first-level cache for all queries */
+};
+
+/* A block of up to TILE_KEYS keys, packed. */
+typedef struct {
+  const float *k; /* [TILE_KEYS/4][d][4] */
+  const float *v; /* [width/8][TILE_KEYS][8], columns past value_dim 0 */
+  float *weights; /* [TILE_KEYS][TILE_QUERIES]: scores, then p */
+  size_t d;
+} tile_block;
+
+/* Values of `count` keys in panels of eight columns. */
+void pack_values(float *panels, const float *v, size_t stride, size_t count, size_t d_v);
+
+/* Adds the block to rows row … row + 7 of the sums, of which the first `rows` are queries; q: their panel [d][8], scaled;
+ * seen[u]: how many keys of the block query u sees, which does not fall. Rows up to the next multiple of 8 are written. */
+void attend_tile(const softmax_sums *s, size_t row, size_t rows, const float *q, const tile_block *block, const size_t seen[TILE_QUERIES]);
+
+#endif

@@ -1,0 +1,124 @@
+/** state.step(): one token. What all tokens of a state share is written once, so that a token costs little beside the core's work. */
+import { checkStatus, Frame, INVALID_GATE } from '../core/core.js';
+import { wrongShape } from '../core/errors.js';
+import { checkOptions, optionTakers, takeAsIs, takeNumbers, takeTensor } from '../core/given.js';
+import { commitOut, locate, locateOut, place, refuseOverlap, refuseStateOverlap } from '../core/operand.js';
+import { residentMemory } from '../core/resident.js';
+import { ARGUMENTS, fieldsIn, wordsOf, writeStruct } from '../core/structs.js';
+import { checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
+import { GateAxes, invalidGate, readGate, shapeGate } from './gates.js';
+import { checkHeads } from './inputs.js';
+
+const OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, out: takeAsIs });
+const WORDS = wordsOf(ARGUMENTS.la_linear);
+export const STEP_BYTES = 4 * fieldsIn(ARGUMENTS.la_linear);
+
+/** Writes the argument struct of a state's steps, but for what each token brings. */
+export function prepareStep({ batch, dim, valueDim, normalize, scale, eps, featureMap }, { core, pointer, positions, stepArgs }) {
+  writeStruct(core, stepArgs >>> 2, ARGUMENTS.la_linear, {
+    batch, n_q: 1, n_k: 1, dim, value_dim: valueDim, causal: 1, normalize: normalize ? 1 : 0, scale, eps, map: mapFields(featureMap), positions, state: pointer,
+  });
+}
+
+/** [batch, heads, width] or, in a batch of one, [heads, width]. */
+function sizeToken(given, batch, width, heads) {
+  const { shape } = given;
+  const rank = shape.length;
+  const fits = (rank === 3 ? shape[0] === batch : rank === 2 && batch === 1) && shape[rank - 1] === width;
+  if (!fits) throw wrongShape(given.name, `[${batch}, ${heads}, ${width}]`, shape);
+  given.heads = shape[rank - 2];
+}
+
+function writeArray(i32, at, { data, batch, head, row }, pointer, heads, width) {
+  i32[at + data] = pointer;
+  i32[at + batch] = heads * width;
+  i32[at + head] = width;
+  i32[at + row] = width;
+}
+
+function writeGate(i32, at, words, pointer, gate) {
+  i32[at + words.data] = pointer;
+  if (gate === null) return;
+  i32[at + words.heads] = gate.heads;
+  i32[at + words.batch] = gate.batch;
+  i32[at + words.head] = gate.head;
+  i32[at + words.row] = gate.row;
+  i32[at + words.channel] = gate.channel;
+}
+
+export function step(state, q, k, v, options) {
+  let [givenDecay, givenBeta, givenOut] = [undefined, undefined, undefined];
+  if (options !== undefined) {
+    checkOptions('step', options, OPTIONS);
+    const { decay, beta, out } = options;
+    givenDecay = decay === undefined ? undefined : takeNumbers('decay', decay);
+    givenBeta = beta === undefined ? undefined : takeNumbers('beta', beta);
+    givenOut = out;
+  }
+  const query = takeTensor('q', q);
+  const key = takeTensor('k', k);
+  const value = takeTensor('v', v);
+  const { batch, heads, dim, valueDim, featureMap } = state;
+  sizeToken(query, batch, dim, 'query heads');
+  sizeToken(key, batch, dim, 'heads');
+  sizeToken(value, batch, valueDim, 'heads');
+  checkHeads(query, key, value);
+  const held = Math.max(key.heads, value.heads);
+  if (held !== heads) throw new RangeError(`heads of ${key.heads < value.heads ? 'v' : 'k'} must be ${heads}, as the state has, got ${held}`);
+  checkMapHeads(featureMap, key.heads);
+  const rank = query.shape.length;
+  let axes = null;
+  let decay = null;
+  let beta = null;
+  if (givenDecay !== undefined || givenBeta !== undefined) {
+    axes = new GateAxes('token', rank, batch, heads, key.heads, 1, featureMap.features);
+    decay = readGate(givenDecay, 'decay', axes);
+    beta = readGate(givenBeta, 'beta', axes);
+  }
+  const memory = residentMemory('state', state);
+  const { core } = memory;
+  locate(core, query);
+  locate(core, key);
+  locate(core, value);
+  if (axes !== null) {
+    if (decay !== null) locate(core, decay);
+    if (beta !== null) locate(core, beta);
+    decay = shapeGate(decay, 'decay', axes);
+    beta = shapeGate(beta, 'beta', axes);
+  }
+  const most = Math.max(query.heads, heads);
+  const out = locateOut(core, givenOut, rank === 3 ? [batch, most, valueDim] : [most, valueDim]);
+  mapFields(featureMap);
+  checkPositions(featureMap, memory.lengths, 1, 'the sequence');
+  const places = [query, key, value, decay?.given ?? null, beta?.given ?? null];
+  refuseOverlap(out, 'out', places);
+  refuseStateOverlap(memory, out, places);
+  const frame = new Frame(core);
+  try {
+    const pointer = out.pointer || frame.alloc(out.length * 4);
+    const qAt = place(frame, query);
+    const kAt = place(frame, key);
+    const vAt = place(frame, value);
+    const decayAt = decay === null ? 0 : place(frame, decay.given);
+    const betaAt = beta === null ? 0 : place(frame, beta.given);
+    const { stepArgs } = memory;
+    const at = stepArgs >>> 2;
+    const { i32 } = core;
+    i32[at + WORDS.heads] = most;
+    i32[at + WORDS.q_heads] = query.heads;
+    i32[at + WORDS.k_heads] = key.heads;
+    i32[at + WORDS.v_heads] = value.heads;
+    writeArray(i32, at, WORDS.q, qAt, query.heads, dim);
+    writeArray(i32, at, WORDS.k, kAt, key.heads, dim);
+    writeArray(i32, at, WORDS.v, vAt, value.heads, valueDim);
+    writeArray(i32, at, WORDS.out, pointer, most, valueDim);
+    writeGate(i32, at, WORDS.decay, decayAt, decay);
+    writeGate(i32, at, WORDS.beta, betaAt, beta);
+    const status = core.runWritten('la_linear', stepArgs);
+    if (status !== 0) checkStatus('la_linear', status, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }) });
+    memory.advance(1, null);
+    return commitOut(core, out, pointer);
+  } finally {
+    frame.release();
+  }
+}

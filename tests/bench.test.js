@@ -2,6 +2,7 @@
 import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
+import { plainRecurrence, powersTo } from './bench/accuracy.js';
 import { judge } from './bench/growth.js';
 import { chooseRows } from './bench/only.js';
 import { caseOf, checkedRows, expectedOf, inputsOf, kinds, verify } from './bench/peers/cases.js';
@@ -9,6 +10,10 @@ import { standings } from './bench/peers/goals.js';
 import { linearCausal, linearFull, softmax } from './bench/peers/hosts/plain_kernels.js';
 import { alignColumns, duration, markdown, ratioCells, timeCells } from './bench/peers/table.js';
 import { fill, writeFigures } from './bench/readme.js';
+import { flopsOf, shapes, shapesText } from './bench/shapes.js';
+import { gatePattern, patternOf } from './generate/tokens.js';
+import { streamLinear } from './oracle/stream.js';
+import { assertClose } from './tolerance.js';
 
 const test = suite('bench');
 const sizes = { heads: 2, dim: 8 };
@@ -88,6 +93,33 @@ test('--only measures the rows whose names it is part of, and refuses what is pa
   assert.deepEqual(chooseRows(groups, ['causal']), { kernels: [{ name: 'linear causal' }, { name: 'softmax causal' }], tokens: [] });
   assert.deepEqual(chooseRows(groups, ['full', 'step']), { kernels: [{ name: 'linear full' }], tokens: [{ name: '  a step' }] });
   assert.throws(() => chooseRows(groups, ['full', 'casual']), /'casual'[^]*linear causal[^]*a step/);
+});
+
+test('the plain float32 recurrence is the recurrence, and drifts', () => {
+  const gates = [{}, { decay: gatePattern([[-0.1]]) }, { decay: gatePattern([[-0.1]]), beta: gatePattern([[0.5]]) }];
+  for (const more of gates) {
+    for (const form of [{ featureMap: 'elu', normalize: true }, { featureMap: 'identity', normalize: false }]) {
+      const [q, k, v] = [1, 2, 3].map((seed) => patternOf('cycle of 7', { heads: 1, width: 8, seed, deviation: 0.3 }));
+      const one = { q, k, v, ...more, form, length: 64, at: [0, 7, 63] };
+      const expected = streamLinear(one, { ...form, length: 64, at: one.at }).o[0];
+      plainRecurrence(one).forEach((row, i) => assertClose(row, expected[i], { rule: 'delta' }));
+    }
+  }
+  const [q, k, v] = [1, 2, 3].map((seed) => patternOf('constant', { heads: 1, width: 8, seed }));
+  const one = { q, k, v, form: { featureMap: 'elu', normalize: true }, length: 2 ** 16, at: [2 ** 16 - 1] };
+  const [expected] = streamLinear(one, { ...one.form, length: one.length, at: one.at }).o[0];
+  assert.throws(() => assertClose(plainRecurrence(one)[0], expected, { rule: 'gated' }), /relative/);
+});
+
+test('lengths of the accuracy run are even powers of two up to the longest, or odd ones', () => {
+  assert.deepEqual([powersTo(10), powersTo(13), powersTo(16)], [[10], [11, 13], [10, 12, 14, 16]]);
+});
+
+test('the shapes of published models: their operations, and a table', () => {
+  assert.deepEqual(shapes.map((shape) => flopsOf(shape) / shape.dim / shape.valueDim), [32, 16, 36, 192, 320]);
+  const [shape] = shapes;
+  const row = { ...shape, prefillMs: 245, gflops: 35.06, tokenMs: 0.2, bytes: 2 ** 23 };
+  assert.equal(shapesText([row]).split('\n').at(-1), '| RetNet 1.3B, a decay a head | 8, 8, 8 | 256 × 512 | 245 ms | 35.1 | 0.200 ms | 8.0 MiB |');
 });
 
 test('README markers: only what lies between them changes', () => {

@@ -10,6 +10,7 @@ import { familyCases, familyTokens } from './family.js';
 import { growthText, measureGrowth } from './growth.js';
 import { measure, median } from './measure.js';
 import { chooseRows } from './only.js';
+import { measureShapes, shapes, shapesText } from './shapes.js';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -26,6 +27,7 @@ const HELP = `Usage: npm run bench -- [options]
   --longest N  longest sequence of --growth (65536); softmax stops before a call of 3 s
   --accuracy   instead: the error against the number of tokens, to 2^24 (10 minutes; --only and --most make it less)
   --most N     longest stream of --accuracy, 2^N tokens, N from 10 to 26 (24)
+  --shapes     instead: the shapes of published models, a prefill of 2,048 tokens and one token, as a table in Markdown
   --json FILE  write the figures to a file as well
 `;
 
@@ -44,6 +46,7 @@ function readOptions() {
     longest: { type: 'string', default: '65536' },
     accuracy: { type: 'boolean', default: false },
     most: { type: 'string', default: '24' },
+    shapes: { type: 'boolean', default: false },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   };
@@ -59,6 +62,7 @@ function readOptions() {
     if (!['auto', 'simd', 'relaxed'].includes(values.build)) throw new RangeError(`--build must be simd or relaxed, got '${values.build}'`);
     if (values.most < 10 || values.most > 26) throw new RangeError(`--most must be an integer from 10 to 26, got '${values.most}'`);
     if (values.only && values.growth) throw new RangeError('--only names rows, which --growth does not have');
+    if (['growth', 'accuracy', 'shapes'].filter((name) => values[name]).length > 1) throw new RangeError('--growth, --accuracy and --shapes are a run each');
     if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);
@@ -183,7 +187,15 @@ function benchAccuracy() {
   return { bench: 'accuracy', tables: measureAccuracy(chosen(accuracyCases(attention, options.most)), console.log) };
 }
 
-const figures = options.growth ? benchGrowth() : options.accuracy ? benchAccuracy() : await benchKernels();
+function benchShapes() {
+  const rows = measureShapes(attention, chosen({ shapes }).shapes, options);
+  console.log(`batch 1, float32, resident tensors, medians of ${options.rounds} rounds\n\n${shapesText(rows)}`);
+  return { bench: 'shapes', rounds: options.rounds, shapes: rows };
+}
+
+const special = { growth: benchGrowth, accuracy: benchAccuracy, shapes: benchShapes };
+const asked = Object.keys(special).filter((name) => options[name]);
+const figures = await (special[asked[0]] ?? benchKernels)();
 if (options.json) {
   const { version, build } = attention;
   await writeFile(options.json, `${JSON.stringify({ version, build, threads: options.threads, machine, date: new Date().toISOString(), ...figures }, null, 2)}\n`);

@@ -4,10 +4,11 @@ const bundle = new URL('../node_modules/linear-attention-wasm/index.js', import.
 
 const ROOM = 256; // tokens that the cache takes before it is filled anew, outside the timing: 3 % of 8192
 
-function sequenceWay(attention, { kind, causal }, inputs, hold) {
+function sequenceWay(attention, { kind, rule, causal }, inputs, hold) {
   const [q, k, v] = [inputs.q, inputs.k, inputs.v].map(hold.input);
   const out = hold.output(inputs.q.shape);
-  const attend = kind === 'linear' ? () => attention.linear(q, k, v, { causal, out }) : () => attention.softmax(q, k, v, { causal, out });
+  const options = { causal, out, ...(rule && { featureMap: 'identity', decay: hold.input(inputs.decay) }), ...(inputs.beta && { beta: hold.input(inputs.beta) }) };
+  const attend = kind === 'linear' ? () => attention.linear(q, k, v, options) : () => attention.softmax(q, k, v, { causal, out });
   return { run: attend, result: () => hold.read(out), close: hold.close };
 }
 

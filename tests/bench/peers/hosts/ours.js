@@ -4,10 +4,17 @@ const bundle = new URL('../node_modules/linear-attention-wasm/index.js', import.
 
 const ROOM = 256; // tokens that the cache takes before it is filled anew, outside the timing: 3 % of 8192
 
+/** RetNet's decay never changes, and may be given as one number a head. */
+function gatesOf(rule, { decay, beta }, hold) {
+  const [, heads, length] = decay.shape;
+  if (rule === 'gated') return { decay: Array.from({ length: heads }, (_, h) => decay.data[h * length]) };
+  return { decay: hold.input(decay), beta: hold.input(beta) };
+}
+
 function sequenceWay(attention, { kind, rule, causal }, inputs, hold) {
   const [q, k, v] = [inputs.q, inputs.k, inputs.v].map(hold.input);
   const out = hold.output(inputs.q.shape);
-  const options = { causal, out, ...(rule && { featureMap: 'identity', decay: hold.input(inputs.decay) }), ...(inputs.beta && { beta: hold.input(inputs.beta) }) };
+  const options = { causal, out, ...(rule && { featureMap: 'identity', ...gatesOf(rule, inputs, hold) }) };
   const attend = kind === 'linear' ? () => attention.linear(q, k, v, options) : () => attention.softmax(q, k, v, { causal, out });
   return { run: attend, result: () => hold.read(out), close: hold.close };
 }

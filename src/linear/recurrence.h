@@ -10,7 +10,7 @@
 #include "base/rows.h"
 
 typedef struct {
-  float *s;          /* of the panel: [features][16], settled and lately */
+  float *s;          /* of the panel: [features][16], settled and lately; of the delta rule x, [features][8] */
   size_t features;
   const float *rows; /* of two tokens */
   const float *scores;  /* [4] of tokens.h */
@@ -64,10 +64,10 @@ LA_INLINE void recur(const recurrence *r, const size_t stride, const size_t next
 }
 
 /* Adds what the delta rule has still to write: the keys of two tokens, whose rows are given, times u. */
-LA_INLINE void write_pending(float *s, const float *before, size_t features, const two_rows *u, const size_t next) {
-  for (size_t i = 0; i < features; i++, s += 16) {
+LA_INLINE void write_pending(float *x, const float *before, size_t features, const two_rows *u, const size_t next) {
+  for (size_t i = 0; i < features; i++, x += 8) {
     v4 k0 = v4_load_splat(before + i), k1 = v4_load_splat(before + next + i);
-    for (int h = 0; h < 2; h++) v4_store(s + 8 + 4 * h, v4_madd(k1, u->of[1][h], v4_madd(k0, u->of[0][h], v4_load(s + 8 + 4 * h))));
+    for (int h = 0; h < 2; h++) v4_store(x + 4 * h, v4_madd(k1, u->of[1][h], v4_madd(k0, u->of[0][h], v4_load(x + 4 * h))));
   }
 }
 
@@ -78,14 +78,12 @@ LA_INLINE void recur_delta(const recurrence *r, two_rows *u, const size_t stride
     for (int h = 0; h < 2; h++) k.of[t][h] = o.of[t][h] = v4_splat(0.0f);
   float *s = r->s;
   const float *before = r->rows - 2 * next;
-  for (const float *rows = r->rows, *end = rows + r->features; rows != end; rows++, before++, s += 16) {
+  for (const float *rows = r->rows, *end = rows + r->features; rows != end; rows++, before++, s += 8) {
     v4 b0 = v4_load_splat(before), b1 = v4_load_splat(before + next);
-    v4 x0 = v4_madd(b1, u->of[1][0], v4_madd(b0, u->of[0][0], v4_load(s + 8)));
-    v4 x1 = v4_madd(b1, u->of[1][1], v4_madd(b0, u->of[0][1], v4_load(s + 12)));
-    v4_store(s + 8, x0);
-    v4_store(s + 12, x1);
-    x0 = v4_add(v4_load(s), x0);
-    x1 = v4_add(v4_load(s + 4), x1);
+    v4 x0 = v4_madd(b1, u->of[1][0], v4_madd(b0, u->of[0][0], v4_load(s)));
+    v4 x1 = v4_madd(b1, u->of[1][1], v4_madd(b0, u->of[0][1], v4_load(s + 4)));
+    v4_store(s, x0);
+    v4_store(s + 4, x1);
     v4 k0 = v4_load_splat(rows + recalled), k1 = v4_load_splat(rows + next + recalled);
     k.of[0][0] = v4_madd(k0, x0, k.of[0][0]);
     k.of[0][1] = v4_madd(k0, x1, k.of[0][1]);

@@ -190,7 +190,6 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t state
     float *out = array_at(a->out, b, head, t);
     block k = {call, w, b, state_head, head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
     show_life(w->slot);
-    if(0)touch_block(&k, column, columns, 0);
     prepare(&k);
     tokens = k.tokens;
     token_products(call, &w->tokens, &w->state, w->tokens.sums, tokens);

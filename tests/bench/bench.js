@@ -4,11 +4,13 @@ import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { createAttention } from '../../web/index.js';
+import { accuracyCases, measureAccuracy } from './accuracy.js';
 import { sequenceCases, tileCase, tokenCases } from './cases.js';
 import { familyCases, familyTokens } from './family.js';
 import { growthText, measureGrowth } from './growth.js';
 import { measure, median } from './measure.js';
 import { chooseRows } from './only.js';
+import { measureShapes, shapes, shapesText } from './shapes.js';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -23,6 +25,9 @@ const HELP = `Usage: npm run bench -- [options]
   --rounds N   interleaved rounds, of which the median counts (9)
   --growth     instead: the exponents of time against T, and the crossover of linear and softmax
   --longest N  longest sequence of --growth (65536); softmax stops before a call of 3 s
+  --accuracy   instead: the error against the number of tokens, to 2^24 (10 minutes; --only and --most make it less)
+  --most N     longest stream of --accuracy, 2^N tokens, N from 10 to 26 (24)
+  --shapes     instead: the shapes of published models, a prefill of 2,048 tokens and one token, as a table in Markdown
   --json FILE  write the figures to a file as well
 `;
 
@@ -39,20 +44,25 @@ function readOptions() {
     only: { type: 'string', multiple: true },
     growth: { type: 'boolean', default: false },
     longest: { type: 'string', default: '65536' },
+    accuracy: { type: 'boolean', default: false },
+    most: { type: 'string', default: '24' },
+    shapes: { type: 'boolean', default: false },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   };
   let values;
   try {
     ({ values } = parseArgs({ options }));
-    for (const name of ['heads', 'length', 'dim', 'cached', 'rounds', 'threads', 'longest']) {
+    for (const name of ['heads', 'length', 'dim', 'cached', 'rounds', 'threads', 'longest', 'most']) {
       const number = Number(values[name]);
       const most = name === 'dim' || name === 'threads' ? 256 : Number.MAX_SAFE_INTEGER;
       if (!Number.isInteger(number) || number < 1 || number > most) throw new RangeError(`--${name} must be an integer from 1 to ${most}, got '${values[name]}'`);
       values[name] = number;
     }
     if (!['auto', 'simd', 'relaxed'].includes(values.build)) throw new RangeError(`--build must be simd or relaxed, got '${values.build}'`);
+    if (values.most < 10 || values.most > 26) throw new RangeError(`--most must be an integer from 10 to 26, got '${values.most}'`);
     if (values.only && values.growth) throw new RangeError('--only names rows, which --growth does not have');
+    if (['growth', 'accuracy', 'shapes'].filter((name) => values[name]).length > 1) throw new RangeError('--growth, --accuracy and --shapes are a run each');
     if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);
@@ -121,7 +131,17 @@ function measureTokens(cases) {
   return { tokens: tokens.map(({ name, ms }) => ({ name, microseconds: ms * 1000 })), stepOverBare };
 }
 
-/** Every row by its group, those of --only alone where it is given. */
+/** The rows of --only alone where it is given; ends the process where it names none. */
+function chosen(rows) {
+  try {
+    return chooseRows(rows, options.only);
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
+}
+
+/** Every row by its group. */
 async function readRows() {
   const rows = {
     kernels: sequenceCases(attention, options),
@@ -129,12 +149,7 @@ async function readRows() {
     tokens: [...(await tokenCases(attention, options)), ...familyTokens(attention, options)],
     startUp: [{ name: 'import to first result in Node' }],
   };
-  try {
-    return chooseRows(rows, options.only);
-  } catch (error) {
-    process.stderr.write(`${error.message}\n`);
-    process.exit(2);
-  }
+  return chosen(rows);
 }
 
 async function benchKernels() {
@@ -168,7 +183,19 @@ function benchGrowth() {
   return { bench: 'growth', heads: options.heads, ...figures };
 }
 
-const figures = options.growth ? benchGrowth() : await benchKernels();
+function benchAccuracy() {
+  return { bench: 'accuracy', tables: measureAccuracy(chosen(accuracyCases(attention, options.most)), console.log) };
+}
+
+function benchShapes() {
+  const rows = measureShapes(attention, chosen({ shapes }).shapes, options);
+  console.log(`batch 1, float32, resident tensors, medians of ${options.rounds} rounds\n\n${shapesText(rows)}`);
+  return { bench: 'shapes', rounds: options.rounds, shapes: rows };
+}
+
+const special = { growth: benchGrowth, accuracy: benchAccuracy, shapes: benchShapes };
+const asked = Object.keys(special).filter((name) => options[name]);
+const figures = await (special[asked[0]] ?? benchKernels)();
 if (options.json) {
   const { version, build } = attention;
   await writeFile(options.json, `${JSON.stringify({ version, build, threads: options.threads, machine, date: new Date().toISOString(), ...figures }, null, 2)}\n`);

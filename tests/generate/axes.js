@@ -14,12 +14,16 @@ export const AXES = {
   carry: ['kept', 'clone', 'restored'],
   keyLengths: ['none', 'full', 'partial', 'zero'],
   queries: ['same', 'other'],
-  group: [1, 2, 3],
-  heads: [1, 2, 3],
+  // Of q, k and v.
+  heads: ['1 1 1', '2 2 2', '3 3 3', '4 4 4', '3 1 1', '8 2 2', '2 2 4', '2 4 4', '4 1 2', '4 2 1', '1 1 3', '1 3 1', '6 3 1'],
+  // Gates may have one for every state, one for every head of k, or one for all.
+  gateHeads: ['states', 'keys', 'one'],
   batch: [1, 2, 3],
-  dim: [1, 3, 4, 7, 8, 16, 40],
-  valueDim: [1, 3, 4, 7, 8, 16, 40, 41, 64, 67],
+  dim: [1, 3, 4, 7, 8, 16, 40, 300, 1024],
+  valueDim: [1, 3, 4, 7, 8, 16, 40, 41, 64, 67, 512, 1030],
   size: ['ordinary', 'large'],
+  tokens: ['random', 'constant', 'cycle of 7'],
+  strength: ['mild', 'strong', 'mixed'],
   length: [1, 2, 5, 31, 32, 33, 63, 64, 65, 130, 0],
   rank: [4, 3, 2],
   layout: ['bhtd', 'bthd'],
@@ -31,6 +35,12 @@ export const AXES = {
   entry: ['main', 'worker'],
   sliced: ['no', 'yes'],
 };
+
+/** { q, k, v, most, states }: how many heads; `most` are those of the result, `states` the more of k's and v's. */
+export function headsOf({ heads }) {
+  const [q, k, v] = heads.split(' ').map(Number);
+  return { q, k, v, most: Math.max(q, k, v), states: Math.max(k, v) };
+}
 
 const but = (axis, ...values) => AXES[axis].filter((value) => !values.includes(value));
 
@@ -45,6 +55,17 @@ const RULES = [
   [{ map: ['softmax'] }, { decay: ['none'] }],
   [{ map: ['softmax'] }, { normalize: ['default'] }],
   [{ map: ['softmax'] }, { eps: ['default'] }],
+  [{ map: ['softmax'] }, { heads: AXES.heads.filter((heads) => headsOf({ heads }).k === headsOf({ heads }).v && headsOf({ heads }).q >= headsOf({ heads }).k) }],
+  // How gates vary, where there are any.
+  [{ rule: ['linear'], decay: ['none'] }, { gateHeads: ['states'] }],
+  [{ decay: ['none'] }, { strength: ['mild'] }],
+  ...['gateHeads', 'strength'].flatMap((axis) =>
+    [{ map: but('map', 'softmax') }, { causal: ['causal'] }, { size: ['ordinary'] }, { queries: ['same'] }].map((right) => [{ [axis]: AXES[axis].slice(1) }, right]),
+  ),
+  // Maps whose features or weights would be too many for a test.
+  [{ dim: [300, 1024] }, { map: but('map', 'taylor', 'hedgehog joint', 'hedgehog a head', 'favor drawn') }],
+  // Exponents of large vectors are sums of as many products as there are dims.
+  [{ size: ['large'] }, { dim: but('dim', 300, 1024) }],
   [{ eps: but('eps', 'default') }, { normalize: ['yes'] }],
   // Between two calls the state or cache may be replaced by its copy; a cache cannot be saved.
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
@@ -71,8 +92,7 @@ const RULES = [
   [{ map: ['dpfp nu 3'] }, { dim: but('dim', 1) }],
   // Leading axes may be left out where they are 1.
   [{ rank: [3, 2] }, { batch: [1] }],
-  [{ rank: [2] }, { heads: [1] }],
-  [{ rank: [2] }, { group: [1] }],
+  [{ rank: [2] }, { heads: ['1 1 1'] }],
   // Live views are of this thread's memory; buffers are handed over to a Worker; only its calls are sliced.
   [{ input: ['live'] }, { entry: ['main'] }],
   [{ out: ['live'] }, { entry: ['main'] }],
@@ -104,13 +124,15 @@ export function featuresOf(map, dim) {
 
 /** Multiply-adds of the oracle: what a run costs. */
 const MOST = 2.5e6;
-function costOf({ map, rule, causal, dim, valueDim, length, batch, heads, group, split, threads, entry }) {
+function costOf(one) {
+  const { map, rule, causal, dim, valueDim, length, batch, split, threads, entry } = one;
+  const { most, states } = headsOf(one);
   const features = featuresOf(map, dim);
   const work = map === 'softmax' || causal === 'full'
-    ? group * length * length * (features + valueDim)
-    : length * features * valueDim * (1 + group + (rule === 'linear' ? 0 : 1));
+    ? most * length * length * (features + valueDim)
+    : length * features * valueDim * (most + states * (rule === 'linear' ? 1 : 2));
   const calls = split === 'steps' || split === 'prompt' ? length : 1;
-  return batch * heads * work + calls * (entry === 'worker' ? 15_000 : 2_000 * threads);
+  return batch * work + calls * (entry === 'worker' ? 15_000 : 2_000 * threads);
 }
 
 /** Whether a whole case is legal and cheap enough to be run by the thousand. */

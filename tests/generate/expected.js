@@ -2,12 +2,11 @@
 import * as oracle from '../oracle.js';
 import { sliceTime } from '../util.js';
 
-/** A gate for the oracle, whole sequence: its own shapes are [heads], [batch, heads, length] and with features. */
-function spread(gate, { batch, heads, length }) {
-  if (gate === null) return null;
-  if (gate.shape.length < 2) return { data: Float64Array.from({ length: batch * heads * length }, (_, i) => gate.data[gate.data.length === 1 ? 0 : Math.floor(i / length) % heads]), shape: [batch, heads, length, 1] };
-  if (gate.shape[1] === heads) return gate;
-  return { data: Float64Array.from({ length: batch * heads * length }, (_, i) => gate.data[Math.floor(i / length / heads) * length + (i % length)]), shape: [batch, heads, length, 1] };
+/** A gate for the oracle, of every token: [batch, its heads, length, 1 or features]. */
+function spread(gate, { batch, length }) {
+  if (gate === null || gate.shape.length > 1) return gate;
+  const heads = gate.data.length;
+  return { data: Float64Array.from({ length: batch * heads * length }, (_, i) => gate.data[Math.floor(i / length) % heads]), shape: [batch, heads, length, 1] };
 }
 
 const part = (gate, { from, to }) => gate && sliceTime(gate, from, to);

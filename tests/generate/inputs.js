@@ -1,5 +1,6 @@
 /** The numbers of a case, all of them from its seed: q, k, v, gates, and how the sequence is cut into calls. */
 import { mulberry32, normals, tensorOf } from '../util.js';
+import { headsOf } from './axes.js';
 import { mapOf } from './maps.js';
 
 /** Length of large vectors once the temperature is in them: exponents of keys are about −45 then, beyond what states take for ordinary. */
@@ -81,24 +82,45 @@ function longestKey({ map }, k, reference) {
   return most || 1;
 }
 
-/** Mostly mild; now and then a token forgets all. */
-function drawDecay(uniform) {
+/** Decays of a strength: hardly any and nearly all beside each other where they are mixed. */
+const STRENGTHS = {
+  mild: (uniform) => -0.3 * uniform(),
+  strong: (uniform) => (uniform() < 0.1 ? -60 : -0.5 - 8 * uniform()),
+  mixed: (uniform) => -(60 ** (1 - 4.4 * uniform())),
+};
+
+/** Now and then a token forgets all. */
+function drawDecay(strength, uniform) {
   const kind = uniform();
-  return kind < 0.01 ? -Infinity : kind < 0.02 ? -60 : -0.5 * uniform();
+  return kind < 0.01 ? -Infinity : kind < 0.02 ? -60 : strength(uniform);
+}
+
+/** Periods of the tokens. */
+const PERIODS = { constant: 1, 'cycle of 7': 7 };
+
+/** Token t is token t mod period. */
+function repeated({ data, shape }, { tokens }) {
+  const period = PERIODS[tokens] ?? Infinity;
+  const [B, H, T, d] = shape;
+  for (let n = 0; n < B * H; n++) for (let t = period; t < T; t++) data.copyWithin((n * T + t) * d, (n * T + (t % period)) * d, (n * T + (t % period) + 1) * d);
+  return { data, shape };
 }
 
 function gates(one, k, map, uniform) {
-  const { rule, decay, batch, heads, length, dim } = one;
+  const { rule, decay, batch, length, dim } = one;
+  const { k: keys, states } = headsOf(one);
+  const heads = { states, keys, one: 1 }[one.gateHeads];
+  const forget = STRENGTHS[one.strength];
   const per = (shape, draw) => tensorOf(shape, () => draw());
   const features = () => map.reference(new Array(batch).fill(0))([new Float64Array(dim)], { as: 'key', batch: 0, head: 0 })[0].length;
   const longest = rule === 'linear' ? 1 : longestKey(one, k, map.reference);
   const strength = () => (1.5 * uniform()) / longest;
   const decays = {
     none: () => null,
-    number: () => per([], () => -0.3 * uniform()),
-    head: () => per([heads], () => -0.3 * uniform()),
-    token: () => per([batch, heads, length, 1], () => drawDecay(uniform)),
-    channel: () => per([batch, heads, length, features()], () => -0.3 * uniform()),
+    number: () => per([], () => forget(uniform)),
+    head: () => per([heads], () => forget(uniform)),
+    token: () => per([batch, heads, length, 1], () => drawDecay(forget, uniform)),
+    channel: () => per([batch, heads, length, features()], () => forget(uniform)),
   };
   const betas = {
     linear: () => null,
@@ -109,16 +131,17 @@ function gates(one, k, map, uniform) {
   return { decay: decays[decay](), beta: betas[rule]() };
 }
 
-/** { q, k, v, decay, beta, calls, map } of a case; gates of rank 4 ([batch, heads or 1, length, features or 1]), [heads] or []. */
+/** { q, k, v, decay, beta, calls, map } of a case; gates of rank 4 ([batch, heads, length, features or 1]), [heads] or []. */
 export function inputsOf(one) {
-  const { batch, heads, group, length, dim, valueDim, seed } = one;
+  const { batch, length, dim, valueDim, seed } = one;
+  const heads = headsOf(one);
   const uniform = mulberry32(seed);
   const normal = normals(seed + 1);
   const calls = cut(one, uniform);
   const map = mapOf(one);
-  const q = vectors([batch, heads * group, calls.at(-1).qTo, dim], one, normal);
-  const k = vectors([batch, heads, length, dim], one, normal);
-  const v = tensorOf([batch, heads, length, valueDim], () => 1 + 0.7 * normal());
+  const q = repeated(vectors([batch, heads.q, calls.at(-1).qTo, dim], one, normal), one);
+  const k = repeated(vectors([batch, heads.k, length, dim], one, normal), one);
+  const v = repeated(tensorOf([batch, heads.v, length, valueDim], () => 1 + 0.7 * normal()), one);
   const gate = gates(one, k, map, uniform);
   poisonUncounted(one, calls, [k, v]);
   return { q, k, v, ...gate, calls, map };

@@ -2,35 +2,40 @@
 import * as oracle from '../oracle.js';
 import { perHeadRows, rowsOf2d } from '../suites/map_cases.js';
 import { gaussian } from '../util.js';
+import { headsOf } from './axes.js';
+
+/** Which of a map's `heads` sets of weights a head uses: heads of k are as many, those of q may be more or fewer. */
+const weightsOf = (one, heads, { as, head }) => Math.floor((head * heads) / headsOf(one)[as === 'query' ? 'q' : 'k']);
 
 const byName = (name, reference) => () => ({ name, reference: () => reference });
 
 /** A projection given, for every head of the keys its own where `heads` > 1. */
 function random(name, settings = {}, extra = {}) {
-  return ({ dim, seed }, heads) => {
+  return (one, heads) => {
+    const { dim, seed } = one;
     const rows = settings.hyperbolic || name === 'rff' ? 5 : 7;
     const projection = gaussian(heads > 1 ? [heads, rows, dim] : [rows, dim], seed + 11);
     const maps = perHeadRows({ ...projection, shape: [rows, dim] }, rows).map((omega) => oracle[name]({ omega, ...settings, ...extra }));
-    return { name, options: { dim, projection, ...settings }, reference: () => (x, where) => maps[where.head % maps.length](x, where) };
+    return { name, options: { dim, projection, ...settings }, reference: () => (x, where) => maps[weightsOf(one, heads, where)](x, where) };
   };
 }
 
 /** Weights and biases of queries and keys, for every head of the keys its own where `heads` > 1. */
 function affine(name, columnsOf, settings = {}) {
-  return ({ dim, seed, group }, heads) => {
+  return (one, heads) => {
+    const { dim, seed } = one;
     const columns = columnsOf(dim);
     const of = (...shape) => (heads > 1 ? [heads, ...shape] : shape);
     const [weights, keyWeights] = [1, 2].map((n) => gaussian(of(dim, columns), seed + n, dim ** -0.5));
     const [bias, keyBias] = [3, 4].map((n) => gaussian(of(columns), seed + n));
     const map = (w, b) => oracle[name]({ weights: perHeadRows({ ...w, shape: [dim, columns] }, dim), bias: rowsOf2d({ ...b, shape: [heads, columns] }), ...settings });
     const roles = { query: map(weights, bias), key: map(keyWeights, keyBias) };
-    const headOf = ({ as, head }) => (heads === 1 ? 0 : as === 'query' ? Math.floor(head / group) : head);
-    return { name, options: { dim, weights, bias, keyWeights, keyBias, ...settings }, reference: () => (x, where) => roles[where.as](x, { ...where, head: headOf(where) }) };
+    return { name, options: { dim, weights, bias, keyWeights, keyBias, ...settings }, reference: () => (x, where) => roles[where.as](x, { ...where, head: weightsOf(one, heads, where) }) };
   };
 }
 
 const shared = (build) => (one) => build(one, 1);
-const aHead = (build) => (one) => build(one, one.heads);
+const aHead = (build) => (one) => build(one, headsOf(one).k);
 
 const MAPS = {
   elu: byName('elu', oracle.elu),
@@ -52,10 +57,7 @@ const MAPS = {
   'favor hyperbolic': shared(random('favor', { hyperbolic: true })),
   'favor no norm': shared(random('favor', { normTerm: false })),
   'favor epsilon': shared(random('favor', { epsilon: 1e-3 }, { offset: 'max' })),
-  'favor a head': ({ group, ...one }) => {
-    const map = aHead(random('favor'))(one);
-    return { ...map, reference: () => (x, where) => map.reference()(x, { ...where, head: where.as === 'query' ? Math.floor(where.head / group) : where.head }) };
-  },
+  'favor a head': aHead(random('favor')),
   'favor drawn': ({ dim }) => ({ name: 'favor', reference: () => oracle.favor({ omega: oracle.randomRows({ seed: 0, rows: 4 * dim, dim })[0] }) }),
   rff: shared(random('rff')),
   'rff gaussian': shared(random('rff', { gaussian: true })),
@@ -70,10 +72,11 @@ export const mapOf = (one) => MAPS[one.map]?.(one) ?? null;
 const ELEMENTWISE = ['elu', 'relu', 'identity'];
 
 /** The rule of tolerance.js for a case. */
-export function toleranceOf({ map, rule, decay, size }) {
+export function toleranceOf({ map, rule, decay, size, dim }) {
   if (size === 'large') return 'exponents';
   if (map === 'softmax') return 'softmax';
   if (rule !== 'linear') return 'delta';
   if (decay !== 'none') return 'gated';
+  if (dim > 256 && /^(favor|rff)/.test(map)) return 'wide map linear';
   return ELEMENTWISE.includes(map) ? 'linear' : 'map linear';
 }

@@ -3,36 +3,54 @@ import { featureMapOf } from './feature_maps.js';
 import { visibleKeys } from './softmax.js';
 import { dot, rowsOf, zeros } from './tensor.js';
 
+/** Head h of `heads` uses this one of n. */
+const headOf = (h, heads, n) => Math.floor((h * n) / heads);
+
+const isMultiple = (a, b) => b > 0 && a % b === 0;
+
+/** { H, G }: heads of the result and of the states. Refused unless H is a multiple of each, and G of both of k's and v's. */
+export function countHeads(q, k, v) {
+  const counts = [q, k, v].map(({ shape }) => shape[1]);
+  const [H, G] = [Math.max(...counts), Math.max(counts[1], counts[2])];
+  if (!counts.every((count) => isMultiple(H, count)) || !isMultiple(G, Math.min(counts[1], counts[2]))) {
+    throw new Error(`heads of q, k and v do not go together: ${counts.join(', ')}`);
+  }
+  return { H, G };
+}
+
 /**
- * Linear attention → { o [B, H, Tq, dv], S [B, kvHeads, d', dv], z [B, kvHeads, d'] }.
+ * Linear attention → { o [B, H, Tq, dv], S [B, G, d', dv], z [B, G, d'] }, H the most heads of q, k and v, G of k and v.
  *
- * decay (natural logarithm): none | [kvHeads] | [B, kvHeads, T] | [B, kvHeads, T, d'].
- * beta [B, kvHeads, T] selects the delta rule. Both need causal. Keys past keyLengths write and decay nothing, and are
- * not even mapped. Maps are told { as, batch, head }. A query over no weight at all gives 0.
+ * decay (natural logarithm): none | [n] | [B, n, T] | [B, n, T, d'], n a divisor of G: 1, those of k, or G.
+ * beta [B, n, T] selects the delta rule. Both need causal. Keys past keyLengths write and decay nothing, and are not even
+ * mapped. Maps are told { as, batch, head }, the head one of q's or of k's. A query over no weight at all gives 0.
  */
 export function linear(q, k, v, options = {}) {
   const { featureMap = 'elu', causal = false, decay, beta, initialState, initialKeySum } = options;
   const { normalize = !decay && !beta, scale = 1, eps = 1e-6 } = options;
   if (!causal && (decay || beta)) throw new Error('decay and beta are defined for causal attention only');
   const map = featureMapOf(featureMap);
-  const [B, H] = q.shape;
-  const [, kvHeads, , dv] = v.shape;
-  const group = H / kvHeads;
+  const { H, G } = countHeads(q, k, v);
+  const [B, queryHeads] = q.shape;
+  const [, keyHeads] = k.shape;
+  const [, valueHeads, , dv] = v.shape;
   const o = zeros([B, H, q.shape[2], dv]);
   const heads = [];
 
   for (let b = 0; b < B; b++) {
-    for (let g = 0; g < kvHeads; g++) {
+    for (let g = 0; g < G; g++) {
       const held = visibleKeys(0, b, k.shape[2], { keyLengths: options.keyLengths });
-      const keys = map(rowsOf(k, b, g).slice(0, held), { as: 'key', batch: b, head: g });
-      const values = rowsOf(v, b, g);
+      const keyHead = headOf(g, G, keyHeads);
+      const keys = map(rowsOf(k, b, keyHead).slice(0, held), { as: 'key', batch: b, head: keyHead });
+      const values = rowsOf(v, b, headOf(g, G, valueHeads));
       const queries = [];
       const outputs = [];
-      for (let h = g * group; h < (g + 1) * group; h++) {
-        queries.push(map(rowsOf(q, b, h), { as: 'query', batch: b, head: h }));
+      for (let h = (g * H) / G; h < ((g + 1) * H) / G; h++) {
+        const queryHead = headOf(h, H, queryHeads);
+        queries.push(map(rowsOf(q, b, queryHead), { as: 'query', batch: b, head: queryHead }));
         outputs.push(rowsOf(o, b, h));
       }
-      const features = map([new Float64Array(k.shape[3])], { as: 'key', batch: b, head: g })[0].length;
+      const features = map([new Float64Array(k.shape[3])], { as: 'key', batch: b, head: keyHead })[0].length;
       const state = initialHead(initialState, initialKeySum, b, g, features, dv);
       const read = (q_i, o_i) => {
         const denominator = normalize ? scale * dot(q_i, state.z) + eps : 1;
@@ -45,7 +63,7 @@ export function linear(q, k, v, options = {}) {
 
       if (causal) {
         for (let t = 0; t < k.shape[2]; t++) {
-          if (t < held) write(state, keys[t], values[t], gateAt(decay, b, g, t), scalarAt(beta, b, g, t));
+          if (t < held) write(state, keys[t], values[t], gateAt(decay, b, g, G, t), scalarAt(beta, b, g, G, t));
           queries.forEach((rows, r) => read(rows[t], outputs[r][t]));
         }
       } else {
@@ -59,7 +77,7 @@ export function linear(q, k, v, options = {}) {
       heads.push(state);
     }
   }
-  return { o, ...gather(heads, B, kvHeads, dv) };
+  return { o, ...gather(heads, B, G, dv) };
 }
 
 function initialHead(S0, z0, b, h, features, dv) {
@@ -108,21 +126,21 @@ function sumOverKeys(q_i, keys, values, { S, z }, { normalize, scale, eps }, o_i
   for (let c = 0; c < o_i.length; c++) o_i[c] = denominator === 0 ? 0 : (scale * o_i[c]) / denominator;
 }
 
-function gateAt(decay, b, h, t) {
+function gateAt(decay, b, g, G, t) {
   if (!decay) return null;
   const { data, shape } = decay;
-  if (shape.length === 1) return [data[h]];
-  const [, H, T, d = 1] = shape;
-  const start = ((b * H + h) * T + t) * d;
+  if (shape.length === 1) return [data[headOf(g, G, shape[0])]];
+  const [, n, T, d = 1] = shape;
+  const start = ((b * n + headOf(g, G, n)) * T + t) * d;
   return data.subarray(start, start + d);
 }
 
-const scalarAt = (x, b, h, t) => (x ? x.data[(b * x.shape[1] + h) * x.shape[2] + t] : undefined);
+const scalarAt = (x, b, g, G, t) => (x ? x.data[(b * x.shape[1] + headOf(g, G, x.shape[1])) * x.shape[2] + t] : undefined);
 
-function gather(heads, B, kvHeads, dv) {
+function gather(heads, B, G, dv) {
   const features = heads.length ? heads[0].z.length : 0;
-  const S = zeros([B, kvHeads, features, dv]);
-  const z = zeros([B, kvHeads, features]);
+  const S = zeros([B, G, features, dv]);
+  const z = zeros([B, G, features]);
   heads.forEach((state, n) => {
     state.S.forEach((row, f) => S.data.set(row, (n * features + f) * dv));
     z.data.set(state.z, n * features);

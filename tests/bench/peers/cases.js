@@ -7,10 +7,16 @@ import { assertClose } from '../../tolerance.js';
 const MOST_CHECKED = 64; // rows of a result that are compared: the oracle takes 10 s for all rows of the longest
 const PAST = 64; // tokens in the state before the streamed one
 
-/** Every kind of case, in the order of the table. `lengths` are the defaults; a token's length is what it looks back on. */
+/**
+ * Every kind of case, in the order of the table; those with a rule are recurrences of the features as they are, without a
+ * normaliser: RetNet's, a decay a head, and Gated DeltaNet's, a decay and a beta a head and token. `lengths` are the defaults; a
+ * token's length is what it looks back on.
+ */
 export const kinds = {
   'linear-causal': { kind: 'linear', causal: true, token: false, lengths: [1024, 8192] },
   'linear-full': { kind: 'linear', causal: false, token: false, lengths: [1024, 8192] },
+  retention: { kind: 'linear', rule: 'gated', causal: true, token: false, lengths: [1024, 8192] },
+  'gated-delta': { kind: 'linear', rule: 'gated_delta', causal: true, token: false, lengths: [1024, 8192] },
   'softmax-causal': { kind: 'softmax', causal: true, token: false, lengths: [1024] },
   'softmax-full': { kind: 'softmax', causal: false, token: false, lengths: [1024] },
   'linear-token': { kind: 'linear', causal: true, token: true, lengths: [PAST] },
@@ -21,6 +27,8 @@ export const caseOf = (id, length, { heads, dim }) => ({ id, ...kinds[id], lengt
 
 /** How the table calls a case. */
 export function titleOf({ id, length }) {
+  if (id === 'retention') return `RetNet's recurrence, T ${length}`;
+  if (id === 'gated-delta') return `Gated DeltaNet's, T ${length}`;
   if (id === 'linear-token') return 'one streamed linear token';
   if (id === 'softmax-token') return `one softmax token, cache of ${length}`;
   const [kind, form] = id.split('-');
@@ -34,12 +42,35 @@ const slice = ({ data, shape: [B, H, T, d] }, from, to) => {
 };
 const single = ({ data, shape }) => ({ data: Float32Array.from(data), shape });
 
+/** Vectors of length 1, as the delta rule wants its keys. */
+function unitRows({ data, shape }) {
+  const dim = shape.at(-1);
+  const rows = data.slice();
+  for (let at = 0; at < rows.length; at += dim) {
+    const row = rows.subarray(at, at + dim);
+    const norm = Math.hypot(...row);
+    for (let i = 0; i < dim; i++) row[i] /= norm;
+  }
+  return { data: rows, shape };
+}
+
+/** Numbers of every head and token, each by f(head, token). */
+const perToken = (heads, length, f) => ({ data: Float32Array.from({ length: heads * length }, (_, i) => f(Math.floor(i / length), i % length)), shape: [1, heads, length] });
+
+/** What RetNet and Gated DeltaNet gate with: { decay, beta } of every head and token. */
+function gatesOf({ rule, heads, length }) {
+  if (rule === 'gated') return { decay: perToken(heads, length, (h) => Math.log(1 - 2 ** (-5 - h))) };
+  return { decay: perToken(heads, length, (h, t) => -((t * 7 + h) % 11) / 20), beta: perToken(heads, length, (h, t) => ((t * 3 + h) % 7) / 8 + 0.1) };
+}
+
 /**
  * { q, k, v }, each [1, heads, length, dim]. A token has q of length 1 as well as `step`, its own k and v, and what
  * came before: `past` keys and values (softmax; k and v hold them and the token), or the state S and z (linear).
+ * Cases with a rule have its decay, and beta, [1, heads, length].
  */
-export function inputsOf({ kind, token, heads, length, dim }) {
+export function inputsOf({ kind, rule, token, heads, length, dim }) {
   const { q, k, v } = sampleInputs({ seed: 1, heads, length, dim, norm: 1 });
+  if (rule) return { q, k: unitRows(k), v, ...gatesOf({ rule, heads, length }) };
   if (!token) return { q, k, v };
   const last = length - 1;
   const inputs = { q: slice(q, last, length), k, v, step: { k: slice(k, last, length), v: slice(v, last, length) } };
@@ -59,9 +90,10 @@ const pick = ({ data, shape: [, H, T, d] }, rows) =>
   Float64Array.from({ length: H * rows.length * d }, (_, i) => data[(Math.floor(i / (rows.length * d)) * T + rows[Math.floor(i / d) % rows.length]) * d + (i % d)]);
 
 /** The float64 result at the compared rows, [heads, rows, dim]. */
-export function expectedOf({ kind, causal, token }, { q, k, v }) {
+export function expectedOf({ kind, rule, causal, token }, { q, k, v, ...gates }) {
   const { shape } = q;
   const rows = checkedRows(shape[2]);
+  if (rule) return pick(oracle.linear(q, k, v, { featureMap: 'identity', normalize: false, causal, ...gates }).o, rows);
   if (token) return kind === 'linear' ? oracle.linear(q, k, v).o.data : oracle.softmax(q, k, v).data;
   if (kind === 'linear' && causal) return pick(oracle.linear(q, k, v, { causal }).o, rows);
   if (!causal) {

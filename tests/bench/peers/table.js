@@ -30,8 +30,8 @@ export function timeCells({ contestants, rows }) {
 }
 
 /** Ratios of the others' time to ours, one line a case and build. */
-export function ratioCells({ rows, engine }) {
-  const lines = rows.flatMap((row) => standings(row, engine).map((one) => [row.title, one.name, ratio(one.web), ratio(one.native), one.goals.map(verdict).join('; ')]));
+export function ratioCells({ rows }) {
+  const lines = rows.flatMap((row) => standings(row).map((one) => [row.title, one.name, ratio(one.web), ratio(one.native), one.goals.map(verdict).join('; ')]));
   return [['', 'contestant', 'best web peer', 'native', 'goal'], ...lines];
 }
 
@@ -44,7 +44,7 @@ export function expressionCells({ contestants }) {
 }
 
 export function headline({ engine, machine, threads, heads, dim, date }) {
-  return `${machine}, ${engine}, ${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised`;
+  return `${machine}, ${engine}, ${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised (RetNet's and Gated DeltaNet's rows: as they are)`;
 }
 
 /** Who ran what, and what was left out and why. */

@@ -138,6 +138,7 @@ export default {
   },
 
   ways(jax, one) {
+    if (one.rule) return {}; // no operator, and a product a chunk would be as much code as the recurrence
     const ways = Object.entries(formulas(jax, one)).flatMap(([name, way]) =>
       [false, true].map((resident) => [resident ? `${name}, resident` : name, (inputs) => prepare({ jax, one, way, resident, inputs })]),
     );

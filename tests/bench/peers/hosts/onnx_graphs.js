@@ -3,18 +3,8 @@
  * A way is (case) => { graph, feeds(inputs) → { name: [dims, data] }, packed }; packed results are [length, heads, dim].
  */
 import { Graph } from '../onnx_file.js';
-
-/** [heads, length, dim] ↔ [length, heads, dim], `outer` and `inner` as they are on the way in. */
-export function swapAxes(data, outer, inner, dim) {
-  const swapped = new Float32Array(data.length);
-  for (let i = 0; i < outer; i++) {
-    for (let j = 0; j < inner; j++) {
-      const from = (i * inner + j) * dim;
-      swapped.set(data.subarray(from, from + dim), (j * outer + i) * dim);
-    }
-  }
-  return swapped;
-}
+import { gatedWays } from './onnx_gated.js';
+import { swapAxes } from './swap_axes.js';
 
 /** elu(x) + 1 by the operator of that name, and by the vectorised exp: which is faster differs between builds. */
 const maps = {
@@ -156,7 +146,8 @@ const CHUNKS = [32, 64, 128];
 const withMaps = (name, form) => Object.entries(maps).map(([map, apply]) => [`${name}, ${map}`, form(apply)]);
 
 /** Every way to compute a case: { name: (case) => … }. */
-export function waysOf({ kind, causal, token, length }) {
+export function waysOf({ kind, rule, causal, token, length }) {
+  if (rule) return gatedWays({ rule, length });
   if (kind === 'softmax') return { composed: composedSoftmax, Attention: attentionOperator, MultiHeadAttention: multiHeadAttention };
   if (token) return Object.fromEntries([...withMaps('LinearAttention', stepOperator), ...withMaps('composed', stepComposed)]);
   if (!causal) return Object.fromEntries(withMaps('composed', composedLinear));

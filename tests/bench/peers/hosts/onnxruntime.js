@@ -1,5 +1,6 @@
 /** What onnxruntime-web and onnxruntime-node share: one session a graph, JavaScript arrays in and out. */
-import { swapAxes, waysOf } from './onnx_graphs.js';
+import { waysOf } from './onnx_graphs.js';
+import { swapAxes } from './swap_axes.js';
 
 export const expresses = {
   'feature map': 'composed of other operators',

@@ -4,10 +4,18 @@ const bundle = new URL('../node_modules/linear-attention-wasm/index.js', import.
 
 const ROOM = 256; // tokens that the cache takes before it is filled anew, outside the timing: 3 % of 8192
 
-function sequenceWay(attention, { kind, causal }, inputs, hold) {
+/** RetNet's decay never changes, and may be given as one number a head. */
+function gatesOf(rule, { decay, beta }, hold) {
+  const [, heads, length] = decay.shape;
+  if (rule === 'gated') return { decay: Array.from({ length: heads }, (_, h) => decay.data[h * length]) };
+  return { decay: hold.input(decay), beta: hold.input(beta) };
+}
+
+function sequenceWay(attention, { kind, rule, causal }, inputs, hold) {
   const [q, k, v] = [inputs.q, inputs.k, inputs.v].map(hold.input);
   const out = hold.output(inputs.q.shape);
-  const attend = kind === 'linear' ? () => attention.linear(q, k, v, { causal, out }) : () => attention.softmax(q, k, v, { causal, out });
+  const options = { causal, out, ...(rule && { featureMap: 'identity', ...gatesOf(rule, inputs, hold) }) };
+  const attend = kind === 'linear' ? () => attention.linear(q, k, v, options) : () => attention.softmax(q, k, v, { causal, out });
   return { run: attend, result: () => hold.read(out), close: hold.close };
 }
 

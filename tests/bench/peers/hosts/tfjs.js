@@ -130,6 +130,7 @@ export default {
   },
 
   ways(tf, one) {
+    if (one.rule) return {}; // no operator, and a product a chunk would be as much code as the recurrence
     const ways = Object.entries(formulas(tf, one)).flatMap(([name, way]) =>
       [false, true].map((resident) => [resident ? `${name}, resident` : name, (inputs) => prepare(tf, one, way, resident, inputs)]),
     );

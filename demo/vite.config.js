@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { recordedBits } from './conformance/recorded.js';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -16,9 +17,19 @@ export default defineConfig({
     alias: [
       { find: /^linear-attention-wasm$/, replacement: path('../web/index.js') },
       { find: /^linear-attention-wasm\/nn$/, replacement: path('../web/nn.js') },
+      // The library's tests, on the page that runs them here.
+      { find: /^node:(assert|fs)$/, replacement: path('conformance/stand_ins/$1.js') },
+      { find: /^uvu$/, replacement: path('conformance/stand_ins/uvu.js') },
     ],
   },
+  plugins: [recordedBits()],
   worker: { format: 'es' },
+  // Two builds, so that the demo shares no file with the page of the tests, and is not divided for it.
+  builder: {},
+  environments: {
+    client: { build: { rolldownOptions: { input: path('index.html') } } },
+    conformance: { consumer: 'client', build: { emptyOutDir: false, rolldownOptions: { input: path('conformance.html') } } },
+  },
   server: { headers: isolation, fs: { allow: [path('..')] } }, // the library lies beside the demo
   preview: { headers: isolation },
 });

@@ -1,5 +1,14 @@
 /** Takes saved states apart and puts them together again by the documented layout, with none of the library's code. */
-import { crc32 } from 'node:zlib';
+
+/** CRC-32 as zlib and PNG have it, a bit at a time. */
+function crc32(bytes) {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
 
 /** { header, payload } of saved bytes, layout 3. */
 export function openSaved(bytes) {

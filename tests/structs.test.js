@@ -3,6 +3,8 @@ import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as structs from '../web/core/structs.js';
+import { MAX_DIM, MAX_VALUE_DIM } from '../web/core/validate.js';
+import { MAX_FEATURES } from '../web/maps/map_kinds.js';
 
 const test = suite('argument structs');
 const { ARGUMENTS, fieldsIn } = structs;
@@ -40,6 +42,11 @@ test('sizes are those that the C compiler asserts', () => {
   const sizes = Object.fromEntries([...code.matchAll(/sizeof\((\w+)\) == (\d+)/g)].map(([, name, size]) => [name, Number(size)]));
   const all = { ...Object.fromEntries(Object.entries(ARGUMENTS).map(([call, struct]) => [structOf[call], struct])), la_array: structs.la_array, la_gate: structs.la_gate, la_feature_map: structs.la_feature_map };
   for (const [name, struct] of Object.entries(all)) assert.equal(4 * fieldsIn(struct), sizes[name], name);
+});
+
+test('the largest sizes are those of the header', () => {
+  const sizes = Object.fromEntries([...code.matchAll(/#define LA_(MAX_\w+) (\d+)\n/g)].map(([, name, size]) => [name, Number(size)]));
+  assert.deepEqual([MAX_DIM, MAX_VALUE_DIM, MAX_FEATURES], [sizes.MAX_DIM, sizes.MAX_VALUE_DIM, sizes.MAX_FEATURES]);
 });
 
 test('every call with an argument struct is described', () => {

@@ -1,14 +1,13 @@
 /** Instances with threads whose inside a test can reach. */
-import { readFile } from 'node:fs/promises';
 import { Attention } from '../web/calls/attention.js';
 import { compile, instantiate } from '../web/core/load.js';
 import { Core } from '../web/core/core.js';
-import { openThread } from '../web/packaged.js';
+import { openThread, packaged } from '../web/packaged.js';
 import { sharedMemory, startPool } from '../web/threads/pool.js';
 
 /** The core of an instance whose calls are split from `worth` multiply-adds on; `open` opens a worker, as startPool takes it. */
 export async function createCore(build, threads, worth = 0, open = openThread) {
-  const module = await compile(await readFile(new URL(`../web/dist/${build}-threads.wasm`, import.meta.url)));
+  const module = await compile(packaged[`${build}-threads`]());
   const exports = await instantiate(module, sharedMemory());
   return new Core(exports, await startPool(module, exports, threads, { worth, open }));
 }

@@ -37,6 +37,13 @@ export const tolerances = {
   gap: { relative: 2e-5, worst: 5e-5, grows: false },
 };
 
+let tell = () => {};
+
+/** Has every comparison told to `listener`, with the one of its two errors that is the larger part of its bound. */
+export function onComparison(listener) {
+  tell = listener;
+}
+
 /**
  * Throws unless `actual` matches `expected` by the rule. Arrays, typed arrays or { data, shape }; NaN and the
  * infinities of `expected` must be met exactly. The message gives one element, never the arrays.
@@ -67,12 +74,13 @@ export function assertClose(actual, expected, { rule, T = 0, name = rule } = {})
   const growth = bound.grows ? Math.sqrt(1 + T / 1024) : 1;
   const relative = errorSquared === 0 ? 0 : Math.sqrt(errorSquared / normSquared);
   const detail = () => `worst element ${place(worstAt, expected)}: got ${got[worstAt]}, expected ${want[worstAt]}`;
-  if (relative > bound.relative * growth)
-    fail(
-      `${name}: relative L2 error ${relative.toExponential(2)} > ${(bound.relative * growth).toExponential(2)}; ${detail()}`,
-    );
-  if (worst > bound.worst * largest)
-    fail(`${name}: element error ${worst.toExponential(2)} > ${(bound.worst * largest).toExponential(2)}; ${detail()}`);
+  const whole = { rule, error: relative, bound: bound.relative * growth };
+  const element = { rule, error: worst, bound: bound.worst * largest };
+  tell(element.error * whole.bound > whole.error * element.bound ? element : whole);
+  if (whole.error > whole.bound)
+    fail(`${name}: relative L2 error ${relative.toExponential(2)} > ${whole.bound.toExponential(2)}; ${detail()}`);
+  if (element.error > element.bound)
+    fail(`${name}: element error ${worst.toExponential(2)} > ${element.bound.toExponential(2)}; ${detail()}`);
 }
 
 /** Throws unless both hold the same bits (any NaN equals any NaN). */

@@ -133,8 +133,9 @@ export function guarded(length, margin = 67) {
 export function loadGolden(name) {
   const at = (extension) => new URL(`./golden/${name}.${extension}`, import.meta.url);
   const bytes = readFileSync(at('bin'));
+  const floats = new DataView(bytes.buffer, bytes.byteOffset);
   const tensor = ({ shape, offset, count }) => ({
-    data: Float32Array.from({ length: count }, (_, i) => bytes.readFloatLE(offset + 4 * i)),
+    data: Float32Array.from({ length: count }, (_, i) => floats.getFloat32(offset + 4 * i, true)),
     shape,
   });
   const tensors = (side) => Object.fromEntries(Object.entries(side).map(([key, value]) => [key, tensor(value)]));

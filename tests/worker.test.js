@@ -88,7 +88,7 @@ test('errors keep their kind, and an argument of this side is checked here', () 
     await rejects(remote.linear(qkv[0], qkv[1]), TypeError, /v must be/);
     await rejects(remote.linear(...qkv, { wrong: 1 }), TypeError, /unknown option/);
     await rejects(remote.tensor([2 ** 31]), AttentionError, /^out-of-memory$/);
-    await rejects(remote.linear(...qkv, { signal: 5 }), TypeError, /signal/);
+    for (const signal of [5, {}, new EventTarget(), { aborted: true, throwIfAborted() {}, addEventListener() {} }]) await rejects(remote.linear(...qkv, { signal }), TypeError, /^signal must be an AbortSignal/);
     await rejects(remote.linear(...qkv, { onProgress: 5 }), TypeError, /onProgress/);
     await rejects(remote.linear(...qkv, { transfer: 5 }), TypeError, /transfer/);
     await rejects(createAttention({ build: 'fastest' }), RangeError, /build/);

@@ -161,4 +161,29 @@ test('what is settled is forgotten, and so is what never came', () => {
   assert.equal(fates.size, 0);
 });
 
+test('a signal of another class of that name cancels as well', async () => {
+  /** What jsdom has, and what a frame has of its own. */
+  class AbortSignal extends EventTarget {
+    aborted = false;
+    reason = undefined;
+    get [Symbol.toStringTag]() {
+      return 'AbortSignal';
+    }
+    throwIfAborted() {
+      if (this.aborted) throw this.reason;
+    }
+  }
+  const remote = await createAttention({ build: 'simd' });
+  const signal = new AbortSignal();
+  const reason = new Error('enough');
+  const cancel = () => {
+    Object.assign(signal, { aborted: true, reason });
+    signal.dispatchEvent(new Event('abort'));
+  };
+  const told = await rejectionAfter(remote.softmax(...one, { signal }), cancel);
+  assert.equal(told.reason, reason);
+  await assert.rejects(remote.softmax(...qkv, { signal }), reason);
+  await remote.dispose();
+});
+
 test.run();

@@ -58,15 +58,15 @@ interface Gated {
   /**
    * Natural logarithm of what the state keeps at each token, at most 0 (−Infinity clears it).
    *
-   * A number, one a head `[kvHeads]`, one a head and token `[batch, kvHeads, length]`, or one a head, token and feature
-   * `[batch, kvHeads, length, features]`; under `'bthd'` `[batch, length, kvHeads]` and so on. Never factored: strong
-   * decay neither overflows nor loses the result.
+   * A number, one a head `[heads]`, one a head and token `[batch, heads, length]`, or one a head, token and feature
+   * `[batch, heads, length, features]`; under `'bthd'` `[batch, length, heads]` and so on. These heads are those of the
+   * state (the larger of k's and v's), those of k, or one for all. Strong decay neither overflows nor loses the result.
    */
   decay?: Gate;
   /**
    * Selects the delta rule, u = beta·(v − Sᵀφ(k)) instead of u = v.
    *
-   * A number, `[batch, kvHeads, length]`, or `[batch, length]` for all heads. The recurrence is stable for
+   * A number, `[batch, heads, length]` with heads as in decay, or `[batch, length]` for all heads. The recurrence is stable for
    * 0 ≤ beta·‖φ(k)‖² ≤ 2: normalise keys to length 1. Outside it grows as the plain recurrence does, and results are
    * finite as long as that one's are.
    */
@@ -149,7 +149,7 @@ export interface PresetOptions<O extends Out | undefined = Out | undefined> exte
 
 /** What `attention.retention` takes beside q, k and v. */
 export interface RetentionOptions<O extends Out | undefined = Out | undefined> extends PresetOptions<O> {
-  /** What head h keeps at every token, 0 to 1: a number, or one a head. Default 1 − 2^(−5−h). */
+  /** What head h of the state keeps at every token, 0 to 1: a number, or one a head. Default 1 − 2^(−5−h). */
   gamma?: Gate;
 }
 

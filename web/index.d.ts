@@ -6,9 +6,14 @@
  * Layout: every array is row-major float32. The default layout is `[batch, heads, length, dim]`
  * (`'bhtd'`, as PyTorch's scaled_dot_product_attention); `'bthd'` is `[batch, length, heads, dim]`.
  * `[heads, length, dim]` (`[length, heads, dim]` under `'bthd'`) and `[length, dim]` are promoted to
- * batch 1 and one head; a result has the rank of `q`.
+ * batch 1 and one head; a result has the rank of `q`, and an axis of heads where it has several.
  *
- * Grouped-query attention: the heads of `q` may be any multiple of the heads of `k` and `v`.
+ * Heads: those of `q` may be any multiple of those of `k` and `v` (grouped-query attention). In linear
+ * attention and its presets those of `q`, `k` and `v` may all differ: the largest number is a multiple of
+ * the others, and the larger of those of `k` and `v` of the smaller. Head h of H uses head h·n/H (rounded
+ * down) of what has n.
+ *
+ * Sizes: dim 1 to 1024, valueDim 1 to 8192, features 1 to 65536.
  *
  * Errors: `TypeError` for a value of the wrong kind, `RangeError` for a wrong shape or value (the
  * message names the argument, what was expected and what was got), `AttentionError` otherwise.
@@ -161,7 +166,8 @@ export interface Attention {
   /**
    * Linear attention, φ(q)(φ(k)ᵀv) / φ(q)·Σφ(k).
    *
-   * Shapes as `softmax`. O(T·features·valueDim) time.
+   * q [batch, qHeads, Tq, dim], k [batch, kHeads, Tk, dim], v [batch, vHeads, Tk, valueDim] → [batch, heads, Tq, valueDim]
+   * with the most of these heads. O(T·features·valueDim) time.
    *
    * @example const { data } = attention.linear(q, k, v, { featureMap: 'elu', causal: true });
    * @throws RangeError for a decay above 0, for `causal: false` with decay or beta, and for what the state has otherwise
@@ -170,7 +176,7 @@ export interface Attention {
   /**
    * RetNet: linear attention that decays by head.
    *
-   * Sun et al. 2023, eq. 5 to 8, with decay log gamma. Shapes as `softmax`.
+   * Sun et al. 2023, eq. 5 to 8, with decay log gamma. Shapes as `linear`.
    *
    * @example const { data } = attention.retention(q, k, v, { gamma: 0.97 });
    * @throws RangeError for gamma outside 0 to 1
@@ -190,7 +196,7 @@ export interface Attention {
   /**
    * Gated linear attention: a gate a head, token and channel of k.
    *
-   * Yang et al. 2024, eq. 3. Shapes as `softmax`.
+   * Yang et al. 2024, eq. 3. Shapes as `linear`.
    *
    * @example const { data } = attention.gla(q, k, v, { g: gates });
    * @throws TypeError unless exactly one of g, decay and alpha is given, RangeError for a gate out of its range
@@ -199,7 +205,7 @@ export interface Attention {
   /**
    * DeltaNet: a key's old value is replaced instead of added to.
    *
-   * Yang et al. 2024 (Schlag et al. 2021, eq. 24). The caller normalises k to length 1. Shapes as `softmax`.
+   * Yang et al. 2024 (Schlag et al. 2021, eq. 24). The caller normalises k to length 1. Shapes as `linear`.
    *
    * @example const { data } = attention.deltaNet(q, k, v, { beta: 0.5 });
    * @throws TypeError without beta, RangeError for beta outside 0 to 1
@@ -208,7 +214,7 @@ export interface Attention {
   /**
    * Gated DeltaNet: the delta rule with a gate a head and token.
    *
-   * Yang et al. 2025, eq. 10. The caller normalises k to length 1. Shapes as `softmax`.
+   * Yang et al. 2025, eq. 10. The caller normalises k to length 1. Shapes as `linear`.
    *
    * @example const { data } = attention.gatedDeltaNet(q, k, v, { alpha: 0.9, beta: 0.5 });
    * @throws TypeError unless exactly one of g, decay and alpha is given, RangeError for a gate or beta out of its range
@@ -217,7 +223,7 @@ export interface Attention {
   /**
    * Kimi delta attention: the delta rule with a gate a head, token and channel of k.
    *
-   * Kimi Team 2025. The caller normalises k to length 1. Shapes as `softmax`.
+   * Kimi Team 2025. The caller normalises k to length 1. Shapes as `linear`.
    *
    * @example const { data } = attention.kda(q, k, v, { g: gates, beta: 0.5 });
    * @throws TypeError unless exactly one of g, decay and alpha is given, RangeError for a gate or beta out of its range

@@ -6,11 +6,11 @@ import type { Gate, Input, Out, ResultOf } from './tensor.js';
 interface MemorySizes {
   /** Sequences at once. Default 1. */
   batch?: number;
-  /** Heads of k and v. */
+  /** Heads of k and v; of a state, where these differ, the larger number. */
   heads: number;
-  /** Length of a query or key vector, 1 to 256. */
+  /** Length of a query or key vector, 1 to 1024. */
   dim: number;
-  /** Length of a value vector, 1 to 256. Default `dim`. */
+  /** Length of a value vector, 1 to 8192. Default `dim`. */
   valueDim?: number;
 }
 
@@ -36,13 +36,14 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
   /**
    * Natural logarithm of what the state keeps before this token, at most 0.
    *
-   * A number, one a head `[heads]`, `[batch, heads]`, or `[batch, heads, features]`. Default: everything is kept.
+   * A number, one a head `[heads]`, `[batch, heads]`, or `[batch, heads, features]`, of the state's heads, of k's, or one
+   * for all. Default: everything is kept.
    */
   decay?: Gate;
   /**
    * Selects the delta rule, u = beta·(v − Sᵀφ(k)) instead of u = v.
    *
-   * A number, `[batch, heads]`, or `[batch]` for all heads. Default: the sum rule.
+   * A number, `[batch, heads]` with heads as in decay, or `[batch]` for all heads. Default: the sum rule.
    */
   beta?: Gate;
   /** Where the result goes: a resident tensor of its shape, or a Float32Array of its length. Default: a new array. */
@@ -52,12 +53,13 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
 /**
  * The recurrent state of linear attention.
  *
- * S = Σ φ(k)vᵀ and, where it is normalised, z = Σ φ(k): of a size that does not grow.
+ * S = Σ φ(k)vᵀ and, where it is normalised, z = Σ φ(k): of a size that does not grow. Both are kept in two parts, so that
+ * they stay right however many tokens come, and the last 16 tokens beside them.
  */
 export interface State {
   /** Sequences at once. */
   readonly batch: number;
-  /** Heads of k and v. */
+  /** Heads of k and v; the larger number where these differ. */
   readonly heads: number;
   /** Length of a query or key vector. */
   readonly dim: number;
@@ -72,13 +74,13 @@ export interface State {
   /** Added to the normaliser. */
   readonly eps: number;
   /**
-   * Live view of S, [batch, heads, features, valueDim]: read it again after other calls instead of keeping it.
+   * S, [batch, heads, features, valueDim]: a copy, made anew each time it is read. To change a state there is `set`.
    *
-   * Of favor and rff divided by exp of a number a head, and with eps 0 by powers of two a feature, where the sums would
-   * leave float32's range; those numbers are 0 while they do not, and go with save and clone.
+   * Of favor and rff, and with eps 0 of all maps, divided by exp of a number a head where the sums would leave float32's
+   * range; that number is 0 while they do not, and goes with save and clone.
    */
   readonly data: Float32Array;
-  /** Live view of z, [batch, heads, features]; null when the state is not normalised. */
+  /** z, [batch, heads, features], as `data`: a copy; null when the state is not normalised. */
   readonly keySum: Float32Array | null;
   /**
    * Tokens seen, by the row of the batch that has seen most.
@@ -86,13 +88,13 @@ export interface State {
    * Each row counts its own: keys past keyLengths are not seen. Exact to 2^53.
    */
   readonly length: number;
-  /** Bytes held. */
+  /** Bytes held: a little more than twice those of S and z. */
   readonly bytes: number;
   /**
    * Takes in one token and answers it.
    *
-   * q [batch, query heads, dim], k [batch, heads, dim], v [batch, heads, valueDim] → [batch, query heads, valueDim]. The
-   * batch axis may be left out when batch is 1.
+   * q [batch, qHeads, dim], k [batch, kHeads, dim], v [batch, vHeads, valueDim] → [batch, H, valueDim] with H the most of
+   * these heads, which go together as in `linear`. The batch axis may be left out when batch is 1.
    *
    * @example const { data } = state.step(q, k, v);
    * @throws TypeError for a wrong kind, RangeError for a wrong shape or a decay above 0, AttentionError 'disposed' or

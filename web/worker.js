@@ -15,6 +15,9 @@ const OPTIONS = optionTakers(asTheyAre('build', 'threads', 'wasm'));
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
 
+/** Whether it is an AbortSignal, of whichever realm: frames and test environments have a class of their own. */
+const isSignal = (value) => Object.prototype.toString.call(value) === '[object AbortSignal]';
+
 function openOwnWorker() {
   const here = import.meta.url;
   return openWorker(
@@ -82,7 +85,7 @@ class Connection {
   async call(target, name, args) {
     const options = readOptions(args.at(-1));
     const { signal, onProgress, transfer, out } = options ?? {};
-    if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongKind('signal', 'an AbortSignal', signal);
+    if (signal !== undefined && !isSignal(signal)) throw wrongKind('signal', 'an AbortSignal', signal);
     if (onProgress !== undefined && typeof onProgress !== 'function') throw wrongKind('onProgress', 'a function', onProgress);
     if (transfer !== undefined && typeof transfer !== 'boolean') throw wrongKind('transfer', 'a boolean', transfer);
     const { sent, moved } = pack(this, name, options ? [...args.slice(0, -1), options] : args, options);

@@ -37,7 +37,6 @@ typedef struct {
   panel_state state;
   token_block tokens;
   float *v, *out; /* [block][d_vp] when copies are needed */
-  float *x;       /* [d_fp][8], of the delta rule: S of a panel */
   float *zeros;   /* [2·STATE_PANEL]: the value beside an odd last token, and where its result goes */
   float *kept, *products; /* of shared.h: results are parts of sums; [block] of them */
 } scratch;
@@ -50,8 +49,8 @@ static uint64_t scratch_layout(const linear_call *call, int by_features, size_t 
   w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;
   uint64_t copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
   uint64_t sizes[] = {panels_layout(call, &w->state, first, panels, 1, NULL), token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
-                      call->d_fp * STATE_PANEL, 2 * STATE_PANEL, of_parts * SHARED_DEPTH * shared_floats(w->d_vp), of_parts * w->block};
-  float *of_state, *of_tokens, **places[] = {&of_state, &of_tokens, &w->v, &w->out, &w->x, &w->zeros, &w->kept, &w->products};
+                      2 * STATE_PANEL, of_parts * SHARED_DEPTH * shared_floats(w->d_vp), of_parts * w->block};
+  float *of_state, *of_tokens, **places[] = {&of_state, &of_tokens, &w->v, &w->out, &w->zeros, &w->kept, &w->products};
   uint64_t floats = carve(base, places, sizes, sizeof sizes / sizeof *sizes);
   if (!base) return floats;
   panels_layout(call, &w->state, first, panels, 1, of_state);
@@ -94,29 +93,11 @@ LA_INLINE void run_linear(block_run *run, const size_t stride, const size_t next
   }
 }
 
-/* Of what came lately: all that x gained over the block. */
-static void take_gain(const block_run *run, float *pair, const float *x, size_t rows) {
-  for (size_t i = 0; i < rows; i++, pair += 16, x += 8)
-    for (size_t h = 0; h < 8; h += 4) {
-      v4 lately = v4_load(pair + 8 + h), before = v4_add(v4_load(pair + h), lately);
-      v4_store(pair + 8 + h, v4_add(lately, v4_sub(v4_load(x + h), before)));
-    }
-  (void)run;
-}
-
 LA_INLINE void run_delta(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
-  two_rows pending;
-  float *pair = run->r.s, *x = run->w->x;
-  for (size_t i = 0; i < run->r.features; i++)
-    for (size_t h = 0; h < 8; h += 4) v4_store(x + 8 * i + h, v4_add(v4_load(pair + 16 * i + h), v4_load(pair + 16 * i + 8 + h)));
-  run->r.s = x;
-  for (int t = 0; t < 2; t++) pending.of[t][0] = pending.of[t][1] = v4_splat(0.0f);
   for (size_t u = 0; u < run->tokens; u += 2) {
     take_two(run, u, next);
-    recur_delta(&run->r, &pending, stride, next, recalled);
+    recur_delta(&run->r, stride, next, recalled);
   }
-  write_pending(x, run->r.rows, run->r.features, &pending, next);
-  take_gain(run, pair, x, run->r.features);
 }
 
 /* One function a rule, so that each gets all registers of the engine's compiler: 4 % faster than one for all. */
@@ -209,7 +190,6 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t state
     float *out = array_at(a->out, b, head, t);
     block k = {call, w, b, state_head, head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
     show_life(w->slot);
-    if(0)touch_block(&k, column, columns, 0);
     prepare(&k);
     tokens = k.tokens;
     token_products(call, &w->tokens, &w->state, w->tokens.sums, tokens);

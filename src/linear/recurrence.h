@@ -10,7 +10,7 @@
 #include "base/rows.h"
 
 typedef struct {
-  float *s;          /* of the panel: [features][16], settled and lately; of the delta rule x, [features][8] */
+  float *s;          /* of the panel: [features][16], settled and lately */
   size_t features;
   const float *rows; /* of two tokens */
   const float *scores;  /* [4] of tokens.h */
@@ -63,27 +63,16 @@ LA_INLINE void recur(const recurrence *r, const size_t stride, const size_t next
   store_results(r, o, v);
 }
 
-/* Adds what the delta rule has still to write: the keys of two tokens, whose rows are given, times u. */
-LA_INLINE void write_pending(float *x, const float *before, size_t features, const two_rows *u, const size_t next) {
-  for (size_t i = 0; i < features; i++, x += 8) {
-    v4 k0 = v4_load_splat(before + i), k1 = v4_load_splat(before + next + i);
-    for (int h = 0; h < 2; h++) v4_store(x + 4 * h, v4_madd(k1, u->of[1][h], v4_madd(k0, u->of[0][h], v4_load(x + 4 * h))));
-  }
-}
-
-/* The delta rule: u = beta·(v − Sᵀk), where S has the tokens before. Writing it during the next pass saves one. */
-LA_INLINE void recur_delta(const recurrence *r, two_rows *u, const size_t stride, const size_t next, const size_t recalled) {
-  two_rows k, o;
+/* The delta rule: u = beta·(v − Sᵀk). Two loops, since accumulators for Sᵀk and Sᵀq of two tokens and what they write do not
+ * fit into sixteen registers together. */
+LA_INLINE void recur_delta(const recurrence *r, const size_t stride, const size_t next, const size_t recalled) {
+  two_rows k, o, u;
   for (int t = 0; t < 2; t++)
     for (int h = 0; h < 2; h++) k.of[t][h] = o.of[t][h] = v4_splat(0.0f);
   float *s = r->s;
-  const float *before = r->rows - 2 * next;
-  for (const float *rows = r->rows, *end = rows + r->features; rows != end; rows++, before++, s += 8) {
-    v4 b0 = v4_load_splat(before), b1 = v4_load_splat(before + next);
-    v4 x0 = v4_madd(b1, u->of[1][0], v4_madd(b0, u->of[0][0], v4_load(s)));
-    v4 x1 = v4_madd(b1, u->of[1][1], v4_madd(b0, u->of[0][1], v4_load(s + 4)));
-    v4_store(s, x0);
-    v4_store(s + 4, x1);
+  const float *rows = r->rows, *end = rows + r->features;
+  for (; rows != end; rows++, s += 16) {
+    v4 x0 = v4_add(v4_load(s), v4_load(s + 8)), x1 = v4_add(v4_load(s + 4), v4_load(s + 12));
     v4 k0 = v4_load_splat(rows + recalled), k1 = v4_load_splat(rows + next + recalled);
     k.of[0][0] = v4_madd(k0, x0, k.of[0][0]);
     k.of[0][1] = v4_madd(k0, x1, k.of[0][1]);
@@ -97,11 +86,16 @@ LA_INLINE void recur_delta(const recurrence *r, two_rows *u, const size_t stride
   }
   v4 recall = v4_splat(r->recall), k1_k0 = v4_load_splat(r->scores + 3);
   for (int h = 0; h < 2; h++) {
-    u->of[0][h] = v4_mul(v4_load_splat(r->beta), v4_nmadd(v4_mul(k.of[0][h], recall), recall, v4_load(r->v + 4 * h)));
-    v4 recalled_next = v4_madd(k1_k0, u->of[0][h], k.of[1][h]);
-    u->of[1][h] = v4_mul(v4_load_splat(r->beta + 1), v4_nmadd(v4_mul(recalled_next, recall), recall, v4_load(r->v_next + 4 * h)));
+    u.of[0][h] = v4_mul(v4_load_splat(r->beta), v4_nmadd(v4_mul(k.of[0][h], recall), recall, v4_load(r->v + 4 * h)));
+    v4 recalled_next = v4_madd(k1_k0, u.of[0][h], k.of[1][h]);
+    u.of[1][h] = v4_mul(v4_load_splat(r->beta + 1), v4_nmadd(v4_mul(recalled_next, recall), recall, v4_load(r->v_next + 4 * h)));
   }
-  store_results(r, o, *u);
+  store_results(r, o, u);
+  for (rows = r->rows, s = r->s + 8; rows != end; rows++, s += 16) {
+    v4 k0 = v4_load_splat(rows), k1 = v4_load_splat(rows + next);
+    v4_store(s, v4_madd(k1, u.of[1][0], v4_madd(k0, u.of[0][0], v4_load(s))));
+    v4_store(s + 4, v4_madd(k1, u.of[1][1], v4_madd(k0, u.of[0][1], v4_load(s + 4))));
+  }
 }
 
 #endif

@@ -67,10 +67,15 @@ size_t take_tokens(const linear_call *call, const token_block *w, panel_state *p
 
 /* k·exp(−c), and beside it what the delta rule recalls by, k·exp(c). */
 static void fold_key(const linear_call *call, float *k, const float *factor, int wide) {
+  v4 f = v4_load_splat(factor), inverse = v4_div(v4_splat(1.0f), f);
   for (size_t i = 0; i < call->d_fp; i += 4) {
-    v4 f = wide ? v4_load(factor + i) : v4_load_splat(factor), x = v4_load(k + i);
+    v4 x = v4_load(k + i);
+    if (wide) {
+      f = v4_load(factor + i);
+      inverse = v4_div(v4_splat(1.0f), f);
+    }
     if (call->rows == 3) v4_store(k + 2 * call->stride + i, v4_mul(x, f));
-    v4_store(k + i, v4_div(x, f));
+    v4_store(k + i, v4_mul(x, inverse));
   }
 }
 

@@ -55,14 +55,19 @@ async function bareStep({ heads, dim }) {
   const struct = ARGUMENTS.la_linear;
   const args = core.la_alloc(4 * fieldsIn(struct));
   const [q, k, v, out] = Array.from({ length: 4 }, () => ({ data: floats(heads * dim), batch: heads * dim, head: dim, row: dim }));
-  const [state, key_sum] = [floats(heads * dim * dim), floats(heads * dim)];
+  const state = floats(heads * core.la_state_floats(dim, dim));
+  const positions = floats(1);
   const { buffer } = core.memory;
+  new Float32Array(buffer, state, heads * core.la_state_floats(dim, dim)).fill(0);
+  const count = new Int32Array(buffer, positions, 1);
+  count[0] = 0;
   writeStruct({ i32: new Int32Array(buffer), f32: new Float32Array(buffer) }, args >>> 2, struct, {
-    batch: 1, heads, kv_heads: heads, n_q: 1, n_k: 1, dim, value_dim: dim, causal: 1, normalize: 1, scale: 1, eps: 1e-6,
-    map: { dim, query_heads: 1, key_heads: 1 }, q, k, v, out, state, key_sum,
+    batch: 1, heads, q_heads: heads, k_heads: heads, v_heads: heads, n_q: 1, n_k: 1, dim, value_dim: dim, causal: 1, normalize: 1, scale: 1, eps: 1e-6,
+    map: { dim, query_heads: 1, key_heads: 1 }, positions, q, k, v, out, state,
   });
   return () => {
     if (core.la_linear(args) !== 0) throw new Error('la_linear refused the benchmark');
+    count[0]++;
   };
 }
 

@@ -1,4 +1,4 @@
-// A call in a page of a Firefox that nobody controls remotely: under such control a Worker that opens a Worker stands
+// Pages in a Firefox that nobody controls remotely: under such control a Worker that opens a Worker stands
 // still in about 2 of 100 tries, in any page, and stands still for ever.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,32 +13,29 @@ import { PATIENCE, succeeded } from './visit.js';
 const page = '/tests/browser/pages/report.html';
 
 /**
- * Does what `callIn` does in a Worker, in a browser of its own that ends with the call.
+ * What a page posts, opened in a browser of its own that ends with it.
  * @param {string} folder served, with `headers`
  * @param {Record<string, string>} headers
- * @param {string} file the module's name in pages/
- * @param {string} name the function's
- * @param {object} options its second argument, as JSON
- * @returns {Promise<{ results: any, paths: string[] }>} what the function returned, and the paths that were asked for
+ * @param {string} path the page's, with its query
+ * @param {number} patience milliseconds until it must have posted
+ * @returns {Promise<{ report: any, paths: string[] }>} what it posted as JSON, and the paths that were asked for
  */
-export async function callAlone(folder, headers, file, name, options) {
-  const path = findBrowser('firefox');
-  let report;
-  const reported = new Promise((resolve) => (report = resolve));
-  const server = await serve(folder, { headers, onPost: (body) => report(JSON.parse(body)) });
+export async function reportAlone(folder, headers, path, patience) {
+  let post;
+  const posted = new Promise((resolve) => (post = resolve));
+  const server = await serve(folder, { headers, onPost: (body) => post(JSON.parse(body)) });
   const profile = await mkdtemp(join(tmpdir(), 'attention-firefox-'));
   await createProfile(Browser.FIREFOX, { path: profile, preferences: {} });
-  const url = `${server.url}${page}?${encodeURIComponent(JSON.stringify({ file, name, options }))}`;
-  const firefox = spawn(path, ['--headless', '--no-remote', '--profile', profile, url], { stdio: 'ignore' });
+  const firefox = spawn(findBrowser('firefox'), ['--headless', '--no-remote', '--profile', profile, server.url + path], { stdio: 'ignore' });
   const ended = once(firefox, 'exit');
   const stop = new AbortController();
   try {
-    const results = await Promise.race([
-      reported,
-      ended.then(([code]) => Promise.reject(new Error(`Firefox ended with code ${code} before ${name} did`))),
-      sleep(PATIENCE, undefined, { signal: stop.signal }).then(() => Promise.reject(new Error(`${name} has not answered for ${PATIENCE} ms`))),
+    const report = await Promise.race([
+      posted,
+      ended.then(([code]) => Promise.reject(new Error(`Firefox ended with code ${code} before ${path} had posted`))),
+      sleep(patience, undefined, { signal: stop.signal }).then(() => Promise.reject(new Error(`${path} has not posted for ${patience} ms`))),
     ]);
-    return { results: succeeded(name, results), paths: server.requests };
+    return { report, paths: server.requests };
   } finally {
     stop.abort();
     firefox.kill();
@@ -46,4 +43,11 @@ export async function callAlone(folder, headers, file, name, options) {
     await server.close();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Does what `callIn` does in a Worker, alone; with the paths that were asked for. */
+export async function callAlone(folder, headers, file, name, options) {
+  const query = encodeURIComponent(JSON.stringify({ file, name, options }));
+  const { report, paths } = await reportAlone(folder, headers, `${page}?${query}`, PATIENCE);
+  return { results: succeeded(name, report), paths };
 }

@@ -1,21 +1,26 @@
 // The demo page, built for a static host and open in a real browser, for suites of tests.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
-import { build } from 'vite';
+import { createBuilder } from 'vite';
 import { isolation, launch, serve, watch } from './driver.js';
 
 const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
 const SMALL = 'gap.length=256&gap.heads=1&features.length=256&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
 
 let folder; // built once, by whichever suite comes first
-async function buildDemo() {
-  if (folder) return;
+
+/** The folder of the demo as it is built for a static host. */
+export async function buildDemo() {
+  if (folder) return folder;
   folder = await mkdtemp(join(tmpdir(), 'demo-'));
-  process.once('exit', () => rm(folder, { recursive: true, force: true }));
-  await build({ configFile: config, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const builder = await createBuilder({ configFile: config, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+  await builder.buildApp();
+  return folder;
 }
 
 export const inFigure = (figure, selector) => `#figure-${figure} ${selector}`;

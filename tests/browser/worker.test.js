@@ -50,6 +50,12 @@ inEachBrowser('worker entry', (test, browser) => {
         watched.assertClean();
       }));
 
+    test(`${name}: a signal of a frame cancels as one of the page`, () =>
+      open(async ({ page, watched }) => {
+        assert.deepEqual(await callIn(page, scenario, 'abortByFrame', { threads }), { isForeign: true, name: 'AbortError' });
+        watched.assertClean();
+      }));
+
     test(`${name}: dispose ends the Worker, and what comes after is refused`, () =>
       open(async ({ page, watched }) => {
         assert.equal((await callIn(page, scenario, 'keep', { threads })).threads, running);

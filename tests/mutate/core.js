@@ -46,9 +46,17 @@ export const coreMutants = [
 
   // Softmax.
   { file: 'src/softmax/softmax.c', find: 'size_t end = t + (size_t)call->args->causal_offset + 1;', replace: 'size_t end = t + (size_t)call->args->causal_offset + 2;', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: 'float correction[TILE_ROWS] = {1.0f, 1.0f, 1.0f, 1.0f};', replace: 'float correction[TILE_ROWS] = {0};', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: 'w->sum[r] == 0.0f ? 0.0f', replace: 'w->sum[r] == 1.0f ? 0.0f', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: 'out[c] = o + o * 0.0f;', replace: 'out[c] = o;', suites: ['simd'] },
+  { file: 'src/softmax/softmax.c', find: 'seen[u] = u < here ? keys_seen(call, keys, t + r + u) : seen[u - 1]', replace: 'seen[u] = keys_seen(call, keys, t + r)', suites: ['simd'] },
+  { file: 'src/softmax/softmax.c', find: '    sums_settle(&w->sums);\n', replace: '', suites: ['simd'] },
+  { file: 'src/softmax/sums.c', find: 'sum == 0.0f ? 0.0f', replace: 'sum == 1.0f ? 0.0f', suites: ['simd'] },
+  { file: 'src/softmax/sums.c', find: 'out[c] = o + o * 0.0f;', replace: 'out[c] = o;', suites: ['simd'] },
+  { file: 'src/softmax/sums.c', find: 'v4_store(recent + i, v4_sub(added, v4_sub(after, before)));', replace: 'v4_store(recent + i, v4_splat(0.0f));', suites: ['simd'] },
+  { file: 'src/softmax/sums.c', find: 'if (!(most > s->maximum[row] + RAISE)) return;', replace: 'if (!(most > s->maximum[row])) return;', suites: ['simd'] },
+  { file: 'src/softmax/sums.c', find: '  s->settled_sum[row] *= correction;\n', replace: '', suites: ['simd'] },
+  { file: 'src/softmax/tiles.c', find: 'v4_add(total[h], v4_poison(least[h]))', replace: 'total[h]', suites: ['simd'] },
+  { file: 'src/softmax/tiles.c', find: 'if (!(v4_max_lane(rise) <= RAISE))', replace: 'if (v4_max_lane(rise) > RAISE)', suites: ['simd'] },
+  { file: 'src/softmax/tiles.c', find: 'for (size_t j = seen[0]; j < seen[r]; j++)', replace: 'for (size_t j = seen[0]; j < seen[3]; j++)', suites: ['simd'] },
+  { file: 'src/softmax/decode.c', find: 'j == first, weight, at, c, 16', replace: 'j == 0, weight, at, c, 16', suites: ['simd'] },
   { file: 'src/softmax/decode.c', find: 'size_t row = j < count / 4 * 4 ? j % 4 * (count / 4) + j / 4 : j;', replace: 'size_t row = j;', suites: ['simd'] },
 
   // Feature maps.

@@ -6,6 +6,9 @@
  */
 import { dot } from './tensor.js';
 
+/** Of any number of them: engines take only so many as arguments. */
+const greatest = (numbers) => numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+
 const perRow = (f) => (rows, where) => rows.map((x, t) => Float64Array.from(f(x, t, where)));
 
 /** Katharopoulos et al. 2020. */
@@ -73,8 +76,8 @@ export const favor =
       const u = omega.map((w) => dot(w, x));
       return hyperbolic ? [...u, ...u.map((a) => -a)] : u;
     });
-    const tops = projected.map((u) => Math.max(...u));
-    const top = tops.reduce((a, b) => Math.max(a, b), -Infinity);
+    const tops = projected.map(greatest);
+    const top = greatest(tops);
     const offsetOf = (t) => (offset === 'none' ? 0 : as === 'query' ? tops[t] : top);
     return projected.map((u, t) => {
       const norm = normTerm ? dot(scaled[t], scaled[t]) / 2 : 0;
@@ -107,7 +110,7 @@ function project(x, weights, bias) {
 }
 
 function normalizedExp(y) {
-  const top = Math.max(...y);
+  const top = greatest(y);
   const terms = y.map((a) => Math.exp(a - top));
   const sum = terms.reduce((a, b) => a + b, 0);
   return terms.map((e) => e / sum);

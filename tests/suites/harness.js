@@ -1,6 +1,7 @@
 /** What every suite shares: one instance per suite, leak checks per test, and expected errors by kind. */
 import assert from 'node:assert';
 import { suite } from 'uvu';
+import { AttentionError } from '../../web/core/errors.js';
 import { internal } from '../../web/core/resident.js';
 import { reshape, sliceTime } from '../util.js';
 
@@ -35,6 +36,7 @@ export function attentionSuite(name, make) {
         for (const resource of kept.reverse()) resource.dispose();
       }
       assert.equal(usedBytes(attention), before, 'bytes still in use after the test');
+      assert.equal(attention[internal].core.deskTaken, 0, 'bytes that calls borrowed and kept');
     });
   test.run = () => run.run();
   return test;
@@ -63,7 +65,7 @@ export function throwsCode(call, code, what = '') {
     thrown = error;
   }
   assert.ok(thrown !== undefined, `${what}: expected AttentionError '${code}', nothing was thrown`);
-  assert.equal(thrown.constructor.name, 'AttentionError', `${what}: got ${thrown.constructor.name}: ${thrown.message}`);
+  assert.ok(thrown.constructor === AttentionError, `${what}: got ${thrown.constructor.name}: ${thrown.message}`);
   assert.equal(thrown.code, code, `${what}: ${thrown.message}`);
 }
 

@@ -39,7 +39,7 @@ export function memory(name, make) {
       (q, k) => attention.gap(q, k),
       (q, k) => attention.weights(q, k, { kind: 'neither' }),
       () => attention.restore(saved.subarray(1)),
-      () => attention.state({ heads: 1, dim: 300 }),
+      () => attention.state({ heads: 1, dim: 1025 }),
       () => attention.tensor([2], [1]),
     ];
     const round = (calls) => {

@@ -40,6 +40,20 @@ export function softmax(name, make) {
         matches(attention, inputs({ T: 21, dim: 6, valueDim, seed: valueDim }), { causal }, `valueDim ${valueDim}`);
     });
 
+    test(`${form}: the widest heads`, (attention) => {
+      for (const [Tq, Tk, dim, valueDim] of [
+        [1, 70, 1024, 8192],
+        [3, 70, 1023, 8190],
+        [37, 37, 1024, 64],
+        [21, 133, 257, 515],
+        [9, 9, 1000, 4097],
+        [19, 130, 7, 8192],
+      ]) {
+        const label = `${Tq} queries, ${Tk} keys of ${dim}, values of ${valueDim}`;
+        matches(attention, inputs({ Tq, Tk, dim, valueDim, make: gaussian }), { causal }, label);
+      }
+    });
+
     test(`${form}: few queries, many keys`, (attention) => {
       for (const [Tq, Tk, dim, valueDim] of [
         [1, 5, 64, 64],

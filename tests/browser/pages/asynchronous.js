@@ -157,6 +157,18 @@ export const abortWaiting = (library, options) =>
     return { errors, finite };
   });
 
+/** Aborts a call by a signal of a frame, whose classes are not the page's. */
+export const abortByFrame = (library, options) =>
+  withRemote(library, options, async (remote) => {
+    const frame = document.body.appendChild(document.createElement('iframe'));
+    const stop = new frame.contentWindow.AbortController();
+    const call = rejection(remote.softmax(...makeLong(2048), { signal: stop.signal }));
+    stop.abort();
+    const error = await call;
+    frame.remove();
+    return { isForeign: !(stop.signal instanceof AbortSignal), name: error?.name };
+  });
+
 let kept;
 
 /** Makes an instance that stays until disposeKept. */

@@ -14,7 +14,7 @@ static int32_t run(const core *c, const call *k) {
 
 SLICED_CALL(la_softmax)
 
-enum { WAYS = 10 };
+enum { WAYS = 11 };
 
 static void spoil(const call *k, uint32_t how) {
   (void)k;
@@ -28,13 +28,14 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 7) args.causal_offset = -1;
   if (how == 8) args.scale = NAN;
   if (how == 9) args.scale = INFINITY;
+  if (how == 10) args.value_dim = LA_MAX_VALUE_DIM + 1;
 }
 
 void target_softmax(input *in) {
   static const float scales[] = {1.0f, 0.125f, 0.0f, -0.5f, 3.0f};
   call k = {.name = "la_softmax", .run = run, .items = items, .window = window, .spoil = spoil, .ways = WAYS, .args = &args, .args_size = sizeof args, .pooled = 1};
   int32_t batch = rarely(in, 16) ? 0 : 1 + (int32_t)choose(in, 2), kv_heads = 1 + (int32_t)choose(in, 3), group = rarely(in, 16) ? 0 : 1 + (int32_t)choose(in, 3);
-  int32_t n_q = choose_length(in), n_k = rarely(in, 3) ? choose_length(in) : n_q, dim = choose_width(in, LA_MAX_DIM), value_dim = choose_width(in, LA_MAX_DIM);
+  int32_t n_q = choose_length(in), n_k = rarely(in, 3) ? choose_length(in) : n_q, dim = choose_width(in, LA_MAX_DIM), value_dim = choose_width(in, LA_MAX_VALUE_DIM);
   while ((int64_t)batch * kv_heads * group * n_q * n_k * (dim + value_dim) > 600000) n_q > n_k ? (n_q /= 2) : (n_k /= 2);
   la_softmax_args a = {.batch = batch, .heads = group * kv_heads, .kv_heads = kv_heads, .n_q = n_q, .n_k = n_k, .dim = dim, .value_dim = value_dim};
   a.causal = (int32_t)choose(in, 2);

@@ -17,7 +17,7 @@ Usage: ./build.sh <command>
                        are needed only by the files in tests/browser/
   lint                 clang-tidy and cppcheck on src/
   fuzz [options]       random calls against the oracle; with --native first, the C core under sanitizers
-  engines [options]    the suites and their bits on Node 22 and 24, Bun, Deno, Chromium and Firefox
+  engines [options]    the suites and their bits on this Node, Node 22 and 24, Bun, Deno, Chromium and Firefox
   mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
   bench [options]      build, then run the benchmarks (bench digits: of the digit models;
                        bench peers: against other libraries, installed for it alone)
@@ -517,7 +517,7 @@ case $command in
   packages)
     quiet=true
     build
-    need_browser chromium CHROMIUM_PATH chrome@stable chromium fonts-dejavu-core
+    need_browsers
     need_beside tests/packages "the tools to build apps with (1.2 GB)"
     exec node tests/packages/run.js "$@"
     ;;

@@ -20,7 +20,7 @@ export const tolerances = {
   features: { relative: 6e-6, worst: 2e-5, grows: false },
   // Sums of products of two features.
   'map linear': { relative: 1.2e-5, worst: 4e-5, grows: false },
-  // Of exponents that are sums of up to 1024 products: four times as many roundings, which add up as a random walk.
+  // Features of up to 1024 products: four times as many roundings, which add up as a random walk.
   'wide map linear': { relative: 2.4e-5, worst: 8e-5, grows: false },
   // An exponent of some hundreds is a float32 number with an error of 1e-5, which exp turns into a relative one.
   exponents: { relative: 2e-4, worst: 1e-3, grows: false },

@@ -70,13 +70,14 @@ const MAPS = {
 export const mapOf = (one) => MAPS[one.map]?.(one) ?? null;
 
 const ELEMENTWISE = ['elu', 'relu', 'identity'];
+const hasProjection = (map) => /^(favor|rff|hedgehog|learned)/.test(map);
 
 /** The rule of tolerance.js for a case. */
 export function toleranceOf({ map, rule, decay, size, dim }) {
   if (size === 'large') return 'exponents';
+  if (dim > 256 && hasProjection(map)) return 'wide map linear';
   if (map === 'softmax') return 'softmax';
   if (rule !== 'linear') return 'delta';
   if (decay !== 'none') return 'gated';
-  if (dim > 256 && /^(favor|rff)/.test(map)) return 'wide map linear';
   return ELEMENTWISE.includes(map) ? 'linear' : 'map linear';
 }

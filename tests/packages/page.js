@@ -1,17 +1,20 @@
-/** Pages of apps, opened in Chromium. */
+/** Pages of apps, opened in Chromium, or in Firefox. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isolation, launch, serve, watch } from '../browser/driver.js';
 
 export { isolation };
 export const html = (head = '<script type="module" src="./main.js"></script>') => `<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>app</title>${head}</html>\n`;
 
-let launched;
-export const closeBrowser = async () => (await launched)?.close();
+const launched = new Map();
+
+export async function closeBrowsers() {
+  for (const browser of launched.values()) await (await browser).close();
+}
 
 /** What the page at `url` leaves in its global `outcome`. */
-export async function outcomeAt(url) {
-  launched ??= launch('chromium');
-  const page = await (await launched).newPage();
+export async function outcomeAt(url, browser = 'chromium') {
+  if (!launched.has(browser)) launched.set(browser, launch(browser));
+  const page = await (await launched.get(browser)).newPage();
   const watched = watch(page);
   try {
     await page.goto(url);
@@ -27,10 +30,10 @@ export async function outcomeAt(url) {
 }
 
 /** The same of a folder's page, served isolated. */
-export async function outcomeOf(folder, path = '/', headers = isolation) {
-  const server = await serve(folder, { headers });
+export async function outcomeOf(folder, browser) {
+  const server = await serve(folder, { headers: isolation });
   try {
-    return await outcomeAt(server.url + path);
+    return await outcomeAt(`${server.url}/`, browser);
   } finally {
     await server.close();
   }

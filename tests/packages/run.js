@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { closeBrowser } from './page.js';
+import { closeBrowsers } from './page.js';
 import { assertOutcome, checkSource, columns } from './program.js';
 import { prepare, scratch, writeFiles } from './scratch.js';
 import { rows } from './rows.js';
@@ -54,7 +54,7 @@ for (const row of selected) {
   measured.set(row.name, print(row.name, cells));
   console.log(measured.get(row.name));
 }
-await closeBrowser();
+await closeBrowsers();
 
 const text = await readFile(readme, 'utf8');
 const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');

@@ -114,6 +114,15 @@ export function long(name, make) {
     });
   }
 
+  test('few blocks of keys: threads that share one stream by its keys leave none out', (attention) => {
+    for (const length of [65, 129, 200, 257, 300, 1025]) {
+      for (const valueDim of [1, 8, 12]) {
+        const one = { ...streamOf('random', { heads: 1, kvHeads: 1, valueDim, length, form: forms['elu, normalised'] }), at: [0, 1, length - 2, length - 1] };
+        assertStream(runs.full(attention, one), expectedOf(one), one, { rule, name: `${length} keys, values of ${valueDim}` });
+      }
+    }
+  });
+
   for (const [what, forwards] of [['a long call, then steps', true], ['steps, then a long call', false]]) {
     test(`${what}`, (attention, keep) => {
       const length = longest(attention, 2 ** 15);

@@ -26,7 +26,7 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 5) args.map.dim = args.dim + 1;
   if (how == 6) args.value_dim = LA_MAX_DIM + 1;
   static const int32_t before[] = {-1, -1};
-  if (how == 7) args.positions = before;
+  if (how == 7) args.positions = before, args.batch += args.batch == 0; /* a batch of none has no position */
   if (how == 8) args.scale = NAN;
   if (how == 9) args.eps = -1e-9f;
   if (how == 10) args.eps = INFINITY;

@@ -13,10 +13,11 @@ const module = '<script type="module" src="./main.js"></script>';
 const page = (head) => ({ 'index.html': html(head) });
 
 /** With the package's web/ beside the page. */
-async function run(column, folder) {
+const runIn = (browser) => async (column, folder) => {
   await cp(join(library, 'web'), join(folder, 'web'), { recursive: true });
-  return outcomeOf(folder);
-}
+  return outcomeOf(folder, browser);
+};
+const run = runIn('chromium');
 
 const open = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
 
@@ -84,10 +85,15 @@ try {
   ),
 });
 
+/** Chromium is where every other page is opened as well. */
+const nameIn = (place, browser) => (browser === 'firefox' ? `${place}, Firefox` : place);
+
 export default [
   { name: 'Import map', files: (column) => ({ ...page(map('./') + module), 'main.js': program(column) }), ways: [{ run }] },
   { name: 'Another origin (CDN)', files: (column) => ({ 'main.js': program(column) }), ways: [{ run: fromElsewhere }] },
-  { name: 'SharedWorker', files: shared, ways: [{ run }] },
-  { name: 'ServiceWorker', files: service, ways: [{ run }] },
-  { name: 'AudioWorklet', files: worklet(), ways: [{ run }, { needs: '`wasm`', files: worklet('module'), run }] },
+  ...['chromium', 'firefox'].flatMap((browser) => [
+    { name: nameIn('SharedWorker', browser), files: shared, ways: [{ run: runIn(browser) }] },
+    { name: nameIn('ServiceWorker', browser), files: service, ways: [{ run: runIn(browser) }] },
+    { name: nameIn('AudioWorklet', browser), files: worklet(), ways: [{ run: runIn(browser) }, { needs: '`wasm`', files: worklet('module'), run: runIn(browser) }] },
+  ]),
 ];

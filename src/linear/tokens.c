@@ -59,6 +59,7 @@ size_t take_tokens(const linear_call *call, const token_block *w, panel_state *p
     size_t width = fold_width(call, p);
     tokens = take_decay(call, w, p, b, state_head, t, tokens, settle);
     memcpy(p->fold, w->fold + (tokens - 1) * width, width * sizeof *p->fold);
+    zero_floats(w->fold + tokens * width, round_up(tokens * width, 4) - tokens * width); /* exp is taken of whole vectors */
   }
   return tokens;
 }

@@ -198,11 +198,15 @@ test('a bundle that does not know where it lies says so', async () => {
 
 test('without Workers the Worker entry says what runs', async () => {
   const { getBuiltinModule } = process;
+  const { Worker: ofTheEngine } = globalThis; // Bun and Deno have both
   process.getBuiltinModule = undefined;
+  globalThis.Worker = undefined;
   try {
     await assert.rejects(() => createRemote(), { code: 'unsupported', message: /has no Workers: linear-attention-wasm itself/ });
   } finally {
     process.getBuiltinModule = getBuiltinModule;
+    if (ofTheEngine) globalThis.Worker = ofTheEngine;
+    else delete globalThis.Worker;
   }
 });
 

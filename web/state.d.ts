@@ -88,7 +88,7 @@ export interface State {
    * Each row counts its own: keys past keyLengths are not seen. Exact to 2^53.
    */
   readonly length: number;
-  /** Bytes held: a little more than twice those of S and z. */
+  /** Bytes held: twice those of S and z, and 16 tokens of features + valueDim floats a head. */
   readonly bytes: number;
   /**
    * Takes in one token and answers it.

@@ -1,23 +1,32 @@
 /* Linear attention, causal, whole sequence: the recurrence over blocks of tokens, a panel of S at a time.
  *
  * Blocks of 16 to 256 tokens measure alike. Values are read and results written in place: 12 % faster than through
- * copies. Query heads of one group each run the recurrence on their own copy of S.
+ * copies. Heads of one group each run the recurrence on their own copy of S.
  *
- * Reading a line's float of all that a block is about to use, in one go, is 20 % faster where that comes from memory
- * (T 4096, 8 heads, elu; Sapphire Rapids) and 0.5 % slower in the L2 cache; without the results, 12 % faster. The next
- * block's instead, every second line, or a few rows between rows to map: no better.
+ * Reading a line's float of all that a block is about to read, in one go, is 12 % faster where that comes from memory
+ * (T 4096, 8 heads, elu) on Sapphire Rapids and as fast on Zen 4; reading the lines of its results as well 20 % faster on the
+ * one and 4 % slower on the other. The next block's instead, every second line, or a few rows between rows to map: no better.
  *
- * Several threads share one stream by features where each feature comes from one element: nothing is computed twice,
- * and the parts of the results are added up (shared.h). Else, and for the delta rule, whose writes need all features, and
- * for ratios, whose queries do, by columns of S, which never meet: each thread maps the tokens for itself. A scan over parts of the sequence would run
- * half of the matrix work again; tokens mapped by another core cost as much to fetch as to map. */
+ * Threads take whole streams, or, where those are too few, parts of one:
+ *
+ *   plan         a part has                 it loads and stores of the state   its results are
+ *   BY_STREAMS   the stream                 all                                results
+ *   BY_COLUMNS   columns of S, all tokens   its panels; the first part z       columns of results
+ *                mapped by each                and the rest
+ *   BY_FEATURES  features, of maps where    its rows of S and z; the first     parts of sums, added up in order (shared.h)
+ *                each comes from one           the rest
+ *                element
+ *
+ * By features nothing is computed twice. The delta rule, whose writes need all features, and ratios, whose queries do, go by
+ * columns, which never meet. A scan over parts of the sequence would run half of the matrix work again; tokens mapped by
+ * another core cost as much to fetch as to map. */
 #include "linear/causal.h"
 
 #include "base/arguments.h"
 #include "base/rows.h"
 #include "base/scratch.h"
+#include "linear/block_run.h"
 #include "linear/ratio.h"
-#include "linear/recurrence.h"
 #include "linear/shared.h"
 #include "linear/streams.h"
 #include "linear/tokens.h"
@@ -37,7 +46,7 @@ typedef struct {
   panel_state state;
   token_block tokens;
   float *v, *out; /* [block][d_vp] when copies are needed */
-  float *zeros;   /* [2·STATE_PANEL]: the value beside an odd last token, and where its result goes */
+  float *spare;   /* [2·STATE_PANEL] of block_run.h */
   float *kept, *products; /* of shared.h: results are parts of sums; [block] of them */
 } scratch;
 
@@ -50,67 +59,14 @@ static uint64_t scratch_layout(const linear_call *call, int by_features, size_t 
   uint64_t copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
   uint64_t sizes[] = {panels_layout(call, &w->state, first, panels, 1, NULL), token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
                       2 * STATE_PANEL, of_parts * SHARED_DEPTH * shared_floats(w->d_vp), of_parts * w->block};
-  float *of_state, *of_tokens, **places[] = {&of_state, &of_tokens, &w->v, &w->out, &w->zeros, &w->kept, &w->products};
+  float *of_state, *of_tokens, **places[] = {&of_state, &of_tokens, &w->v, &w->out, &w->spare, &w->kept, &w->products};
   uint64_t floats = carve(base, places, sizes, sizeof sizes / sizeof *sizes);
   if (!base) return floats;
   panels_layout(call, &w->state, first, panels, 1, of_state);
   token_block_layout(call, w->block, &w->tokens, of_tokens);
-  token_block_zeros(call, &w->tokens);
-  zero_floats(w->zeros, STATE_PANEL);
+  zero_floats(w->spare, 2 * STATE_PANEL);
   return floats;
 }
-
-/* A block of tokens on one panel of S: what the loops below run on. Row u of its values and results is at + u·stride. */
-typedef struct {
-  const linear_call *call;
-  const scratch *w;
-  size_t tokens;
-  recurrence r; /* of the first two */
-  size_t v_stride, out_stride;
-} block_run;
-
-/* The two tokens from u on; beside an odd last one a token of zeros. */
-LA_INLINE void take_two(block_run *run, size_t u, const size_t next) {
-  recurrence *r = &run->r;
-  int both = u + 1 < run->tokens;
-  if (u > 0) {
-    r->rows += 2 * next;
-    r->scores += 4;
-    r->v += 2 * run->v_stride;
-    r->out += 2 * run->out_stride;
-    r->factors += 2;
-    r->beta += 2;
-  }
-  r->v_next = both ? r->v + run->v_stride : run->w->zeros;
-  r->out_next = both ? r->out + run->out_stride : run->w->zeros + STATE_PANEL;
-}
-
-LA_INLINE void run_linear(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
-  (void)recalled;
-  for (size_t u = 0; u < run->tokens; u += 2) {
-    take_two(run, u, next);
-    recur(&run->r, stride, next);
-  }
-}
-
-LA_INLINE void run_delta(block_run *run, const size_t stride, const size_t next, const size_t recalled) {
-  for (size_t u = 0; u < run->tokens; u += 2) {
-    take_two(run, u, next);
-    recur_delta(&run->r, stride, next, recalled);
-  }
-}
-
-/* One function a rule, so that each gets all registers of the engine's compiler: 4 % faster than one for all. */
-#define PANEL_LOOP(name, rule, rows)                                                                                       \
-  static __attribute__((noinline)) void name(block_run *run) {                                                             \
-    const size_t stride = run->call->stride;                                                                               \
-    if (stride == SHORT_STRIDE) rule(run, SHORT_STRIDE, (rows) * SHORT_STRIDE, (rows) == 3 ? 2 * SHORT_STRIDE : 0);        \
-    else rule(run, stride, (rows) * stride, (rows) == 3 ? 2 * stride : 0);                                                 \
-  }
-
-PANEL_LOOP(panel_linear, run_linear, 2)
-PANEL_LOOP(panel_delta, run_delta, 2)
-PANEL_LOOP(panel_delta_gated, run_delta, 3)
 
 /* A block of tokens from t of one head of the result. Row u of columns c … of its values and results is at + u·stride + c. */
 typedef struct {
@@ -138,7 +94,6 @@ static void run_panels(const block *k) {
   for (size_t n = 0; n < w->state.panels; n++) {
     size_t column = (w->state.first + n) * STATE_PANEL;
     block_run run = {.call = call,
-                     .w = w,
                      .tokens = k->tokens,
                      .r = {.s = w->state.s + n * call->d_fp * w->state.row,
                            .features = call->d_f,
@@ -150,20 +105,19 @@ static void run_panels(const block *k) {
                            .recall = k->recall,
                            .out = k->out + column},
                      .v_stride = k->v_stride,
-                     .out_stride = k->out_stride};
-    (!call->delta ? panel_linear : call->gated ? panel_delta_gated : panel_delta)(&run);
+                     .out_stride = k->out_stride,
+                     .spare = w->spare};
+    run_block(&run);
   }
 }
 
-/* Has the cache take in the block: its tokens, columns c … c + width − 1 of its values, and of its results, whose lines
- * must be there before they can be written, unless they are in scratch. */
-static void touch_block(const block *k, size_t c, size_t width, int in_scratch) {
+/* Has the cache take in the block: its tokens, and columns c … c + width − 1 of its values. */
+static void touch_block(const block *k, size_t c, size_t width) {
   const la_linear_args *a = k->call->args;
   row_span spans[] = {{array_at(a->q, k->b, q_head_of(k->call, k->head), k->t), a->q.row, k->call->d},
                       {array_at(a->k, k->b, k_head_of(k->call, k->state_head), k->t), a->k.row, k->call->d},
-                      {k->v + c, k->v_stride, width},
-                      {k->out + c, k->out_stride, width}};
-  touch_rows(spans, in_scratch ? 3 : 4, k->tokens);
+                      {k->v + c, k->v_stride, width}};
+  touch_rows(spans, sizeof spans / sizeof *spans, k->tokens);
 }
 
 /* Takes up to k->tokens tokens: their keys, decay and queries, S settled where that is due. */
@@ -190,6 +144,7 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t state
     float *out = array_at(a->out, b, head, t);
     block k = {call, w, b, state_head, head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
     show_life(w->slot);
+    touch_block(&k, column, columns);
     prepare(&k);
     tokens = k.tokens;
     token_products(call, &w->tokens, &w->state, w->tokens.sums, tokens);
@@ -216,7 +171,7 @@ static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p
     show_life(w->slot);
     for (size_t done = 0; done < tokens;) {
       block k = {call, w, b, state_head, head, t + done, tokens - done, array_at(a->v, b, v_head_of(call, state_head), t + done), w->tokens.sums, out + done * w->d_vp, a->v.row, w->d_vp, 1.0f};
-      if (done == 0) touch_block(&k, 0, call->d_v, 1);
+      if (done == 0) touch_block(&k, 0, call->d_v);
       prepare(&k);
       token_products(call, &w->tokens, &w->state, w->products, k.tokens);
       memcpy(sums + done, w->products, k.tokens * sizeof *sums);
@@ -288,18 +243,26 @@ static void run_features(const linear_work *work, size_t slot, size_t b, size_t 
   panels_store_sum(&call, &w.state, b, state_head);
 }
 
+typedef enum { BY_STREAMS, BY_COLUMNS, BY_FEATURES } stream_plan;
+
+static stream_plan plan_of(const linear_call *call, size_t *parts) {
+  int by_features = call->map->elementwise && !call->delta && !call->ratio;
+  size_t most = by_features ? call->d_f / FEWEST_FEATURES : (call->d_vp / STATE_PANEL + LINE - 1) / LINE;
+  uint64_t streams = (uint64_t)call->batch * call->state_heads;
+  size_t crew = most <= 1 || fills_slots(streams, call->slots) ? 1 : parallel_crew(call->slots);
+  *parts = 1;
+  while (*parts < smaller(most, crew) && !fills_slots(streams * *parts, crew)) ++*parts;
+  return *parts == 1 ? BY_STREAMS : by_features ? BY_FEATURES : BY_COLUMNS;
+}
+
 int32_t linear_causal(const linear_call *call) {
   scratch w;
-  int by_features = call->map->elementwise && !call->delta && !call->ratio;
-  size_t most = by_features ? call->d_f / FEWEST_FEATURES : (call->d_vp / STATE_PANEL + LINE - 1) / LINE, parts = 1;
-  uint64_t streams = (uint64_t)call->batch * call->state_heads;
-  size_t crew = most == 1 || fills_slots(streams, call->slots) ? 1 : parallel_crew(call->slots);
-  while (parts < smaller(most, crew) && !fills_slots(streams * parts, crew)) parts++;
-  int partial = by_features && parts > 1;
-  linear_work work = {.call = call, .run = partial ? run_features : run_columns, .across = call->slots, .parts = parts};
-  work.floats = scratch_layout(call, partial, 0, call->d_vp / STATE_PANEL, &w, NULL);
-  if (parts > 1) {
-    work.shared = part_places(streams * parts);
+  size_t parts;
+  stream_plan plan = plan_of(call, &parts);
+  linear_work work = {.call = call, .run = plan == BY_FEATURES ? run_features : run_columns, .across = call->slots, .parts = parts};
+  work.floats = scratch_layout(call, plan == BY_FEATURES, 0, call->d_vp / STATE_PANEL, &w, NULL);
+  if (plan != BY_STREAMS) {
+    work.shared = part_places((uint64_t)call->batch * call->state_heads * parts);
     if (!work.shared) return LA_OUT_OF_MEMORY;
   }
   int32_t status = linear_each_stream(&work);

@@ -157,14 +157,15 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   answer_block(call, &w, a->out, s->b, head, t, rows);
 }
 
-/* Adds the sums of a part, settled, to w's. */
+/* Adds the sums of a part to w's, which stay settled. */
 static void add_part(const linear_call *call, scratch *w, const panel_state *part) {
   size_t floats = call->d_fp * w->d_vp;
-  add_to(w->state.s + floats, part->s, floats);
+  add_to(w->state.s + w->state.lately, part->s, floats);
   add_to(w->state.z + call->d_fp, part->z, call->d_fp);
   panels_settle(call, &w->state);
-  add_to(w->state.s + floats, part->s + floats, floats);
+  add_to(w->state.s + w->state.lately, part->s + part->lately, floats);
   add_to(w->state.z + call->d_fp, part->z + call->d_fp, call->d_fp);
+  panels_settle(call, &w->state);
 }
 
 static void run_stream(const linear_work *work, size_t slot, size_t b, size_t state_head, size_t unused) {

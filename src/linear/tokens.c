@@ -9,11 +9,9 @@
 /* Floats of decay a token: one, or one a feature. */
 static size_t fold_width(const linear_call *call, const panel_state *p) { return p->wide ? call->d_fp : 1; }
 
-void token_block_zeros(const linear_call *call, token_block *w) { zero_floats(w->rows, 2 * token_floats(call)); }
-
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base) {
   size_t even = round_up(block, 2);
-  uint64_t sizes[] = {(even + 2) * (uint64_t)token_floats(call), even, even, 2 * even, even, call->gated ? even * (uint64_t)call->d_fp : 0};
+  uint64_t sizes[] = {even * (uint64_t)token_floats(call), even, even, 2 * even, even, call->gated ? even * (uint64_t)call->d_fp : 0};
   token_block unused;
   if (!w) w = &unused;
   float **arrays[] = {&w->rows, &w->exponents, &w->sums, &w->scores, &w->beta, &w->fold};
@@ -61,6 +59,7 @@ size_t take_tokens(const linear_call *call, const token_block *w, panel_state *p
     size_t width = fold_width(call, p);
     tokens = take_decay(call, w, p, b, state_head, t, tokens, settle);
     memcpy(p->fold, w->fold + (tokens - 1) * width, width * sizeof *p->fold);
+    zero_floats(w->fold + tokens * width, round_up(tokens * width, 4) - tokens * width); /* exp is taken of whole vectors */
   }
   return tokens;
 }

@@ -4,7 +4,7 @@
 
 #include "linear/exponents.h"
 
-/* In blocks of more than one, tokens go two at a time: two of zeros come before the first, and one after an odd last. */
+/* In blocks of more than one, tokens go two at a time: one of zeros comes after an odd last. */
 typedef struct {
   size_t block;
   float *rows;      /* a token's k, q and, of a gated delta rule, k as it is recalled: call->stride apart */
@@ -18,16 +18,13 @@ typedef struct {
 /* Floats of one token's rows. */
 static inline size_t token_floats(const linear_call *call) { return (size_t)call->rows * call->stride; }
 
-static inline float *token_rows(const linear_call *call, const token_block *w, size_t u) { return w->rows + (u + 2) * token_floats(call); }
+static inline float *token_rows(const linear_call *call, const token_block *w, size_t u) { return w->rows + u * token_floats(call); }
 
 /* Of the token's k as the delta rule recalls it, from its first row. */
 static inline size_t recalled_row(const linear_call *call) { return call->rows == 3 ? 2 * call->stride : 0; }
 
 /* Points w's parts at memory from base (when given), for blocks of up to `block` tokens; returns the floats in all. */
 uint64_t token_block_layout(const linear_call *call, size_t block, token_block *w, float *base);
-
-/* The two before the first, which the delta rule needs. */
-void token_block_zeros(const linear_call *call, token_block *w);
 
 /* φ of up to `tokens` tokens' keys from t, and their decay. Returns how many tokens can go together; where `settle` is set,
  * S and z have to be settled by p->due before that. Settles after `every` tokens at the latest. */

@@ -145,8 +145,9 @@ outcome check_call(const call *k, input *in) {
     outcome_free(k, failed);
   }
   if (k->spoil) {
-    outcome refused = trial(k, (trial_options){.core = &vector_core, .layout = layout, .spoiled = 1 + choose(in, k->ways)});
-    if (refused.status != LA_INVALID_ARGUMENT) fail(k->name, "status %d for invalid arguments", refused.status);
+    uint32_t how = choose(in, k->ways);
+    outcome refused = trial(k, (trial_options){.core = &vector_core, .layout = layout, .spoiled = 1 + how});
+    if (refused.status != LA_INVALID_ARGUMENT) fail(k->name, "status %d for invalid arguments, number %u", refused.status, how);
     nothing_changed(k, refused, "invalid arguments");
     outcome_free(k, refused);
   }

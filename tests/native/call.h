@@ -44,7 +44,6 @@ struct call {
   uint32_t ways;
   void *args; /* what the functions above work on */
   size_t args_size;
-  int32_t kv_heads;
   int causal, causal_offset; /* query i sees keys 0 … i + causal_offset */
   int looks_ahead;           /* and yet later keys may change its bits */
   const int32_t *key_lengths;

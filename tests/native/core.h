@@ -2,9 +2,10 @@
 #ifndef NATIVE_CORE_H
 #define NATIVE_CORE_H
 
+#include "linear/naive.h"
 #include "nn.h"
 
-/* Every function of linear_attention.h and nn.h; tests/native.test.js compares. */
+/* Every function of linear_attention.h and nn.h, which tests/native.test.js compares, and the recurrence in float64. */
 #define CORE_FUNCTIONS(X)                                                                                      \
   X(la_feature_map_features)                                                                                   \
   X(la_feature_map_apply)                                                                                      \
@@ -15,6 +16,10 @@
   X(la_linear)                                                                                                 \
   X(la_softmax_items)                                                                                          \
   X(la_linear_items)                                                                                           \
+  X(la_state_floats)                                                                                           \
+  X(la_state_read)                                                                                             \
+  X(la_state_write)                                                                                            \
+  X(linear_naive)                                                                                              \
   X(la_weights)                                                                                                \
   X(la_gap)                                                                                                    \
   X(la_alloc)                                                                                                  \

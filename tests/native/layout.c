@@ -35,7 +35,7 @@ static void point(const field *f, const placed *p) {
   if (f->kind == ARRAY) {
     *(la_array *)f->place = (la_array){data, (uint32_t)p->stride[0], (uint32_t)p->stride[1], (uint32_t)p->stride[2]};
   } else if (f->kind == GATE) {
-    *(la_gate *)f->place = (la_gate){data, (uint32_t)p->stride[0], (uint32_t)p->stride[1], (uint32_t)p->stride[2], (uint32_t)p->stride[3]};
+    *(la_gate *)f->place = (la_gate){data, (uint32_t)f->size[1], (uint32_t)p->stride[0], (uint32_t)p->stride[1], (uint32_t)p->stride[2], (uint32_t)p->stride[3]};
   } else {
     *(float **)f->place = data;
   }

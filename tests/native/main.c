@@ -11,6 +11,7 @@ static const struct {
 } targets[] = {
     {"softmax", target_softmax},
     {"linear", target_linear},
+    {"state", target_state},
     {"weights", target_weights},
     {"gap", target_gap},
     {"feature_map", target_feature_map},

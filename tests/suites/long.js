@@ -13,7 +13,7 @@ const PIECES = [1, 7, 0, 31, 32, 0, 0, 33, 1000, 0, 64, 129];
 
 /** One build on one thread goes all the way; what the others add shows earlier. */
 const isMain = ({ build, threads }) => build === 'simd' && threads === 1;
-export const longest = (attention, most = 2 ** 17) => (isMain(attention) ? most : Math.min(most, 2 ** 14));
+export const longest = (attention, most = 2 ** 17) => (isMain(attention) ? most : Math.min(most, 2 ** 12));
 
 /** Where a map keeps signs, products of queries and keys that do not cancel: what is measured is the sum, not a difference. */
 const positive = (row) => row.map((x) => 0.1 + Math.abs(x));

@@ -32,12 +32,15 @@ export function findPackaged(locate) {
   }
 }
 
+/** Bun ends a program that waits for nothing but a module that it streams. */
+const canStream = () => WebAssembly.compileStreaming && !globalThis.Bun;
+
 /** Streams where the server names the type application/wasm, else compiles the whole body. */
 async function compileResponse(response, place = response.url || 'the Response that was given') {
   if (!response.ok) throw loadFailed(`The wasm module was not found: ${place} answered ${response.status} ${response.statusText}. ${viteRemedy(place)}${REMEDY}`);
   const type = response.headers.get('content-type')?.split(';')[0].trim();
   if (type === 'text/html') throw loadFailed(`The wasm module was not found: ${place} answered with a page. ${viteRemedy(place)}${REMEDY}`);
-  if (type === 'application/wasm' && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
+  if (type === 'application/wasm' && canStream()) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 

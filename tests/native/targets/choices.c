@@ -9,7 +9,7 @@ int32_t choose_length(input *in) {
 }
 
 int32_t choose_width(input *in, int32_t most) {
-  static const int32_t common[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 24, 31, 32, 33}, rare[] = {40, 63, 64, 65, 100, 128, 255, 256, 1024};
+  static const int32_t common[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 24, 31, 32, 33}, rare[] = {40, 63, 64, 65, 100, 128, 255, 256, 257, 300, 1024, 8192};
   int32_t width = rarely(in, 6) ? CHOOSE_FROM(in, rare) : CHOOSE_FROM(in, common);
   return width < most ? width : most;
 }
@@ -74,8 +74,9 @@ void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t mo
   *map = (la_feature_map){.kind = (int32_t)choose(in, 10), .dim = dim, .query_heads = 1, .key_heads = 1};
   choose_sizes(in, map, most);
   int32_t features = scalar_core.la_feature_map_features(map);
-  if (features < 1) fail(k->name, "map %d of %d features is refused", map->kind, map->size);
-  if (features > most) *map = (la_feature_map){.kind = LA_MAP_ELU, .dim = dim, .query_heads = 1, .key_heads = 1};
+  int too_large = features > most || (map->kind == LA_MAP_TAYLOR && dim > 300); /* whose features are beyond LA_MAX_FEATURES */
+  if (features < 1 && !too_large) fail(k->name, "map %d of %d features is refused", map->kind, map->size);
+  if (too_large) *map = (la_feature_map){.kind = LA_MAP_ELU, .dim = dim, .query_heads = 1, .key_heads = 1};
   size_t columns = weight_columns(map);
   if (columns == 0) return;
   map->query_heads = 1 + (int32_t)choose(in, 3);

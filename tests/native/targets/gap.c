@@ -35,7 +35,7 @@ static void spoil_gap(const call *k, uint32_t how) {
   if (how == 2) gap.causal = 1, gap.n_q = 1, gap.n_k = 2;
   if (how == 3) gap.map.kind = -1;
   if (how == 4) gap.map.dim = gap.dim + 1;
-  if (how == 5) gap.value_dim = LA_MAX_DIM + 1;
+  if (how == 5) gap.value_dim = LA_MAX_VALUE_DIM + 1;
   if (how == 6) gap.eps = -1.0f;
   if (how == 7) gap.scale = NAN;
 }
@@ -45,7 +45,7 @@ typedef struct {
 } sizes;
 
 static sizes choose_sizes(input *in, int causal) {
-  sizes s = {rarely(in, 16) ? 0 : 1 + choose(in, 2), 0, 1 + choose(in, 2), (size_t)choose_length(in), 0, (size_t)choose_width(in, LA_MAX_DIM), (size_t)choose_width(in, LA_MAX_DIM)};
+  sizes s = {rarely(in, 16) ? 0 : 1 + choose(in, 2), 0, 1 + choose(in, 2), (size_t)choose_length(in), 0, (size_t)choose_width(in, LA_MAX_DIM), (size_t)choose_width(in, LA_MAX_VALUE_DIM)};
   s.heads = s.kv_heads * (rarely(in, 16) ? 0 : 1 + choose(in, 2));
   s.n_k = causal || !rarely(in, 3) ? s.n_q : (size_t)choose_length(in);
   return s;
@@ -69,7 +69,7 @@ void target_weights(input *in) {
   weights = a;
   choose_map(in, &k, &weights.map, (int32_t)s.dim, 300);
   shorten(&s, (size_t)scalar_core.la_feature_map_features(&weights.map));
-  weights.batch = (int32_t)s.batch, weights.heads = (int32_t)s.heads, weights.kv_heads = k.kv_heads = (int32_t)s.kv_heads;
+  weights.batch = (int32_t)s.batch, weights.heads = (int32_t)s.heads, weights.kv_heads = (int32_t)s.kv_heads;
   weights.n_q = (int32_t)s.n_q, weights.n_k = (int32_t)s.n_k, weights.dim = (int32_t)s.dim;
   add_rows(in, &k, s, "q", &weights.q, 1, s.dim);
   add_rows(in, &k, s, "k", &weights.k, 0, s.dim);
@@ -86,7 +86,7 @@ void target_gap(input *in) {
   choose_map(in, &k, &gap.map, (int32_t)s.dim, 200);
   shorten(&s, (size_t)scalar_core.la_feature_map_features(&gap.map));
   if (causal) s.n_q = s.n_k = s.n_q < s.n_k ? s.n_q : s.n_k;
-  gap.batch = (int32_t)s.batch, gap.heads = (int32_t)s.heads, gap.kv_heads = k.kv_heads = (int32_t)s.kv_heads;
+  gap.batch = (int32_t)s.batch, gap.heads = (int32_t)s.heads, gap.kv_heads = (int32_t)s.kv_heads;
   gap.n_q = (int32_t)s.n_q, gap.n_k = (int32_t)s.n_k, gap.dim = (int32_t)s.dim, gap.value_dim = (int32_t)s.value_dim;
   add_rows(in, &k, s, "q", &gap.q, 1, s.dim);
   add_rows(in, &k, s, "k", &gap.k, 0, s.dim);

@@ -15,7 +15,7 @@ static float *place_of(core *c, uint64_t seed) {
 }
 
 static la_linear_args arguments(core *c, uint64_t seed, int32_t causal) {
-  la_linear_args a = {.batch = 1, .heads = 1, .kv_heads = 1, .n_q = ROWS, .n_k = ROWS, .dim = WIDTH, .value_dim = WIDTH, .causal = causal, .normalize = 1, .scale = 1.0f, .eps = 1e-6f};
+  la_linear_args a = {.batch = 1, .heads = 1, .q_heads = 1, .k_heads = 1, .v_heads = 1, .n_q = ROWS, .n_k = ROWS, .dim = WIDTH, .value_dim = WIDTH, .causal = causal, .normalize = 1, .scale = 1.0f, .eps = 1e-6f};
   a.map = (la_feature_map){.kind = LA_MAP_ELU, .dim = WIDTH, .query_heads = 1, .key_heads = 1};
   la_array *arrays[] = {&a.q, &a.k, &a.v, &a.out};
   for (size_t i = 0; i < 4; i++) *arrays[i] = (la_array){place_of(c, seed + i), ROWS * WIDTH, ROWS * WIDTH, WIDTH};

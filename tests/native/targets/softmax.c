@@ -42,7 +42,6 @@ void target_softmax(input *in) {
   a.causal_offset = a.causal ? (int32_t)choose(in, 6) : 0;
   a.scale = CHOOSE_FROM(in, scales);
   args = a;
-  k.kv_heads = kv_heads;
   k.causal = a.causal;
   k.causal_offset = a.causal_offset;
   size_t b = (size_t)batch, h = (size_t)a.heads, kv = (size_t)kv_heads, q = (size_t)n_q, n = (size_t)n_k;

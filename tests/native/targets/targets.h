@@ -6,6 +6,7 @@
 
 typedef void target(input *in);
 
+target target_state;                                                          /* state.c: what is kept, by itself */
 target target_softmax, target_linear, target_weights, target_gap;             /* a file each */
 target target_feature_map, target_pack, target_random_features;               /* feature_maps.c */
 target target_dense, target_dense_pack, target_layer_norm, target_sample;     /* nn.c */

@@ -21,6 +21,8 @@ export const tolerances = {
   'map linear': { relative: 1.2e-5, worst: 4e-5 },
   // Features of up to 1024 products: four times as many roundings, which add up as a random walk.
   'wide map linear': { relative: 2.4e-5, worst: 8e-5 },
+  // A query's product with 65,536 features, added one after another.
+  'many features': { relative: 1e-4, worst: 2e-4 },
   // An exponent of some hundreds is a float32 number with an error of 1e-5, which exp turns into a relative one.
   exponents: { relative: 2e-4, worst: 1e-3 },
   // Ratios of sums of features.

@@ -164,7 +164,7 @@ test('seven threads share features that no seventh of them divides', async () =>
       state.dispose();
       return all;
     });
-    assertClose(actual, expected, { rule: 'linear', T: 130, name: `dim ${dim}` });
+    assertClose(actual, expected, { rule: 'linear', name: `dim ${dim}` });
   }
   for (const attention of [one, shared]) attention.dispose();
 });

@@ -8,7 +8,7 @@ const expected = { data: Float64Array.from({ length: 600 }, (_, i) => Math.sin(i
 const copy = () => Float32Array.from(expected.data);
 
 test('equal arrays pass by every rule', () => {
-  for (const rule in tolerances) assertClose(copy(), expected, { rule });
+  for (const rule in tolerances) assertClose(rule === 'float64' ? expected.data.slice() : copy(), expected, { rule });
 });
 
 test('NaN and infinity fail, wherever they are', () => {
@@ -16,7 +16,7 @@ test('NaN and infinity fail, wherever they are', () => {
     for (const at of [0, 299, 599]) {
       const actual = copy();
       actual[at] = bad;
-      assert.throws(() => assertClose(actual, expected, { rule: 'stream' }), new RegExp(`element ${at} .* is ${bad}`));
+      assert.throws(() => assertClose(actual, expected, { rule: 'linear' }), new RegExp(`element ${at} .* is ${bad}`));
     }
   }
 });
@@ -46,9 +46,9 @@ test('an element within the relative bound still fails by the worst-element boun
 });
 
 test('an error on every element fails by the relative bound', () => {
-  const scaled = expected.data.map((x) => x * (1 + 4e-6));
+  const scaled = expected.data.map((x) => x * (1 + 6e-6));
   assert.throws(() => assertClose(scaled, expected, { rule: 'linear' }), /relative L2/);
-  assertClose(scaled, expected, { rule: 'linear', T: 4096 });
+  assertClose(scaled, expected, { rule: 'gated' });
 });
 
 test('where everything should be 0, anything else fails', () => {

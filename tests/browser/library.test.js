@@ -41,7 +41,7 @@ function assertResults(results) {
   assert.equal(results.stateLength, length);
   for (const [name, expected] of Object.entries(expectedResults())) {
     const rule = name.startsWith('softmax') ? 'softmax' : 'linear';
-    assertClose(results[name], expected, { rule, T: length, name });
+    assertClose(results[name], expected, { rule, name });
     assertSame(results[name], inNode[name], `${name}, against Node`);
   }
 }

@@ -51,6 +51,6 @@ function exact() {
 export function assertOutcome(column, outcome) {
   if (!outcome || outcome.error) throw new Error(outcome?.error?.message ?? 'the program reported nothing');
   expected ??= exact();
-  for (const kind of ['linear', 'softmax']) assertClose(outcome[kind], expected[kind], { rule: kind, T: 300, name: kind });
+  for (const kind of ['linear', 'softmax']) assertClose(outcome[kind], expected[kind], { rule: kind, name: kind });
   assert.equal(outcome.threads, columns[column].threads, outcome.reason);
 }

@@ -216,7 +216,7 @@ export function lifetime(name, make) {
             assertSame(tensors[place].data, Object.values(qkv)[place].data, 'a refused out');
             continue;
           }
-          assertClose(tensors[place].data, expected.o ?? expected, { rule: method, T: 70 });
+          assertClose(tensors[place].data, expected.o ?? expected, { rule: method });
         }
       });
 
@@ -232,7 +232,7 @@ export function lifetime(name, make) {
             assertSame(qkv[place].data, before, 'a refused out');
             continue;
           }
-          assertClose(qkv[place].data, expected.o ?? expected, { rule: method, T: 70 });
+          assertClose(qkv[place].data, expected.o ?? expected, { rule: method });
         }
       });
     }
@@ -243,7 +243,6 @@ export function lifetime(name, make) {
       const tensor = keep(attention.tensor(q.shape, q.data));
       assertClose(attention[method](tensor, tensor, tensor, { causal: true }), expected.o ?? expected, {
         rule: method,
-        T: 70,
       });
     });
 

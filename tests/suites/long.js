@@ -6,7 +6,7 @@ import { attentionSuite } from './harness.js';
 import { assertStream, assertSums, checkpoints, expectedOf, runs, stateOf } from './long_runs.js';
 
 const MILLION = 2 ** 20;
-const rule = 'long';
+const rule = 'linear';
 
 /** Sizes of pieces in turn, around the blocks of the kernels; 0 is a step. */
 const PIECES = [1, 7, 0, 31, 32, 0, 0, 33, 1000, 0, 64, 129];

@@ -33,7 +33,7 @@ export function longMaps(name, make) {
           const at = checkpoints(length, 1024);
           const stream = { ...one, at };
           const expected = expectedOf(stream);
-          const rule = 'long';
+          const rule = 'linear';
           assertStream(runs.whole(attention, stream), expected, stream, { rule, name: 'whole' });
           if (mapName !== 'cosformer') assertStream(runs.full(attention, stream), expected, stream, { rule, name: 'full' });
           if (isWhole) return;

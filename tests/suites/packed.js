@@ -30,7 +30,7 @@ export function packed(name, make) {
           const part = (x) => sliceTime(x, bounds[i], bounds[i + 1]);
           const decay = decayFrom([], width);
           const alone = attention.linear(part(q), part(keys), part(v), { ...options, decay: width ? part(decay) : { data: decay.data.slice(0, heads * (bounds[i + 1] - bounds[i])), shape: [1, heads, bounds[i + 1] - bounds[i]] } });
-          assertClose(part(all), alone, { rule: 'gated', T, name: `sequence ${i}` });
+          assertClose(part(all), alone, { rule: 'gated', name: `sequence ${i}` });
         }
       });
     }

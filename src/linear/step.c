@@ -159,12 +159,12 @@ static void answer(const linear_call *call, scratch *w, size_t b, size_t head, s
 }
 
 static void step_head(const linear_call *call, scratch *w, size_t b, size_t state_head) {
-  int settle;
+  int due;
   open_head(call, w);
   if (call->ratio) ratio_hold(call, &w->state);
-  take_tokens(call, &w->token, &w->state, b, state_head, 0, 1, settle_after(call, w, b, state_head), &settle);
-  if (*w->kept.shifted != 0.0f && panels_leftovers(call, &w->state)) settle = 1;
-  if (settle) settle_head(call, w);
+  take_tokens(call, &w->token, &w->state, b, state_head, 0, 1, settle_after(call, w, b, state_head), &due);
+  if (*w->kept.shifted != 0.0f && panels_leftovers(call, &w->state)) due = 1;
+  if (due) settle_head(call, w);
   finish_keys(call, &w->token, &w->state, b, state_head, 0, 1);
   const float *rows = token_rows(call, &w->token, 0);
   size_t at = tokens_waiting(&w->kept);

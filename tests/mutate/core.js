@@ -20,7 +20,7 @@ export const coreMutants = [
   { file: 'src/linear/step.c', find: 'for (size_t t = 0; a->normalize && t < count; t++)', replace: 'for (size_t t = 0; a->normalize && t + 1 < count; t++)', suites: ['simd'] },
   { file: 'src/linear/step.c', find: '  *k->waiting = 0.0f;\n', replace: '', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'for (size_t t = 0; t < waiting; t++) added', replace: 'for (size_t t = 1; t < waiting; t++) added', suites: ['simd'] },
-  { file: 'src/linear/step.c', find: 'panels_leftovers(call, &w->state)) settle = 1;', replace: 'panels_leftovers(call, &w->state)) settle |= 0;', suites: ['simd'] },
+  { file: 'src/linear/step.c', find: 'panels_leftovers(call, &w->state)) due = 1;', replace: 'panels_leftovers(call, &w->state)) due |= 0;', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'call->gated || call->ratio ? 1.0f : 0.0f', replace: 'call->ratio ? 1.0f : 0.0f', suites: ['simd'] },
   { file: 'src/linear/step.c', find: '      move_kept(&w.kept, floats);\n', replace: '', suites: ['simd'] },
 

@@ -15,7 +15,7 @@ static int32_t run(const core *c, const call *k) {
 
 SLICED_CALL(la_linear)
 
-enum { WAYS = 20 };
+enum { WAYS = 21 };
 
 static void spoil(const call *k, uint32_t how) {
   (void)k;
@@ -41,6 +41,7 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 17) args.decay = (la_gate){.data = gate, .heads = 0};
   if (how == 18) args.beta = (la_gate){.data = gate, .heads = 7};
   if (how == 19) args.causal = 0, args.write_gate = (la_gate){.data = gate, .heads = 1};
+  if (how == 20) args.heads = 6, args.q_heads = 1, args.k_heads = 3, args.v_heads = 2;
 }
 
 typedef struct {

@@ -125,10 +125,10 @@ static void prepare(block *k) {
   const linear_call *call = k->call;
   scratch *w = k->w;
   panel_state *p = &w->state;
-  int settle;
+  int must_settle;
   if (call->ratio) ratio_hold(call, p);
-  k->tokens = take_tokens(call, &w->tokens, p, k->b, k->state_head, k->t, k->tokens, SETTLE_EVERY, &settle);
-  if (settle) panels_settle(call, p);
+  k->tokens = take_tokens(call, &w->tokens, p, k->b, k->state_head, k->t, k->tokens, SETTLE_EVERY, &must_settle);
+  if (must_settle) panels_settle(call, p);
   p->since += k->tokens;
   finish_keys(call, &w->tokens, p, k->b, k->state_head, k->t, k->tokens);
   finish_queries(call, &w->tokens, p, k->b, k->head, k->t, k->tokens);
@@ -166,8 +166,9 @@ static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p
   size_t b = p->b, state_head = p->state_head;
   for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
     tokens = smaller(w->block, call->n_q - t);
-    float *out = shared_room(p), *sums = out + SHARED_BLOCK * w->d_vp;
+    float *out = shared_room(p);
     if (!out) return 0;
+    float *sums = out + SHARED_BLOCK * w->d_vp;
     show_life(w->slot);
     for (size_t done = 0; done < tokens;) {
       block k = {call, w, b, state_head, head, t + done, tokens - done, array_at(a->v, b, v_head_of(call, state_head), t + done), w->tokens.sums, out + done * w->d_vp, a->v.row, w->d_vp, 1.0f};

@@ -74,7 +74,8 @@ for (const name of browsers) {
     assert.ok(last[3] > 10 * first[3], `cache from ${first[3]} to ${last[3]} bytes`);
     assert.equal(last[4], first[4]);
     assert.equal(last[3], last[0] * 2 * 64 * 4);
-    assert.equal(last[4], (64 * 64 + 64) * 4);
+    // S and z twice, 16 tokens that wait, and what a step needs.
+    assert.ok(last[4] > 2 * (64 * 64 + 64) * 4 && last[4] < 43_000, `state ${last[4]} bytes`);
   });
 
   test('the page answers while it computes', async () => {

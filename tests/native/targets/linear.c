@@ -66,7 +66,8 @@ static void choose_heads(input *in, sizes *s) {
   s->q_heads = s->heads == 0 ? 1 : choose_divisor(in, s->heads);
 }
 
-static void add_inputs(input *in, call *k, sizes s) {
+static void add_inputs(input *in, call *k, sizes s, int calm) {
+  static const float magnitudes[] = {1.0f, 0.3f, 0.1f};
   struct {
     const char *name;
     la_array *place;
@@ -75,7 +76,9 @@ static void add_inputs(input *in, call *k, sizes s) {
   } inputs[] = {{"q", &args.q, s.q_heads, s.n_q, s.dim, QUERY_ROWS}, {"k", &args.k, s.k_heads, s.n_k, s.dim, KEY_ROWS}, {"v", &args.v, s.v_heads, s.n_k, s.value_dim, KEY_ROWS}};
   for (size_t i = 0; i < 3; i++) {
     field f = {inputs[i].name, READ, ARRAY, inputs[i].place, {s.batch, inputs[i].heads, inputs[i].rows, inputs[i].width}, 1, NULL, inputs[i].of, 1, 1};
-    choose_values(in, add_field(k, f), s.batch * inputs[i].heads * inputs[i].rows * inputs[i].width);
+    float *values = add_field(k, f), magnitude = CHOOSE_FROM(in, magnitudes);
+    if (calm) choose_between(in, values, field_words(&f), -magnitude, magnitude);
+    else choose_values(in, values, field_words(&f));
   }
   add_field(k, (field){"out", WRITTEN, ARRAY, &args.out, {s.batch, s.heads, s.n_q, s.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
 }
@@ -125,7 +128,11 @@ void target_linear(input *in) {
   la_linear_args a = {.causal = (int32_t)choose(in, 2), .normalize = !rarely(in, 3), .scale = CHOOSE_FROM(in, scales), .eps = CHOOSE_FROM(in, epsilons)};
   s.n_k = a.causal || !rarely(in, 3) ? s.n_q : (size_t)choose_length(in);
   args = a;
-  choose_map(in, &k, &args.map, (int32_t)s.dim, 600);
+  /* Half of the calls can be compared with sums in another order. */
+  static const int32_t calm_maps[] = {LA_MAP_ELU, LA_MAP_ELU, LA_MAP_RELU, LA_MAP_IDENTITY};
+  int calm = (int)choose(in, 2);
+  if (calm) args.map = (la_feature_map){.kind = CHOOSE_FROM(in, calm_maps), .dim = (int32_t)s.dim, .query_heads = 1, .key_heads = 1};
+  else choose_map(in, &k, &args.map, (int32_t)s.dim, 600);
   s.features = (size_t)scalar_core.la_feature_map_features(&args.map);
   while (s.batch * s.state_heads * s.features * s.value_dim > 250000) s.value_dim = (s.value_dim + 1) / 2;
   while (s.batch * s.heads * (s.n_q + s.n_k) * s.features * s.value_dim > 500000) s.n_q /= 2, s.n_k /= 2;
@@ -134,7 +141,7 @@ void target_linear(input *in) {
   args.n_q = (int32_t)s.n_q, args.n_k = (int32_t)s.n_k, args.dim = (int32_t)s.dim, args.value_dim = (int32_t)s.value_dim;
   k.causal = a.causal;
   k.looks_ahead = args.map.epsilon > 0.0f; /* which is relative to all keys of the call */
-  add_inputs(in, &k, s);
+  add_inputs(in, &k, s, calm);
   if (a.causal) add_gates(in, &k, s);
   int forged = rarely(in, 2) ? add_state(in, &k, s) : 0;
   if (rarely(in, 4)) {

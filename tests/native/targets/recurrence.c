@@ -31,13 +31,13 @@ static float most_of(const field *f, int absolute) {
 static int delta_is_stable(const la_linear_args *a, const call *k) {
   const field *keys = field_named(k, "k"), *beta = field_named(k, "beta"), *gate = field_named(k, "write_gate");
   if (!beta) return 1;
-  if (a->map.kind != LA_MAP_ELU && a->map.kind != LA_MAP_RELU) return 0;
+  if (a->map.kind > LA_MAP_IDENTITY) return 0;
   size_t dim = (size_t)a->dim;
   float most = 0.0f, most_gate = gate ? most_of(gate, 1) : 1.0f;
   for (size_t r = 0; r < field_words(keys) / dim; r++) {
     float sum = 0.0f;
     for (size_t i = 0; i < dim; i++) {
-      float x = keys->values[r * dim + i], y = a->map.kind == LA_MAP_RELU ? fmaxf(x, 0.0f) : x > 0.0f ? x + 1.0f : expf(x);
+      float x = keys->values[r * dim + i], y = a->map.kind == LA_MAP_IDENTITY ? x : a->map.kind == LA_MAP_RELU ? fmaxf(x, 0.0f) : x > 0.0f ? x + 1.0f : expf(x);
       sum += y * y;
     }
     most = fmaxf(most, sum);

@@ -24,9 +24,10 @@ function rescale({ data, shape }, length) {
 function vectors(shape, { map, size, dim }, normal) {
   if (size === 'large') return rescale(tensorOf(shape, normal), LARGE * dim ** 0.25);
   if (map === 'identity') return tensorOf(shape, () => 0.1 + Math.abs(normal()) / 2);
-  // Vectors of lengths that do not grow beyond those of 40 dims: sums of cosines would cancel.
-  if (map.startsWith('rff')) return tensorOf(shape, () => 0.15 * Math.min(1, (40 / dim) ** 0.25) * normal());
-  return tensorOf(shape, () => normal() + 0.3);
+  // Exponents grow with the length of the vectors: beyond 40 dims it stays what it is there.
+  const shorter = /^(favor|rff)/.test(map) ? Math.min(1, (40 / dim) ** 0.25) : 1;
+  if (map.startsWith('rff')) return tensorOf(shape, () => 0.15 * shorter * normal());
+  return tensorOf(shape, () => shorter * (normal() + 0.3));
 }
 
 const lengthsOf = (kind, batch, most, uniform) => {

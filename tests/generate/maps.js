@@ -74,10 +74,7 @@ const hasProjection = (map) => /^(favor|rff|hedgehog|learned)/.test(map);
 
 /** The rule of tolerance.js for a case. */
 export function toleranceOf({ map, rule, decay, size, dim }) {
-  // Without the norm term exponents grow with the length of the vectors, and so with dim.
-  if (size === 'large' || (dim > 256 && map === 'favor no norm')) return 'exponents';
-  // Decay a channel weighs the terms of 1 + s + s²/2 apart: the sum is then not positive, and denominators may nearly vanish.
-  if (map === 'taylor' && decay === 'channel') return 'exponents';
+  if (size === 'large') return 'exponents';
   if (dim > 256 && hasProjection(map)) return 'wide map linear';
   if (map === 'softmax') return 'softmax';
   if (rule !== 'linear') return 'delta';

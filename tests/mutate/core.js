@@ -30,7 +30,7 @@ export const coreMutants = [
   { file: 'src/linear/recurrence.h', find: 'v4_madd(k1_k0, u.of[0][h], k.of[1][h])', replace: 'k.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_madd(v4_load_splat(r->scores + 1), u.of[0][h], o.of[1][h])', replace: 'o.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, seen, call->d_v);', replace: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, k->tokens, call->d_v);', suites: ['simd'] },
-  { file: 'src/linear/causal.c', find: 'w->in_place = w->d_vp == call->d_v && !call->args->key_lengths;', replace: 'w->in_place = w->d_vp == call->d_v;', suites: ['simd'] },
+  { file: 'src/linear/causal.c', find: 'w->d_vp == call->d_v && !call->args->key_lengths && !(', replace: 'w->d_vp == call->d_v && !(', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'if (args->decay.channel) args->decay.data += call.first;', replace: '', suites: ['simd-threads'], ...threads },
   { file: 'src/linear/causal.c', find: 'if (part > 0) return;', replace: '', suites: ['native'], ...threads },
   { file: 'src/linear/shared.c', find: 'await_added(p, p->at - SHARED_DEPTH + 1)', replace: 'await_added(p, p->at - SHARED_DEPTH)', suites: ['native'], ...threads },

@@ -40,7 +40,7 @@ LA_INLINE void store_results(const recurrence *r, two_rows o, two_rows u) {
   }
 }
 
-/* The linear rule: u = v. In V8 queries are best read before keys (5 % of a call). */
+/* The linear rule: u = v. */
 LA_INLINE void recur(const recurrence *r, const size_t stride, const size_t next) {
   two_rows v, o;
   for (int h = 0; h < 2; h++) {

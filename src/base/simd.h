@@ -113,6 +113,12 @@ static inline float v4_sum(v4 a) {
   return v4_lane0(v4_add(a, v4_swap_lanes(a)));
 }
 
+/* v4_sum of four vectors, a lane each. */
+static inline v4 v4_sums(v4 a, v4 b, v4 c, v4 d) {
+  v4_transpose(&a, &b, &c, &d);
+  return v4_add(v4_add(a, c), v4_add(b, d));
+}
+
 static inline float v4_max_lane(v4 a) {
   a = v4_max(a, v4_swap_pairs(a));
   return v4_lane0(v4_max(a, v4_swap_lanes(a)));

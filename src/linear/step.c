@@ -105,8 +105,7 @@ static void score_keys(const linear_call *call, const scratch *w, const float *x
     for (int u = 0; u < 4; u++) sum[u] = v4_splat(0.0f);
     for (size_t i = 0; i < d_fp; i += 4)
       for (size_t u = 0; u < 4; u++) sum[u] = v4_madd(v4_load(x + i), v4_load(key + u * d_fp + i), sum[u]);
-    v4_transpose(&sum[0], &sum[1], &sum[2], &sum[3]);
-    v4_store(w->scores + t, v4_add(v4_add(sum[0], sum[2]), v4_add(sum[1], sum[3])));
+    v4_store(w->scores + t, v4_sums(sum[0], sum[1], sum[2], sum[3]));
   }
 }
 

@@ -120,8 +120,7 @@ LA_INLINE void two_products(const float *rows, size_t d_fp, float *z, float *sco
       v4_store(z + d_fp + i, v4_add(lately, v4_add(k, k_next)));
     }
   }
-  v4_transpose(&x[0], &x[1], &x[2], &x[3]);
-  v4_store(scores, v4_add(v4_add(x[0], x[2]), v4_add(x[1], x[3])));
+  v4_store(scores, v4_sums(x[0], x[1], x[2], x[3]));
   if (!normalize) return;
   sums[0] = v4_sum(y[0]) + scores[0];
   sums[1] = v4_sum(y[1]) + (scores[1] + scores[2]);

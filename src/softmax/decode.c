@@ -27,8 +27,7 @@ static void score_rows(const float *q, const float *k, size_t stride, size_t cou
     for (size_t u = 0; u < 4; u++) sum[u] = v4_splat(0.0f);
     for (; d - i >= 16; i += 16) add_products(sum, q, at, i, 16);
     for (; i < d; i += 4) add_products(sum, q, at, i, 4);
-    v4_transpose(&sum[0], &sum[1], &sum[2], &sum[3]);
-    v4 score = v4_add(v4_add(sum[0], sum[2]), v4_add(sum[1], sum[3]));
+    v4 score = v4_sums(sum[0], sum[1], sum[2], sum[3]);
     v4_store(scores + j, v4_add(score, v4_poison(score)));
   }
   for (size_t j = first; j < count; j++) {

@@ -113,10 +113,16 @@ export interface HedgehogOptions extends AffineOptions {
   dialect?: 'separate' | 'joint';
 }
 
-/** relu(y): T2R, Kasai et al. 2021. 1 to 65536 columns. */
+/** relu(y): T2R, Kasai et al. 2021; or exp(y). 1 to 65536 columns. */
 export interface LearnedOptions extends AffineOptions {
   /** W of y = xW + b: [dim, columns] or [heads, dim, columns]. */
   weights: Input;
+  /**
+   * `'relu'`: max(y, 0); `'exp'`: exp(y), which is positive. Default `'relu'`.
+   *
+   * With `'exp'` sums are kept divided by exp of the largest y, so that they never overflow; eps is relative to the true ones.
+   */
+  activation?: 'relu' | 'exp';
 }
 
 /** [relu(x)·sin θ, relu(x)·cos θ], θ = πi/(2·maxLength) at the i-th place, from 1. Qin et al. 2022. */
@@ -143,7 +149,7 @@ export interface FeatureMapOptionsByName {
   taylor: FeatureMapOptions;
   /** Softmaxes of ±(xW + b). Zhang et al. 2024. */
   hedgehog: HedgehogOptions;
-  /** relu(xW + b). Kasai et al. 2021. */
+  /** relu(xW + b), or exp(xW + b). Kasai et al. 2021. */
   learned: LearnedOptions;
   /** relu(x), weighed by its place. Qin et al. 2022. */
   cosformer: CosformerOptions;

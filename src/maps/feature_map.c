@@ -39,7 +39,7 @@ static int32_t hedgehog_features(const la_feature_map *map) {
 
 static int32_t hedgehog_columns(const la_feature_map *map) { return map->dim; }
 
-static int32_t learned_features(const la_feature_map *map) { return has_only(map, 0) && map->epsilon == 0.0f ? map->size : 0; }
+static int32_t learned_features(const la_feature_map *map) { return has_only(map, LA_MAP_EXP) && map->epsilon == 0.0f ? map->size : 0; }
 
 static int32_t cosformer_features(const la_feature_map *map) {
   return has_only(map, 0) && map->epsilon == 0.0f && map->size > 0 ? 2 * map->dim : 0;
@@ -58,11 +58,14 @@ static const map_entry table[] = {
     [LA_MAP_COSFORMER] = {.features = cosformer_features, .apply = apply_cosformer},
 };
 
+/* LA_MAP_LEARNED with LA_MAP_EXP. */
+static const map_entry learned_exp = {.features = learned_features, .apply = apply_learned_exp, .scaled = 1, .columns = learned_features, .needs_weights = 1};
+
 /* The map's row when its sizes and options are valid, weights aside. */
 static const map_entry *find_sizes(const la_feature_map *map) {
   if (!map || map->kind < 0 || map->kind >= (int32_t)(sizeof table / sizeof *table)) return NULL;
   if (map->dim < 1 || map->dim > LA_MAX_DIM || map->query_heads < 1 || map->key_heads < 1) return NULL;
-  const map_entry *entry = &table[map->kind];
+  const map_entry *entry = map->kind == LA_MAP_LEARNED && map->options & LA_MAP_EXP ? &learned_exp : &table[map->kind];
   int32_t features = entry->features(map);
   return features > 0 && features <= LA_MAX_FEATURES ? entry : NULL;
 }

@@ -39,10 +39,10 @@ la_feature_map map_of_head(const la_feature_map *map, size_t query_head, size_t 
 /* What epsilon adds to every feature of a key, relative to the largest exponent of the keys; 0 for most maps. */
 float map_key_floor(const la_feature_map *map);
 
-map_function apply_elu, apply_relu, apply_identity; /* elementwise.c */
-map_function apply_favor, apply_rff;                /* random_features.c */
-map_function apply_dpfp, apply_taylor;              /* polynomial.c */
-map_function apply_hedgehog, apply_learned;         /* learned.c */
-map_function apply_cosformer;                       /* cosformer.c */
+map_function apply_elu, apply_relu, apply_identity;            /* elementwise.c */
+map_function apply_favor, apply_rff;                           /* random_features.c */
+map_function apply_dpfp, apply_taylor;                         /* polynomial.c */
+map_function apply_hedgehog, apply_learned, apply_learned_exp; /* learned.c */
+map_function apply_cosformer;                                  /* cosformer.c */
 
 #endif

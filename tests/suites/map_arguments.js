@@ -60,6 +60,8 @@ export function mapArguments(name, make) {
       ...wrong.wrongValue('dialect', ['', 'both'], hedgehog),
       range('hedgehog weights that are not square', 'weights', () => hedgehog({}, { weights: gaussian([4, 6], 1) })),
       type('no weights', 'weights', () => learned({}, { weights: undefined })),
+      ...wrong.wrongKind('activation', [1, null, true], learned),
+      ...wrong.wrongValue('activation', ['', 'softplus', 'EXP'], learned),
       ...['weights', 'bias', 'keyWeights', 'keyBias'].flatMap((key) => wrong.wrongKind(key, [1, null, [1], {}], learned)),
       range('a bias of other columns', 'bias', () => learned({}, { bias: gaussian([2, 5], 1) })),
       range('a bias of other heads', 'bias', () => learned({}, { bias: gaussian([3, 6], 1) })),

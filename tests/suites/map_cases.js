@@ -85,5 +85,6 @@ export const mapCases = [
   learnedCase('hedgehog', {}, (dim) => dim),
   learnedCase('hedgehog', { dialect: 'joint' }, (dim) => dim),
   learnedCase('learned', {}, (dim) => (dim % 3) * 4 + 5),
+  learnedCase('learned', { activation: 'exp' }, (dim) => (dim % 3) * 4 + 5),
   plain('cosformer', { maxLength: 25 }, oracle.cosformer({ maxLength: 25 })),
 ];

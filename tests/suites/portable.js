@@ -2,6 +2,7 @@
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
+import { expMap } from './exp_map.js';
 import { foreign } from './foreign.js';
 import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
@@ -42,6 +43,7 @@ export const portable = {
   heads,
   sizes,
   scaled,
+  'exp map': expMap,
   ratio,
   packed,
   pieces,

@@ -189,12 +189,15 @@ export function featureMap(attention: Attention): void {
   attention.featureMap('taylor', { dim: 4 });
   attention.featureMap('hedgehog', { dim: 4, weights: x, bias: x, keyWeights: x, keyBias: x, dialect: 'joint' });
   attention.featureMap('learned', { dim: 4, weights: x });
+  attention.featureMap('learned', { dim: 4, weights: x, activation: 'exp' });
   attention.featureMap('cosformer', { dim: 4, maxLength: 1024 }).dispose();
   map[Symbol.dispose]();
   attention.linear(x, x, x, { featureMap: 'favor' });
 
   // @ts-expect-error learned has no weights of its own
   attention.featureMap('learned', { dim: 4 });
+  // @ts-expect-error no such activation
+  attention.featureMap('learned', { dim: 4, weights: x, activation: 'softplus' });
   // @ts-expect-error a name alone has no maxLength
   attention.linear(x, x, x, { featureMap: 'cosformer' });
   // @ts-expect-error nothing is drawn where the rows are given

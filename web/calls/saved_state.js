@@ -44,7 +44,7 @@ export function unpackState(given, floatsOf) {
   refuseUnknown('feature map', map, ['name', 'dim', 'heads', 'features', 'options']);
   if (!STATE_OPTIONS.every((name) => Object.hasOwn(state, name))) throw corrupt('its header leaves out an option of the state');
   const options = asCorrupt(() => readStateOptions(state));
-  const kind = savedKind(map.name);
+  const kind = savedKind(map);
   if (map.dim !== options.dim || !(map.heads >= 1) || options.heads % map.heads !== 0) throw corrupt('its feature map is for other vectors');
   const { features } = map;
   if (!Number.isInteger(features) || features < 1 || features > MAX_FEATURES) throw corrupt('its feature map makes no such number of features');
@@ -55,7 +55,7 @@ export function unpackState(given, floatsOf) {
   const tensors = kind.arrays.filter((name) => sections.has(`map.${name}`)).map((name) => [name, takeTensor(sections, `map.${name}`)]);
   for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section ${describe(name)}, which this version does not know`);
   checkLengths(arrays.lengths);
-  return { options, map: { ...map, arrays: Object.fromEntries(tensors) }, arrays };
+  return { options, map: { ...map, options: kind.options, arrays: Object.fromEntries(tensors) }, arrays };
 }
 
 /** A copy, which begins at a multiple of 8 and which nobody else can change. */

@@ -6,7 +6,7 @@ import { locate, place } from '../core/operand.js';
 import { internal, isResident, own, requireInstance } from '../core/resident.js';
 import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
 import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/validate.js';
-import { MAP_KINDS, MAP_NAMES, MAX_FEATURES } from './map_kinds.js';
+import { isScaledKind, MAP_KINDS, MAP_NAMES, MAX_FEATURES } from './map_kinds.js';
 import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './map_weights.js';
 
 const APPLY_OPTIONS = optionTakers(asTheyAre('as', 'position'));
@@ -145,7 +145,7 @@ export function checkFeatureMap(core, value, dim, fallback) {
 }
 
 /** Whether φ comes with exponents, of which a state keeps one a head. */
-export const isScaled = (map) => map[internal].row.scaled === true;
+export const isScaled = (map) => isScaledKind(map[internal].row, map.options);
 
 /** Whether φ(x) depends on where x stands. */
 export const isPositional = (map) => map[internal].row.positional === true;

@@ -5,17 +5,18 @@
 import { asCorrupt, corrupt } from '../core/errors.js';
 import { adoptMap, FeatureMap, sameMap } from './feature_map.js';
 import { internal } from '../core/resident.js';
-import { MAP_KINDS } from './map_kinds.js';
+import { isScaledKind, MAP_KINDS } from './map_kinds.js';
 
 export const mapFieldsOf = ({ name, dim, heads, features, options }) => ({ name, dim, heads, features, options });
 
 export const mapSections = (map) => Object.entries(map[internal].arrays).map(([name, { data, shape }]) => ({ name: `map.${name}`, data, shape }));
 
-/** Whether a state of this kind of map may overflow, and what tensors its maps may have. */
-export function savedKind(name) {
+/** Whether sums of the map that a header describes may overflow, what tensors it may have, and its options, with those that it leaves out. */
+export function savedKind({ name, options }) {
   if (typeof name !== 'string' || !Object.hasOwn(MAP_KINDS, name)) throw corrupt('its feature map is of a kind that this version does not know');
-  const { scaled = false, arrays = {} } = MAP_KINDS[name];
-  return { scaled, arrays: Object.keys(arrays) };
+  const row = MAP_KINDS[name];
+  const settings = { ...row.since, ...options };
+  return { scaled: isScaledKind(row, settings), arrays: Object.keys(row.arrays ?? {}), options: settings };
 }
 
 /**

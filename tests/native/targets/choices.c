@@ -54,6 +54,7 @@ static void choose_sizes(input *in, la_feature_map *map, int32_t most) {
   } else if (map->kind == LA_MAP_HEDGEHOG) {
     map->options = rarely(in, 3) ? LA_MAP_JOINT : 0;
   } else if (map->kind == LA_MAP_LEARNED) {
+    map->options = rarely(in, 2) ? LA_MAP_EXP : 0;
     map->size = choose_width(in, most);
   } else if (map->kind == LA_MAP_COSFORMER) {
     map->size = 1 + (int32_t)choose(in, 300);

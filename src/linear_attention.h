@@ -76,11 +76,13 @@ typedef enum {
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;
-  int32_t size;    /* favor, rff: features; learned: columns of W; dpfp: ν; cosformer: longest sequence; else 0 */
+  int32_t size;    /* favor, rff: features; learned, hedgehog: columns of W (hedgehog, 0: dim); dpfp: ν; cosformer: longest
+                      sequence; else 0 */
   int32_t options; /* la_map_options */
   float epsilon;   /* favor: added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2); ≥ 0; else 0 */
   int32_t query_heads, key_heads;
-  const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none */
+  const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none, or, of
+                                               hedgehog with dim columns, for the identity */
   const float *query_bias, *key_bias;       /* [heads][columns of W]; NULL: 0 */
 } la_feature_map;
 

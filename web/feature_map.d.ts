@@ -102,8 +102,10 @@ interface AffineOptions extends FeatureMapOptions {
   keyBias?: Input;
 }
 
-/** Softmaxes of ±y, no feature below 1e-12. Weights have dim columns; without any, y = x. Zhang et al. 2024. */
+/** Softmaxes of ±y, no feature below 1e-12; without weights, y = x. Zhang et al. 2024. */
 export interface HedgehogOptions extends AffineOptions {
+  /** Twice the columns of W, 2 to 65536. Default: as many as the weights make, 2·dim without; others need weights. */
+  features?: number;
   /**
    * One softmax each over y and −y, or one over both. Default `'separate'`.
    *

@@ -33,11 +33,12 @@ static int32_t dpfp_features(const la_feature_map *map) {
 
 static int32_t taylor_features(const la_feature_map *map) { return is_plain(map) ? 1 + map->dim + map->dim * (map->dim + 1) / 2 : 0; }
 
-static int32_t hedgehog_features(const la_feature_map *map) {
-  return has_only(map, LA_MAP_JOINT) && map->size == 0 && map->epsilon == 0.0f ? 2 * map->dim : 0;
-}
+static int32_t hedgehog_columns(const la_feature_map *map) { return map->size ? map->size : map->dim; }
 
-static int32_t hedgehog_columns(const la_feature_map *map) { return map->dim; }
+static int32_t hedgehog_features(const la_feature_map *map) {
+  int is_valid = has_only(map, LA_MAP_JOINT) && map->size >= 0 && map->size <= LA_MAX_FEATURES / 2 && map->epsilon == 0.0f;
+  return is_valid ? 2 * hedgehog_columns(map) : 0;
+}
 
 static int32_t learned_features(const la_feature_map *map) { return has_only(map, LA_MAP_EXP) && map->epsilon == 0.0f ? map->size : 0; }
 
@@ -72,7 +73,8 @@ static const map_entry *find_sizes(const la_feature_map *map) {
 
 const map_entry *map_find(const la_feature_map *map) {
   const map_entry *entry = find_sizes(map);
-  return entry && entry->needs_weights && (!map->query_weights || !map->key_weights) ? NULL : entry;
+  int needs_weights = entry && entry->columns && (entry->needs_weights || entry->columns(map) != map->dim);
+  return needs_weights && (!map->query_weights || !map->key_weights) ? NULL : entry;
 }
 
 la_feature_map map_of_head(const la_feature_map *map, size_t query_head, size_t query_heads, size_t key_head, size_t key_heads) {

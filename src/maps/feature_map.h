@@ -23,7 +23,7 @@ typedef struct {
   int elementwise;                               /* feature i comes from element i alone, and there are dim of them */
   int scaled;                                    /* φ may overflow: it comes with exponents, and for keys without epsilon */
   int32_t (*columns)(const la_feature_map *map); /* of W in xW; NULL: the map has no weights */
-  int needs_weights;                             /* else W is the identity where none are given */
+  int needs_weights;                             /* else W is the identity where none are given and columns are dim */
   int random;                                    /* W is given as rows ω, for x·dim^(−1/4) */
 } map_entry;
 

@@ -49,6 +49,8 @@ const MAPS = {
   hedgehog: byName('hedgehog', oracle.hedgehog()),
   'hedgehog joint': shared(affine('hedgehog', (dim) => dim, { dialect: 'joint' })),
   'hedgehog a head': aHead(affine('hedgehog', (dim) => dim)),
+  'hedgehog 6 features': shared(affine('hedgehog', () => 3, { features: 6, dialect: 'joint' })),
+  'hedgehog 10 features a head': aHead(affine('hedgehog', () => 5)),
   learned: shared(affine('learned', () => 9)),
   'learned a head': aHead(affine('learned', () => 9)),
   'learned exp': shared(affine('learned', () => 9, { activation: 'exp' })),

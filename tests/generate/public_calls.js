@@ -50,7 +50,7 @@ export function publicCalls(attention, keep, dim = 5) {
     elu: {}, relu: {}, identity: {}, taylor: {}, dpfp: { nu: 2 },
     favor: { features: 6, seed: 3, orthogonal: true, hyperbolic: true, normTerm: false, epsilon: 1e-3 },
     rff: { features: 6, seed: 3, orthogonal: false, gaussian: true },
-    hedgehog: { heads: KV, weights: gaussian([KV, dim, dim], 1), bias: gaussian([dim], 2), keyWeights: gaussian([dim, dim], 3), keyBias: gaussian([KV, dim], 4), dialect: 'joint' },
+    hedgehog: { heads: KV, weights: gaussian([KV, dim, dim], 1), bias: gaussian([dim], 2), keyWeights: gaussian([dim, dim], 3), keyBias: gaussian([KV, dim], 4), dialect: 'joint', features: 2 * dim },
     learned: { heads: KV, weights: gaussian([dim, 3], 1), bias: gaussian([KV, 3], 2), keyWeights: gaussian([KV, dim, 3], 3), keyBias: gaussian([3], 4), activation: 'exp' },
     cosformer: { maxLength: 50 },
   };

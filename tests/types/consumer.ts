@@ -187,7 +187,7 @@ export function featureMap(attention: Attention): void {
   attention.featureMap('rff', { dim: 4, features: 16, gaussian: true });
   attention.featureMap('dpfp', { dim: 4, nu: 3 });
   attention.featureMap('taylor', { dim: 4 });
-  attention.featureMap('hedgehog', { dim: 4, weights: x, bias: x, keyWeights: x, keyBias: x, dialect: 'joint' });
+  attention.featureMap('hedgehog', { dim: 4, weights: x, bias: x, keyWeights: x, keyBias: x, dialect: 'joint', features: 6 });
   attention.featureMap('learned', { dim: 4, weights: x });
   attention.featureMap('learned', { dim: 4, weights: x, activation: 'exp' });
   attention.featureMap('cosformer', { dim: 4, maxLength: 1024 }).dispose();

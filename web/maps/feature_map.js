@@ -12,8 +12,8 @@ import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './
 const APPLY_OPTIONS = optionTakers(asTheyAre('as', 'position'));
 
 /** What takes each option of a kind of map; a null array is not one that was left out. */
-function takersOf({ settings = {}, arrays = {} }) {
-  return optionTakers({ ...asTheyAre('dim', 'heads', ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) });
+function takersOf({ settings = {}, arrays = {}, columns }) {
+  return optionTakers({ ...asTheyAre('dim', 'heads', ...(columns ? ['features'] : []), ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) });
 }
 
 /** φ: R^dim → R^features. */
@@ -210,7 +210,7 @@ export function sameMap(a, b) {
   if (a === b) return true;
   const [one, two] = [a, b].map((map) => map[internal].arrays);
   return (
-    a.name === b.name && a.dim === b.dim && a.heads === b.heads &&
+    a.name === b.name && a.dim === b.dim && a.heads === b.heads && a.features === b.features &&
     Object.keys(a.options).every((name) => a.options[name] === b.options[name]) &&
     Object.keys({ ...one, ...two }).every((name) => sameArray(one[name], two[name]))
   );

@@ -24,7 +24,9 @@ const affine = { weights: ['dim', 'columns'], bias: ['columns'], keyWeights: ['d
 /**
  * kind: la_map_kind. settings: each option's check, (value, dim) → value. fields: size, options and epsilon of
  * la_feature_map (default 0) out of the settings; size may be the columns of the arrays. arrays: options that are
- * tensors, with their axes, before which heads may stand. needs: the option without which there is no map.
+ * tensors, with their axes, before which heads may stand. columns: of W, for as many features as the option of that name
+ * says; W has dim of them where nothing says how many, and may then be left out. needs: the option without which there is
+ * no map.
  * scaled: whether, with such settings, φ may overflow, so that a state holds an exponent a head. since: settings that files
  * of earlier versions leave out, as they were then. random: rows ω of the projection are drawn unless given; `rows` of them
  * make `features`.
@@ -66,8 +68,8 @@ export const MAP_KINDS = {
     kind: 7,
     settings: { dialect: (value) => checkOneOf('dialect', value, ['separate', 'joint'], 'separate') },
     arrays: affine,
-    columns: (dim) => dim,
-    fields: (s) => ({ options: s.dialect === 'joint' ? JOINT : 0 }),
+    columns: (features) => even('features', checkInteger('features', features, 2, MAX_FEATURES)) / 2,
+    fields: (s, columns) => ({ size: columns, options: s.dialect === 'joint' ? JOINT : 0 }),
   },
   learned: {
     kind: 8,

@@ -25,8 +25,8 @@ export function savedKind({ name, options }) {
  */
 export function restoreMap(core, { features, arrays, ...fields }) {
   const { name, dim, heads, options } = fields;
-  const saved = { ...fields, [internal]: { arrays } };
-  const equal = (map) => map.features === features && sameMap(map, saved) && sameMap(saved, map);
+  const saved = { ...fields, features, [internal]: { arrays } };
+  const equal = (map) => sameMap(map, saved) && sameMap(saved, map);
   const own = [...core.maps.values()].find(equal);
   if (own) return own;
   const map = asCorrupt(() => new FeatureMap(core, name, { ...options, ...arrays, dim, heads }, features));

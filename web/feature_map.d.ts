@@ -157,6 +157,18 @@ export interface FeatureMapOptionsByName {
   cosformer: CosformerOptions;
 }
 
+/** The weights and biases that a map was given, each of the shape in which it was given; what was not given is absent. */
+export interface FeatureMapWeights {
+  /** W, [dim, columns] or [heads, dim, columns]. */
+  weights?: Result;
+  /** b, [columns] or [heads, columns]. */
+  bias?: Result;
+  /** W of keys. */
+  keyWeights?: Result;
+  /** b of keys. */
+  keyBias?: Result;
+}
+
 /** What `map.apply` takes beside x. */
 export interface FeatureMapApplyOptions {
   /** Which of the two the vectors are, where a map treats them differently. Default `'query'`. */
@@ -179,6 +191,8 @@ export interface FeatureMap {
   readonly options: Readonly<Record<string, number | boolean | string>>;
   /** Bytes of weights held in the module. */
   readonly bytes: number;
+  /** Copies of the weights and biases of hedgehog and learned, made anew each time they are read; null of a map without. */
+  readonly weights: FeatureMapWeights | null;
   /**
    * φ of every vector of `x`, [..., dim] → [..., features].
    *
@@ -190,6 +204,15 @@ export interface FeatureMap {
    * @throws RangeError for a wrong shape or a place beyond maxLength, AttentionError 'disposed'
    */
   apply(x: Input, options?: FeatureMapApplyOptions): Result;
+  /**
+   * The map as bytes, for `attention.restoreMap` on this or another instance.
+   *
+   * A map that was drawn is saved as its seed.
+   *
+   * @example const again = attention.restoreMap(map.save());
+   * @throws AttentionError 'disposed'
+   */
+  save(): Uint8Array;
   /**
    * Frees the weights; a disposed map is refused.
    *

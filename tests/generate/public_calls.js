@@ -82,6 +82,8 @@ export function publicCalls(attention, keep, dim = 5) {
     { ...onState('state.clone', stepped, 'clone', [], []), call: () => keep(stepped.clone()) },
     onState('state.save', stepped, 'save', [], []),
     made('restore', ['bytes'], [state({ featureMap: map }).save()], undefined, (values) => keep(attention.restore(...values))),
+    onState('map.save', map, 'save', [], []),
+    made('restoreMap', ['bytes'], [map.save()], undefined, (values) => keep(attention.restoreMap(...values))),
     made('cache', [], [], { ...seen, maxLength: 7 }, (_, options) => keep(attention.cache(options))),
     { ...onState('cache.clone', stored, 'clone', [], []), call: () => keep(stored.clone()) },
     sequence('gap', 'gap', { featureMap: 'elu', causal: true, layout: 'bhtd' }),

@@ -24,6 +24,7 @@ import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { ratio } from './ratio.js';
+import { savedMap } from './saved_map.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
@@ -51,6 +52,7 @@ export const portable = {
   onnx,
   state,
   'saved state': savedState,
+  'saved map': savedMap,
   'what is given': given,
   'tensors of other libraries': foreign,
   cache,

@@ -7,6 +7,7 @@ import {
   type AttentionErrorCode,
   type Cache,
   type FeatureMap,
+  type FeatureMapWeights,
   type FeatureMapName,
   type Gap,
   type GateOptions,
@@ -182,6 +183,8 @@ export function featureMap(attention: Attention): void {
   expectType<Result>()(map.apply(x));
   expectType<Result>()(map.apply(x, { as: 'key', position: 3 }));
   expectType<number[]>()([map.heads, map.bytes]);
+  expectType<FeatureMapWeights | null>()(map.weights);
+  expectType<FeatureMap>()(attention.restoreMap(expectType<Uint8Array>()(map.save())));
   attention.featureMap('favor', { dim: 4, heads: 2, features: 16, seed: 7, orthogonal: false, hyperbolic: true, normTerm: false, epsilon: 1e-4 });
   attention.featureMap('favor', { dim: 4, projection: x });
   attention.featureMap('rff', { dim: 4, features: 16, gaussian: true });

@@ -7,7 +7,7 @@
 import { newArray } from '../core/arrays.js';
 import { corrupt, describe } from '../core/errors.js';
 import { savedKind } from '../maps/saved_map.js';
-import { isRecord, parseJson } from './sections.js';
+import { isRecord, parseJson } from '../core/sections.js';
 
 const NUMBERS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps', 'length'];
 const NUMBERS_AT = 8;

@@ -1,4 +1,4 @@
-import { newFloats } from '../core/arrays.js';
+import { copyOf, newFloats } from '../core/arrays.js';
 import { checkStatus, Frame } from '../core/core.js';
 import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
@@ -7,6 +7,7 @@ import { internal, isResident, own, requireInstance } from '../core/resident.js'
 import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
 import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/validate.js';
 import { isScaledKind, MAP_KINDS, MAP_NAMES, MAX_FEATURES } from './map_kinds.js';
+import { packMap } from './packed_map.js';
 import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './map_weights.js';
 
 const APPLY_OPTIONS = optionTakers(asTheyAre('as', 'position'));
@@ -50,6 +51,14 @@ export class FeatureMap {
     return this[internal].bytes;
   }
 
+  /** Copies of the weights and biases that the map was given; null of a map without. */
+  get weights() {
+    mapFields(this);
+    const { row, arrays } = this[internal];
+    const given = row.random ? [] : Object.entries(arrays);
+    return given.length === 0 ? null : Object.fromEntries(given.map(([name, { data, shape }]) => [name, { data: copyOf(data), shape: [...shape] }]));
+  }
+
   apply(x, options) {
     const o = takeOptions('apply', options, APPLY_OPTIONS);
     const given = takeTensor('x', x);
@@ -90,6 +99,11 @@ export class FeatureMap {
       return { length: vectors, heads: 1, sequences: 1 };
     }
     return { length, heads, sequences: length === 0 ? 0 : vectors / length };
+  }
+
+  save() {
+    mapFields(this);
+    return packMap(this);
   }
 
   dispose() {

@@ -78,7 +78,19 @@ const programs = {
       await to.set(await copied(from.data), await copied(from.keySum), o);
       return [await copied(to.data), await copied(to.keySum)];
     },
-    reset: (a, o) => changed(a, (state) => state.reset(o)),
+    reset: async (a, o) => [...(await changed(a, (state) => state.reset(undefined, o))), ...(await changed(a, (state) => state.reset([0], o)))],
+    select: async (a, o) => {
+      const state = await seen(a);
+      await state.select([0, 0], o);
+      const two = [await copied(state.data), await state.lengths, await state.batch];
+      await state.select([1], o);
+      return [...two, await state.batch, await a.linear(...qkv, { causal: true, state })];
+    },
+    copyFrom: async (a, o) => {
+      const [from, to] = [await seen(a), await a.state({ heads: 4, dim: 16 })];
+      await to.copyFrom(from, o);
+      return [await copied(to.data), await to.lengths];
+    },
     clone: async (a, o) => [await (await (await seen(a)).clone(o)).data],
     save: async (a, o) => [await (await seen(a)).save(o)],
     dispose: async (a, o) => [await (await seen(a)).dispose(o)],

@@ -1,6 +1,6 @@
 /** What attention remembers between calls: the state of linear attention, and the cache of softmax attention. */
 import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
-import type { Gate, Input, Out, ResultOf } from './tensor.js';
+import type { Gate, Input, Integers, Out, ResultOf } from './tensor.js';
 
 /** The sizes that a state and a cache share. */
 interface MemorySizes {
@@ -57,7 +57,7 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
  * they stay right however many tokens come, and the last 16 tokens beside them.
  */
 export interface State {
-  /** Sequences at once. */
+  /** Sequences at once; `select` changes it. */
   readonly batch: number;
   /** Heads of k and v; the larger number where these differ. */
   readonly heads: number;
@@ -88,6 +88,8 @@ export interface State {
    * Each row counts its own: keys past keyLengths are not seen. Exact to 2^53.
    */
   readonly length: number;
+  /** Tokens seen, by each row of the batch: a copy. */
+  readonly lengths: number[];
   /** Bytes held: twice those of S and z, and 16 tokens of features + valueDim floats a head. */
   readonly bytes: number;
   /**
@@ -110,8 +112,30 @@ export interface State {
    * @throws TypeError where z is missing or too much, RangeError for a wrong shape
    */
   set(S: Input | Float32Array, z?: Input | Float32Array | null): void;
-  /** Back to the empty state. */
-  reset(): void;
+  /**
+   * Back to the empty state, of the rows of the batch that are told.
+   *
+   * Default: of all rows. The others keep their bits.
+   *
+   * @throws RangeError for a row that there is not
+   */
+  reset(rows?: Integers): void;
+  /**
+   * Has row i of the batch become what row rows[i] is.
+   *
+   * As many rows as are told, in any order and any of them more than once: to branch, to drop and to reorder the sequences
+   * of a beam search. `batch` becomes the length of the list.
+   *
+   * @example state.select([0, 0, 2]);
+   * @throws RangeError for a row that there is not, AttentionError 'out-of-memory'; the state is then as it was
+   */
+  select(rows: Integers): void;
+  /**
+   * Becomes what another state is, bit for bit, without new memory.
+   *
+   * @throws RangeError unless both have the same sizes, feature map, normalize, scale and eps
+   */
+  copyFrom(other: State): void;
   /** A state of its own with the same content. */
   clone(): State;
   /**

@@ -11,7 +11,7 @@ export const AXES = {
   normalize: ['default', 'yes', 'no'],
   causal: ['causal', 'full'],
   split: ['whole', 'pieces', 'steps', 'prompt'],
-  carry: ['kept', 'clone', 'restored'],
+  carry: ['kept', 'clone', 'restored', 'copied', 'selected'],
   keyLengths: ['none', 'full', 'partial', 'zero'],
   queries: ['same', 'other'],
   // Of q, k and v.
@@ -71,9 +71,9 @@ const RULES = [
   // Exponents of large vectors are sums of as many products as there are dims.
   [{ size: ['large'] }, { dim: but('dim', 300, 1024) }],
   [{ eps: but('eps', 'default') }, { normalize: ['yes'] }],
-  // Between two calls the state or cache may be replaced by its copy; a cache cannot be saved.
+  // Between two calls the state or cache may be replaced by its copy; a cache has clone alone.
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
-  [{ carry: ['restored'] }, { map: but('map', 'softmax') }],
+  [{ carry: but('carry', 'kept', 'clone') }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
   // Exponents that leave the ordinary range are favor's. Beside an eps results would underflow; so may what decays.
   [{ size: ['large'] }, { map: ['favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn'] }],

@@ -155,15 +155,33 @@ async function open(one, attention, keep, inputs) {
   settings.featureMap = options ? keep.add(await attention.featureMap(name, options)) : name;
   if (one.split === 'whole') return { options: settings };
   const isGated = one.rule !== 'linear' || one.decay !== 'none';
-  const object = keep.add(await attention.state({ ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' }));
-  return { options: { ...settings, state: object, ...(normalize === 'default' && { normalize: undefined }) }, object };
+  const made = { ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' };
+  const object = keep.add(await attention.state(made));
+  return { options: { ...settings, state: object, ...(normalize === 'default' && { normalize: undefined }) }, object, settings: made };
+}
+
+/** The rows turned round and the first once more; then as they were. */
+async function selectTwice(state, batch) {
+  const turned = Array.from({ length: batch }, (_, b) => batch - 1 - b);
+  await state.select([...turned, 0]);
+  await state.select(turned);
 }
 
 /** Goes on with a copy of the state or cache, and leaves none of the old one. */
-async function replaceHeld({ carry, map }, attention, keep, held) {
+async function replaceHeld({ carry, map, batch }, attention, keep, held) {
   if (carry === 'kept') return;
   const old = held.object;
-  held.object = keep.add(carry === 'clone' ? await old.clone() : await attention.restore(await old.save()));
+  if (carry === 'selected') return selectTwice(old, batch);
+  const copies = {
+    clone: () => old.clone(),
+    restored: async () => attention.restore(await old.save()),
+    copied: async () => {
+      const fresh = await attention.state(held.settings);
+      await fresh.copyFrom(old);
+      return fresh;
+    },
+  };
+  held.object = keep.add(await copies[carry]());
   held.options[map === 'softmax' ? 'cache' : 'state'] = held.object;
   if (map === 'softmax') await old.reset();
   await old.dispose();

@@ -24,8 +24,10 @@ export const bindingMutants = [
   { file: 'web/calls/step.js', find: '  if (gate === null) return;', replace: '  return;', suites: ['simd'] },
 
   // States and caches.
-  { file: 'web/calls/state.js', find: '    copy.#setLengths(this.#lengths);', replace: '', suites: ['simd'] },
-  { file: 'web/calls/state.js', find: ' + count) & POSITION_MASK;', replace: ' + tokens) & POSITION_MASK;', suites: ['simd'] },
+  { file: 'web/calls/state.js', find: '    copyRows(copy[internal], memory, allRows(memory));', replace: '', suites: ['simd'] },
+  { file: 'web/calls/state_memory.js', find: '    placeRow(to, i, from.lengths[rows[i]]);', replace: '', suites: ['simd', 'rows of a state'] },
+  { file: 'web/calls/state_rows.js', find: '  core.free(before.pointer);', replace: '', suites: ['simd', 'rows of a state'] },
+  { file: 'web/calls/state_memory.js', find: 'counts === null ? tokens : counts[b]', replace: 'tokens', suites: ['simd'] },
   { file: 'web/calls/state.js', find: "refuseStateOverlap(memory, NO_OUT, places);", replace: '', suites: ['simd'] },
   { file: 'web/calls/state.js', find: 'exponent !== 0 && exponent !== -Infinity', replace: 'false', suites: ['simd'] },
   { file: 'web/calls/state_sums.js', find: 'pointer + first * streamFloats * 4', replace: 'pointer', suites: ['simd'] },

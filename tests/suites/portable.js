@@ -28,6 +28,7 @@ import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { state } from './state.js';
+import { stateRows } from './state_rows.js';
 
 export const portable = {
   exp,
@@ -48,6 +49,7 @@ export const portable = {
   presets,
   onnx,
   state,
+  'rows of a state': stateRows,
   'saved state': savedState,
   'what is given': given,
   'tensors of other libraries': foreign,

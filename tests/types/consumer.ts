@@ -222,6 +222,12 @@ export function state(attention: Attention, tensor: Tensor, map: FeatureMap): vo
   state.set(x, tensor);
   state.set(tensor);
   expectType<void>()(state.reset());
+  expectType<void>()(state.reset([0]));
+  expectType<void>()(state.select(Int32Array.of(1, 0)));
+  expectType<void>()(state.copyFrom(state.clone()));
+  expectType<number[]>()(state.lengths);
+  // @ts-expect-error which rows must be said
+  state.select();
   const copy = expectType<State>()(state.clone());
   const saved: Uint8Array = copy.save();
   expectType<State>()(attention.restore(saved));

@@ -140,6 +140,11 @@ export async function objects(attention: AsyncAttention): Promise<void> {
   await state.set(tensor, null);
   await state.set(await state.data, floats);
   expectType<AsyncState>()(await state.clone());
+  expectType<void>()(await state.select([0, 0]));
+  expectType<void>()(await state.copyFrom(await state.clone()));
+  expectType<void>()(await state.reset([1]));
+  expectType<number[]>()(await state.lengths);
+  expectType<number>()(await state.batch);
   expectType<AsyncState>()(await attention.restore(await state.save()));
   await state.dispose();
 

@@ -8,6 +8,7 @@ import { GateAxes, gateField, invalidGate, readGate, shapeGate } from './gates.j
 import { linearFields, locateHeld, locateInputs, outField, placeInputs, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
 import { State } from './state.js';
+import { advance } from './state_memory.js';
 
 /** Names of the numbers of heads in la_linear_args. */
 const HEADS = ['heads', 'q_heads', 'k_heads', 'v_heads'];
@@ -105,7 +106,7 @@ export function attend(core, inputs, o, isPreset = false) {
     placeInputs(frame, inputs, args);
     args.out = outField(pointer, layout, inputs, heads);
     core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, keyLengths, allowGrowth) });
-    memory?.advance(k.rows, keyLengths);
+    if (memory !== null) advance(memory, k.rows, keyLengths);
     return commitOut(core, out, pointer);
   } finally {
     frame.release();

@@ -1,78 +1,40 @@
-import { newArray, newFloats, outOfMemory } from '../core/arrays.js';
+import { newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
-import { asTheyAre, Given, optionTakers, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, Given, optionTakers, takeKeyLengths, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place, refuseStateOverlap } from '../core/operand.js';
-import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
+import { internal, memoryOf, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
 import { packState, unpackState } from './saved_state.js';
-import { readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { allocateRows, clearRow, copyRows, describeMemory, setLengths, streamFloatsOf } from './state_memory.js';
+import { readStateOptions, requireAlike, STATE_OPTIONS } from './state_options.js';
+import { selectRows, takenRows } from './state_rows.js';
 import { readSums, writeSums } from './state_sums.js';
-import { prepareStep, step, STEP_BYTES } from './step.js';
+import { step } from './step.js';
 
 const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap'));
 
-/** Positions are 31 bits of lengths: those of maps that look at them are whole, and the core divides others by powers of two alone. */
-const POSITION_MASK = 2 ** 31 - 1;
-
-/** The recurrent state of linear attention. In memory: what the core keeps, a block a stream; the arguments of steps; positions. */
+/** The recurrent state of linear attention. */
 export class State {
-  /** Tokens that each row of the batch has seen: whole numbers, exact to 2^53. */
-  #lengths;
-
   constructor(core, options) {
     const o = takeOptions('state', options, OPTIONS);
     core.check();
-    Object.assign(this, readStateOptions(o));
+    const { batch, ...settings } = readStateOptions(o);
+    Object.assign(this, settings);
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
     checkStateMapHeads(this.featureMap, this.heads);
-    const { batch, valueDim, featureMap: { features } } = this;
-    const streams = batch * this.heads;
-    const streamFloats = core.exports.la_state_floats(features, valueDim) >>> 0;
-    // More than can be addressed.
-    if (streamFloats === 0) throw outOfMemory(8 * features * valueDim, 'WebAssembly');
-    const blockBytes = streams * streamFloats * 4;
-    const bytes = blockBytes + STEP_BYTES + batch * 4;
-    this.#lengths = newArray(Float64Array, batch);
-    const pointer = core.alloc(bytes);
-    own(this, {
-      core, pointer, length: bytes / 4, streams, streamFloats, features, valueDim,
-      blockFloats: streams * streamFloats,
-      stepArgs: pointer + blockBytes,
-      positions: pointer + blockBytes + STEP_BYTES,
-      lengths: this.#lengths,
-      advance: (tokens, keyLengths) => this.#advance(tokens, keyLengths),
-      setLengths: (lengths) => this.#setLengths(lengths),
-    });
+    const memory = describeMemory(core, this);
+    allocateRows(this, memory, batch);
+    own(this, memory);
     holdMap(this.featureMap);
-    prepareStep(this, this[internal]);
-    this.#clear();
+    for (let b = 0; b < batch; b++) clearRow(memory, b);
   }
 
-  /** A state of zeros has seen nothing. */
-  #clear() {
-    const { core, pointer, blockFloats } = this[internal];
-    core.floatsAt(pointer, blockFloats).fill(0);
-    this.#lengths.fill(0);
-    this.#setLengths(this.#lengths);
-  }
-
-  #advance(tokens, keyLengths) {
-    const { core: { i32 }, positions } = this[internal];
-    for (let b = 0; b < this.#lengths.length; b++) {
-      const count = keyLengths === null ? tokens : keyLengths[b];
-      this.#lengths[b] += count;
-      i32[(positions >>> 2) + b] = (i32[(positions >>> 2) + b] + count) & POSITION_MASK;
-    }
-  }
-
-  #setLengths(lengths) {
-    const { core: { i32 }, positions } = this[internal];
-    this.#lengths.set(lengths);
-    for (let b = 0; b < lengths.length; b++) i32[(positions >>> 2) + b] = lengths[b] % (POSITION_MASK + 1);
+  get batch() {
+    return this[internal].batch;
   }
 
   get data() {
@@ -91,7 +53,11 @@ export class State {
   }
 
   get length() {
-    return this.#lengths.reduce((most, length) => Math.max(most, length), 0);
+    return this[internal].lengths.reduce((most, length) => Math.max(most, length), 0);
+  }
+
+  get lengths() {
+    return Array.from(this[internal].lengths);
   }
 
   get bytes() {
@@ -145,27 +111,42 @@ export class State {
     return part;
   }
 
-  reset() {
-    residentMemory('state', this);
-    this.#clear();
+  reset(rows) {
+    const given = rows === undefined ? null : takeKeyLengths('rows', rows);
+    const memory = residentMemory('state', this);
+    const { batch } = memory;
+    const chosen = given === null ? null : takenRows(given, batch, 0, batch);
+    for (let i = 0; i < (chosen ?? memory.lengths).length; i++) clearRow(memory, chosen === null ? i : chosen[i]);
+  }
+
+  select(rows) {
+    const given = takeKeyLengths('rows', rows);
+    const memory = residentMemory('state', this);
+    selectRows(this, memory, given);
+  }
+
+  copyFrom(other) {
+    const memory = residentMemory('state', this);
+    const from = memoryOf(memory.core, 'other', other, State, 'a State');
+    requireAlike(this, 'other', other);
+    if (from !== memory) copyRows(memory, from, allRows(memory));
   }
 
   clone() {
-    const { core, pointer, blockFloats } = residentMemory('state', this);
-    const copy = new State(core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
-    core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + blockFloats);
-    copy.#setLengths(this.#lengths);
+    const memory = residentMemory('state', this);
+    const copy = new State(memory.core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
+    copyRows(copy[internal], memory, allRows(memory));
     return copy;
   }
 
   save() {
-    const { core, pointer, blockFloats, streamFloats } = residentMemory('state', this);
-    return packState(this, streamFloats, { state: core.floatsAt(pointer, blockFloats), lengths: this.#lengths });
+    const { core, pointer, blockFloats, streamFloats, lengths } = residentMemory('state', this);
+    return packState(this, streamFloats, { state: core.floatsAt(pointer, blockFloats), lengths });
   }
 
   static restore(core, bytes) {
     core.check();
-    const { options, map, arrays, streamFloats } = unpackState(bytes, (features, valueDim) => core.exports.la_state_floats(features, valueDim) >>> 0);
+    const { options, map, arrays } = unpackState(bytes, (features, valueDim) => streamFloatsOf(core, features, valueDim));
     const featureMap = restoreMap(core, map);
     let state;
     try {
@@ -192,7 +173,7 @@ export class State {
         frame.release();
       }
     }
-    this.#setLengths(lengths);
+    setLengths(memory, lengths);
   }
 
   dispose() {
@@ -202,6 +183,8 @@ export class State {
 }
 
 if (Symbol.dispose) State.prototype[Symbol.dispose] = State.prototype.dispose;
+
+const allRows = ({ batch }) => Array.from({ length: batch }, (_, row) => row);
 
 /** A call without a result. */
 const NO_OUT = { pointer: 0, length: 0 };

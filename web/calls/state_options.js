@@ -1,7 +1,9 @@
 /** The numbers that a state is made with, given by the caller or read from a saved state. */
+import { sameMap } from '../maps/feature_map.js';
 import { checkBoolean, checkInteger, checkNonNegative, checkNumber, MAX_DIM, MAX_SIZE, MAX_VALUE_DIM } from '../core/validate.js';
 
 export const STATE_OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps'];
+
 
 export function readStateOptions(o) {
   const batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
@@ -16,4 +18,13 @@ export function readStateOptions(o) {
     scale: checkNumber('scale', o.scale, 1),
     eps: checkNonNegative('eps', o.eps, 1e-6),
   };
+}
+
+/** Refuses another state, given as `name`, that is not for the same vectors, or does not make the same of them. */
+export function requireAlike(state, name, other) {
+  for (let i = 0; i < STATE_OPTIONS.length; i++) {
+    const setting = STATE_OPTIONS[i];
+    if (other[setting] !== state[setting]) throw new RangeError(`${name} must have ${setting} ${state[setting]}, as this state has, got ${other[setting]}`);
+  }
+  if (!sameMap(state.featureMap, other.featureMap)) throw new RangeError(`${name} must have the feature map of this state, '${state.featureMap.name}', got ${state.featureMap.name === other.featureMap.name ? 'another ' : ''}'${other.featureMap.name}'`);
 }

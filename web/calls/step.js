@@ -4,21 +4,14 @@ import { wrongShape } from '../core/errors.js';
 import { checkOptions, optionTakers, takeAsIs, takeNumbers, takeTensor } from '../core/given.js';
 import { commitOut, locate, locateOut, place, refuseOverlap, refuseStateOverlap } from '../core/operand.js';
 import { residentMemory } from '../core/resident.js';
-import { ARGUMENTS, fieldsIn, wordsOf, writeStruct } from '../core/structs.js';
+import { ARGUMENTS, wordsOf } from '../core/structs.js';
 import { checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
 import { GateAxes, invalidGate, readGate, shapeGate } from './gates.js';
 import { checkHeads } from './inputs.js';
+import { advance } from './state_memory.js';
 
 const OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, out: takeAsIs });
 const WORDS = wordsOf(ARGUMENTS.la_linear);
-export const STEP_BYTES = 4 * fieldsIn(ARGUMENTS.la_linear);
-
-/** Writes the argument struct of a state's steps, but for what each token brings. */
-export function prepareStep({ batch, dim, valueDim, normalize, scale, eps, featureMap }, { core, pointer, positions, stepArgs }) {
-  writeStruct(core, stepArgs >>> 2, ARGUMENTS.la_linear, {
-    batch, n_q: 1, n_k: 1, dim, value_dim: valueDim, causal: 1, normalize: normalize ? 1 : 0, scale, eps, map: mapFields(featureMap), positions, state: pointer,
-  });
-}
 
 /** [batch, heads, width] or, in a batch of one, [heads, width]. */
 function sizeToken(given, batch, width, heads) {
@@ -116,7 +109,7 @@ export function step(state, q, k, v, options) {
     writeGate(i32, at, WORDS.beta, betaAt, beta);
     const status = core.runWritten('la_linear', stepArgs);
     if (status !== 0) checkStatus('la_linear', status, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }) });
-    memory.advance(1, null);
+    advance(memory, 1, null);
     return commitOut(core, out, pointer);
   } finally {
     frame.release();

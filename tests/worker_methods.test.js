@@ -43,7 +43,7 @@ const programs = {
     linear: async (a, o) => {
       const state = await a.state({ heads: 4, dim: 16, featureMap: 'dpfp' });
       const decaying = await a.state({ heads: 4, dim: 16, normalize: false, featureMap: 'identity' });
-      const results = [await a.linear(...qkv, o)];
+      const results = [await a.linear(...qkv, o), await a.linear(...qkv, { causal: true, lengths: [200], starts: [50], ...o })];
       for (let i = 0; i < 2; i++) results.push(await a.linear(...qkv, { causal: true, state, featureMap: 'dpfp', ...o }), await copied(state.data), await copied(state.keySum), await state.length);
       for (const options of [{ decay: A }, { decay: gate }, { decay: channelGate }, { beta }, { decay: gate, beta }]) {
         results.push(await a.linear(...qkv, { causal: true, featureMap: 'identity', ...options, ...o }));
@@ -71,6 +71,7 @@ const programs = {
       const state = await seen(a);
       const results = [];
       for (let t = 0; t < 3; t++) results.push(await state.step(...tokens(t), { decay: at(gate, t), ...o }));
+      results.push(await state.step(...tokens(3), { lengths: [0], ...o }));
       return [...results, await copied(state.data), await copied(state.keySum), await state.length];
     },
     set: async (a, o) => {

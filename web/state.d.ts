@@ -46,6 +46,12 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
    * A number, `[batch, heads]` with heads as in decay, or `[batch]` for all heads. Default: the sum rule.
    */
   beta?: Gate;
+  /**
+   * Per batch, whether the row takes the token: 1, or 0 where it has none.
+   *
+   * Then nothing of it is read, its result is 0, and its state stays as it is. Default: all 1.
+   */
+  lengths?: Integers;
   /** Where the result goes: a resident tensor of its shape, or a Float32Array of its length. Default: a new array. */
   out?: O;
 }
@@ -85,7 +91,7 @@ export interface State {
   /**
    * Tokens seen, by the row of the batch that has seen most.
    *
-   * Each row counts its own: keys past keyLengths are not seen. Exact to 2^53.
+   * Each row counts its own, `lengths`: what does not count in a call is not seen. Exact to 2^53.
    */
   readonly length: number;
   /** Tokens seen, by each row of the batch: a copy. */

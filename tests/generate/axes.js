@@ -12,7 +12,8 @@ export const AXES = {
   causal: ['causal', 'full'],
   split: ['whole', 'pieces', 'steps', 'prompt'],
   carry: ['kept', 'clone', 'restored', 'copied', 'selected'],
-  keyLengths: ['none', 'full', 'partial', 'zero'],
+  // Or the options lengths ('ragged'), and starts beside them ('padded').
+  keyLengths: ['none', 'full', 'partial', 'zero', 'ragged', 'padded'],
   queries: ['same', 'other'],
   // Of q, k and v.
   heads: ['1 1 1', '2 2 2', '3 3 3', '4 4 4', '3 1 1', '8 2 2', '2 2 4', '2 4 4', '4 1 2', '4 2 1', '1 1 3', '1 3 1', '6 3 1'],
@@ -83,8 +84,10 @@ const RULES = [
   [{ size: ['large'] }, { normalize: ['yes'] }],
   // In one dimension opposite vectors have no weight that float32 could hold.
   [{ size: ['large'] }, { dim: but('dim', 1) }],
-  // A step has no key lengths.
-  [{ split: ['steps'] }, { keyLengths: ['none'] }],
+  // A step has no key lengths, and no starts.
+  [{ split: ['steps'] }, { keyLengths: ['none', 'ragged'] }],
+  [{ keyLengths: ['ragged', 'padded'] }, { map: but('map', 'softmax') }],
+  [{ keyLengths: ['ragged', 'padded'] }, { queries: ['same'] }],
   // Causal linear attention, and a step, have as many queries as keys.
   [{ queries: ['other'], causal: ['causal'] }, { map: ['softmax'] }],
   [{ queries: ['other'] }, { rule: ['linear'] }],

@@ -122,7 +122,9 @@ async function callOnce(one, attention, inputs, held, call) {
       ...(beta !== undefined && { beta }),
       ...(one.sliced === 'yes' && { onProgress: () => {} }),
       ...(one.input === 'transferred' && { transfer: true }),
-      ...(!isStep && { causal: one.causal === 'causal', layout: one.layout, ...held.options, ...(call.keyLengths && { keyLengths: call.keyLengths }) }),
+      ...(!isStep && { causal: one.causal === 'causal', layout: one.layout, ...held.options }),
+      ...(call.starts && { lengths: call.keyLengths, ...(one.keyLengths === 'padded' && { starts: call.starts }) }),
+      ...(call.keyLengths && !call.starts && { keyLengths: call.keyLengths }),
     };
     const ask = isStep ? (...args) => held.object.step(...args) : one.map === 'softmax' ? (...args) => attention.softmax(...args) : (...args) => attention.linear(...args);
     const result = await ask(...given, options);
@@ -211,6 +213,7 @@ export async function runCase(one, instances) {
     assertClose(joinTime(outputs), expected.o, { rule, name: 'o' });
     if (held.object) {
       if (one.keyLengths === 'none') assert.equal(await held.object.length, one.length, 'length');
+      if (expected.lengths) assert.deepEqual(await held.object.lengths, expected.lengths, 'lengths');
       if (expected.S && holdsPlainSums(one)) {
         assertClose({ data: await readData(held.object), shape: expected.S.shape }, expected.S, { rule, name: 'S' });
         if (held.object.normalize) assertClose({ data: await held.object.keySum, shape: expected.z.shape }, expected.z, { rule, name: 'z' });

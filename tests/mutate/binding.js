@@ -13,10 +13,10 @@ export const bindingMutants = [
   { file: 'web/calls/gates.js', find: "size === axes.stateHeads || size === axes.keyHeads || size === 1", replace: 'true', suites: ['simd'] },
   { file: 'web/calls/gates.js', find: 'shape[i], axes)) return false;', replace: 'shape[i], axes)) continue;', suites: ['simd'] },
   { file: 'web/calls/gates.js', find: '        this.heads = shape[i];', replace: '', suites: ['simd'] },
-  { file: 'web/calls/gates.js', find: 'Math.min(rows, keyLengths[b])', replace: 'rows', suites: ['simd'] },
+  { file: 'web/calls/gates.js', find: 'Math.min(rows, firstOf(b) + counts[b])', replace: 'rows', suites: ['simd'] },
   { file: 'web/calls/inputs.js', find: "if (k.heads > v.heads) requireHeads(q, k.heads, k.name);", replace: '', suites: ['simd'] },
   { file: 'web/calls/linear.js', find: 'checkBoolean(\'normalize\', o.normalize, state?.normalize ?? !gated)', replace: 'checkBoolean(\'normalize\', o.normalize, state?.normalize ?? true)', suites: ['simd'] },
-  { file: 'web/calls/linear.js', find: '    memory?.advance(k.rows, keyLengths);', replace: '', suites: ['simd'] },
+  { file: 'web/calls/linear.js', find: '    if (memory !== null) advance(memory, k.rows, counts);', replace: '', suites: ['simd'] },
   { file: 'web/calls/linear.js', find: 'const alike = memory === null && !gated', replace: 'const alike = memory === null', suites: ['simd'] },
   { file: 'web/calls/linear.js', find: 'if (memory !== null) refuseStateOverlap(memory, out, places);', replace: '', suites: ['simd'] },
   { file: 'web/calls/step.js', find: '  refuseStateOverlap(memory, out, places);', replace: '', suites: ['simd'] },
@@ -25,8 +25,8 @@ export const bindingMutants = [
 
   // States and caches.
   { file: 'web/calls/state.js', find: '    copyRows(copy[internal], memory, allRows(memory));', replace: '', suites: ['simd'] },
-  { file: 'web/calls/state_memory.js', find: '    placeRow(to, i, from.lengths[rows[i]]);', replace: '', suites: ['simd', 'rows of a state'] },
-  { file: 'web/calls/state_rows.js', find: '  core.free(before.pointer);', replace: '', suites: ['simd', 'rows of a state'] },
+  { file: 'web/calls/state_memory.js', find: '    placeRow(to, i, from.lengths[rows[i]]);', replace: '', suites: ['simd'] },
+  { file: 'web/calls/state_rows.js', find: '  core.free(before.pointer);', replace: '', suites: ['simd'] },
   { file: 'web/calls/state_memory.js', find: 'counts === null ? tokens : counts[b]', replace: 'tokens', suites: ['simd'] },
   { file: 'web/calls/state.js', find: "refuseStateOverlap(memory, NO_OUT, places);", replace: '', suites: ['simd'] },
   { file: 'web/calls/state.js', find: 'exponent !== 0 && exponent !== -Infinity', replace: 'false', suites: ['simd'] },

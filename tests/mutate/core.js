@@ -8,10 +8,12 @@ export const coreMutants = [
   { file: 'src/linear/call.h', find: 'head_of(state_head, call->state_heads, call->args->k_heads)', replace: 'head_of(state_head, call->heads, call->args->k_heads)', suites: ['simd'] },
   { file: 'src/linear/call.h', find: 'head_of(state_head, call->state_heads, call->args->v_heads)', replace: 'state_head', suites: ['simd'] },
   { file: 'src/linear/call.h', find: 'state_head * gate.heads / call->state_heads * gate.head', replace: 'state_head * gate.head', suites: ['simd'] },
-  { file: 'src/linear/linear.c', find: 'a->state && !a->key_lengths; }', replace: 'a->state; }', suites: ['simd'] },
+  { file: 'src/linear/linear.c', find: 'a->state && (!a->key_lengths || a->starts); }', replace: 'a->state; }', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f)', replace: 'gate_is_above(&call, args->decay, LA_MAX_GROWTH)', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'if (a->causal && a->n_q != a->n_k) return 0;', replace: '', suites: ['native'] },
   { file: 'src/linear/linear.c', find: 'if (a->positions[b] < 0) return 0;', replace: ';', suites: ['native'] },
+  { file: 'src/linear/linear.c', find: 'if (t < start || t >= end) zero_floats', replace: 'if (t >= end) zero_floats', suites: ['simd'] },
+  { file: 'src/linear/step.c', find: 'if (counts) step_head', replace: 'step_head', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;', replace: 'size_t rows = g.row ? call->n_k : 1;', suites: ['simd'] },
 
   // One step.
@@ -30,7 +32,7 @@ export const coreMutants = [
   { file: 'src/linear/recurrence.h', find: 'v4_madd(k1_k0, u.of[0][h], k.of[1][h])', replace: 'k.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_madd(v4_load_splat(r->scores + 1), u.of[0][h], o.of[1][h])', replace: 'o.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, seen, call->d_v);', replace: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, k->tokens, call->d_v);', suites: ['simd'] },
-  { file: 'src/linear/causal.c', find: 'w->d_vp == call->d_v && !call->args->key_lengths && !(', replace: 'w->d_vp == call->d_v && !(', suites: ['simd'] },
+  { file: 'src/linear/causal.c', find: 'w->d_vp == call->d_v && (!call->args->key_lengths || call->args->starts) && !(', replace: 'w->d_vp == call->d_v && !(', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'if (args->decay.channel) args->decay.data += call.first;', replace: '', suites: ['simd-threads'], ...threads },
   { file: 'src/linear/causal.c', find: 'if (part > 0) return;', replace: '', suites: ['native'], ...threads },
   { file: 'src/linear/shared.c', find: 'await_added(p, p->at - SHARED_DEPTH + 1)', replace: 'await_added(p, p->at - SHARED_DEPTH)', suites: ['native'], ...threads },

@@ -22,6 +22,7 @@ import { packed } from './packed.js';
 import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
+import { ragged } from './ragged.js';
 import { ratio } from './ratio.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
@@ -50,6 +51,7 @@ export const portable = {
   onnx,
   state,
   'rows of a state': stateRows,
+  'ragged batches': ragged,
   'saved state': savedState,
   'what is given': given,
   'tensors of other libraries': foreign,

@@ -149,6 +149,10 @@ export function linear(attention: Attention, tensor: Tensor, state: State, map: 
   expectType<Result>()(attention.linear(x, x, x));
   expectType<Result>()(attention.linear(x, x, x, { featureMap: 'relu', causal: true, normalize: false, scale: 2, eps: 0 }));
   expectType<Result>()(attention.linear(x, x, x, { featureMap: map, keyLengths: [1, 2], state, layout: 'bhtd' }));
+  expectType<Result>()(attention.linear(x, x, x, { lengths: [1, 2], starts: Int32Array.of(0, 1), state }));
+  expectType<Result>()(state.step(x, x, x, { lengths: { data: [1, 0] } }));
+  // @ts-expect-error lengths are numbers
+  attention.linear(x, x, x, { lengths: ['1'] });
   expectType<Tensor>()(attention.linear(tensor, tensor, tensor, { out: tensor }));
   expectType<Result>()(attention.linear(x, x, x, { out: floats }));
 

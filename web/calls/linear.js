@@ -1,12 +1,13 @@
 /** linear(): the one recurrence on whole sequences. */
 import { Frame, INVALID_GATE } from '../core/core.js';
-import { asTheyAre, checkKeyLengths, optionTakers, readKeyLengths, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
 import { commitOut, LAYOUTS, locate, locateOut, refuseOverlap, refuseStateOverlap } from '../core/operand.js';
 import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from '../maps/feature_map.js';
 import { GateAxes, gateField, invalidGate, readGate, shapeGate } from './gates.js';
 import { linearFields, locateHeld, locateInputs, outField, placeInputs, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
+import { checkRows, readRows } from './row_lengths.js';
 import { State } from './state.js';
 import { advance } from './state_memory.js';
 
@@ -18,7 +19,7 @@ const NO_TOKENS = [0];
 
 const OPTIONS = optionTakers({
   ...asTheyAre('featureMap', 'causal', 'normalize', 'scale', 'eps'), decay: takeNumbers, beta: takeNumbers, ...asTheyAre('allowGrowth'),
-  keyLengths: takeKeyLengths, ...asTheyAre('state', 'layout', 'out'),
+  keyLengths: takeKeyLengths, lengths: takeKeyLengths, starts: takeKeyLengths, ...asTheyAre('state', 'layout', 'out'),
 });
 
 export function linear(core, q, k, v, options) {
@@ -59,7 +60,7 @@ export function attend(core, inputs, o, isPreset = false) {
   const gated = givenDecay !== null || givenBeta !== null;
   const causal = checkBoolean('causal', o.causal, gated);
   if (gated && !causal) throw new RangeError('decay and beta are defined for causal attention only, got causal: false');
-  const lengths = readKeyLengths(o.keyLengths, k.batch);
+  const rows = readRows(o, k.batch);
   core.check();
   const { state } = o;
   const memory = state === undefined ? null : locateHeld(core, 'state', State, state, inputs, axes.stateHeads);
@@ -67,7 +68,7 @@ export function attend(core, inputs, o, isPreset = false) {
   const heads = resultHeads(inputs);
   const out = locateOut(core, o.out, resultShape(layout, inputs, heads));
   for (const gate of [givenDecay, givenBeta, givenWriteGate]) if (gate !== null) locate(core, gate);
-  const keyLengths = checkKeyLengths(lengths, k.rows);
+  const { counts, starts } = checkRows(rows, q.rows, k.rows);
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
   const normalize = checkBoolean('normalize', o.normalize, state?.normalize ?? !gated);
   const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
@@ -81,7 +82,7 @@ export function attend(core, inputs, o, isPreset = false) {
   if (state) requireSettings({ map, normalize, scale, eps }, state, isPreset);
   axes.features = map.features;
   const [decay, beta, writeGate] = [shapeGate(givenDecay, 'decay', axes), shapeGate(givenBeta, 'beta', axes), shapeGate(givenWriteGate, 'beta', axes)];
-  checkPositions(map, memory?.lengths ?? NO_TOKENS, Math.max(q.rows, k.rows), 'the sequence');
+  checkPositions(map, memory?.lengths ?? NO_TOKENS, starts === null ? Math.max(q.rows, k.rows) : counts, 'the sequence');
   const frame = new Frame(core);
   try {
     const args = linearFields(inputs);
@@ -90,7 +91,8 @@ export function attend(core, inputs, o, isPreset = false) {
     args.scale = scale;
     args.eps = eps;
     args.map = mapFields(map);
-    args.key_lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
+    args.key_lengths = counts ? frame.copyIn(counts) : 0;
+    args.starts = starts ? frame.copyIn(starts) : 0;
     args.decay = gateField(frame, decay);
     args.beta = gateField(frame, beta);
     args.write_gate = gateField(frame, writeGate);
@@ -100,13 +102,13 @@ export function attend(core, inputs, o, isPreset = false) {
       args.positions = memory.positions;
     }
     const plan = { call: 'la_linear', args, sliceable: true };
-    const alike = memory === null && !gated && writeGate === null && keyLengths === null && map.heads === 1;
+    const alike = memory === null && !gated && writeGate === null && counts === null && map.heads === 1;
     if (alike && isPiecewise(core, layout, inputs, heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, heads, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     placeInputs(frame, inputs, args);
     args.out = outField(pointer, layout, inputs, heads);
-    core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, keyLengths, allowGrowth) });
-    if (memory !== null) advance(memory, k.rows, keyLengths);
+    core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) });
+    if (memory !== null) advance(memory, k.rows, counts);
     return commitOut(core, out, pointer);
   } finally {
     frame.release();

@@ -1,17 +1,21 @@
 /** state.step(): one token. What all tokens of a state share is written once, so that a token costs little beside the core's work. */
 import { checkStatus, Frame, INVALID_GATE } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { checkOptions, optionTakers, takeAsIs, takeNumbers, takeTensor } from '../core/given.js';
+import { checkOptions, optionTakers, takeAsIs, takeKeyLengths, takeNumbers, takeTensor } from '../core/given.js';
 import { commitOut, locate, locateOut, place, refuseOverlap, refuseStateOverlap } from '../core/operand.js';
 import { residentMemory } from '../core/resident.js';
 import { ARGUMENTS, wordsOf } from '../core/structs.js';
 import { checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
 import { GateAxes, invalidGate, readGate, shapeGate } from './gates.js';
 import { checkHeads } from './inputs.js';
+import { checkRows, readRows } from './row_lengths.js';
 import { advance } from './state_memory.js';
 
-const OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, out: takeAsIs });
+const OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, lengths: takeKeyLengths, out: takeAsIs });
 const WORDS = wordsOf(ARGUMENTS.la_linear);
+
+/** Every row takes the token. */
+const ALL_ROWS = { counts: null, starts: null };
 
 /** [batch, heads, width] or, in a batch of one, [heads, width]. */
 function sizeToken(given, batch, width, heads) {
@@ -40,12 +44,13 @@ function writeGate(i32, at, words, pointer, gate) {
 }
 
 export function step(state, q, k, v, options) {
-  let [givenDecay, givenBeta, givenOut] = [undefined, undefined, undefined];
+  let [givenDecay, givenBeta, givenLengths, givenOut] = [undefined, undefined, undefined, undefined];
   if (options !== undefined) {
     checkOptions('step', options, OPTIONS);
-    const { decay, beta, out } = options;
+    const { decay, beta, lengths, out } = options;
     givenDecay = decay === undefined ? undefined : takeNumbers('decay', decay);
     givenBeta = beta === undefined ? undefined : takeNumbers('beta', beta);
+    givenLengths = lengths === undefined ? undefined : takeKeyLengths('lengths', lengths);
     givenOut = out;
   }
   const query = takeTensor('q', q);
@@ -68,6 +73,7 @@ export function step(state, q, k, v, options) {
     decay = readGate(givenDecay, 'decay', axes);
     beta = readGate(givenBeta, 'beta', axes);
   }
+  const { counts, starts } = givenLengths === undefined ? ALL_ROWS : checkRows(readRows({ lengths: givenLengths }, batch), 1, 1);
   const memory = residentMemory('state', state);
   const { core } = memory;
   locate(core, query);
@@ -82,7 +88,7 @@ export function step(state, q, k, v, options) {
   const most = Math.max(query.heads, heads);
   const out = locateOut(core, givenOut, rank === 3 ? [batch, most, valueDim] : [most, valueDim]);
   mapFields(featureMap);
-  checkPositions(featureMap, memory.lengths, 1, 'the sequence');
+  checkPositions(featureMap, memory.lengths, counts ?? 1, 'the sequence');
   const places = [query, key, value, decay?.given ?? null, beta?.given ?? null];
   refuseOverlap(out, 'out', places);
   refuseStateOverlap(memory, out, places);
@@ -94,9 +100,13 @@ export function step(state, q, k, v, options) {
     const vAt = place(frame, value);
     const decayAt = decay === null ? 0 : place(frame, decay.given);
     const betaAt = beta === null ? 0 : place(frame, beta.given);
+    const countsAt = counts === null ? 0 : frame.copyIn(counts);
+    const startsAt = counts === null ? 0 : frame.copyIn(starts);
     const { stepArgs } = memory;
     const at = stepArgs >>> 2;
     const { i32 } = core;
+    i32[at + WORDS.key_lengths] = countsAt;
+    i32[at + WORDS.starts] = startsAt;
     i32[at + WORDS.heads] = most;
     i32[at + WORDS.q_heads] = query.heads;
     i32[at + WORDS.k_heads] = key.heads;
@@ -108,8 +118,8 @@ export function step(state, q, k, v, options) {
     writeGate(i32, at, WORDS.decay, decayAt, decay);
     writeGate(i32, at, WORDS.beta, betaAt, beta);
     const status = core.runWritten('la_linear', stepArgs);
-    if (status !== 0) checkStatus('la_linear', status, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }) });
-    advance(memory, 1, null);
+    if (status !== 0) checkStatus('la_linear', status, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }, { counts, starts }) });
+    advance(memory, 1, counts);
     return commitOut(core, out, pointer);
   } finally {
     frame.release();

@@ -154,7 +154,7 @@ typedef struct {
   la_array q;                 /* [batch, q_heads, n_q, dim] */
   la_array k;                 /* [batch, k_heads, n_k, dim] */
   la_array v;                 /* [batch, v_heads, n_k, value_dim] */
-  la_array out;               /* [batch, heads, n_q, value_dim] */
+  la_array out;               /* [batch, heads, n_q, value_dim]; NULL: the state alone is updated, and q is not read */
   la_gate decay;              /* [batch, state_heads, n_k, features], natural logarithm, not NaN; needs causal */
   la_gate beta;               /* [batch, state_heads, n_k], not NaN: the delta rule; needs causal */
   la_gate write_gate;         /* [batch, state_heads, n_k], not NaN: what multiplies φ(k); needs causal */

@@ -52,6 +52,15 @@ const programs = {
       for (const featureMap of ['elu', 'relu', 'identity', 'favor', 'rff', 'dpfp', 'taylor', 'hedgehog']) results.push(await a.linear(...qkv, { causal: true, featureMap, ...o }));
       return results;
     },
+    absorb: async (a, o) => {
+      const results = [];
+      for (const options of [{}, { decay: gate }, { decay: channelGate, beta }, { lengths: [200], starts: [50] }]) {
+        const state = await a.state({ heads: 4, dim: 16, normalize: false });
+        const same = await a.absorb(k, v, { state, ...options, ...o });
+        results.push(await copied(same.data), await same.length);
+      }
+      return results;
+    },
     retention: async (a, o) => [await a.retention(...qkv, o)],
     mamba2: async (a, o) => [await a.mamba2(v, dt, A, k, q, { D: [1, 2, 3, 4], ...o })],
     gla: async (a, o) => [await a.gla(...qkv, { g: channelGate, ...o })],
@@ -86,6 +95,17 @@ const programs = {
       const two = [await copied(state.data), await state.lengths, await state.batch];
       await state.select([1], o);
       return [...two, await state.batch, await a.linear(...qkv, { causal: true, state })];
+    },
+    rewind: async (a, o) => {
+      const state = await a.state({ heads: 4, dim: 16, history: 5 });
+      for (let t = 0; t < 40; t++) await state.step(...tokens(t));
+      const results = [];
+      for (const n of [5, [3]]) {
+        await state.rewind(n, o);
+        results.push(await copied(state.data), await state.length);
+        for (let t = 0; t < 3; t++) await state.step(...tokens(t));
+      }
+      return results;
     },
     copyFrom: async (a, o) => {
       const [from, to] = [await seen(a), await a.state({ heads: 4, dim: 16 })];

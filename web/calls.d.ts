@@ -57,6 +57,26 @@ interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
   state?: State;
 }
 
+/** What `attention.absorb` takes beside k and v. */
+export interface AbsorbOptions {
+  /** The state that takes them in. */
+  state: State;
+  /** As of LinearOptions. */
+  decay?: Gate;
+  /** As of LinearOptions. */
+  beta?: Gate;
+  /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
+  allowGrowth?: boolean;
+  /** Per batch, how many leading keys count. Default: all. */
+  keyLengths?: Integers;
+  /** Per batch, how many tokens count, from starts on. Default: all. */
+  lengths?: Integers;
+  /** Per batch, which token is the row's first. Default: 0. */
+  starts?: Integers;
+  /** The order of the axes of k, v and gates. Default `'bhtd'`. */
+  layout?: Layout;
+}
+
 interface Ungated {
   /** Query i sees keys 0 … i only. Needs as many queries as keys. Default false (as in PyTorch). */
   causal?: boolean;

@@ -29,6 +29,12 @@ export interface StateOptions extends MemorySizes {
    * was seen.
    */
   eps?: number;
+  /**
+   * How many tokens `rewind` can take back, of as many calls. Default 0.
+   *
+   * Costs two more copies of the state, and up to 4·history tokens (64 at least) of k, v and gates.
+   */
+  history?: number;
 }
 
 /** What `state.step` takes beside q, k and v. */
@@ -79,6 +85,8 @@ export interface State {
   readonly scale: number;
   /** Added to the normaliser. */
   readonly eps: number;
+  /** How many tokens can be taken back. */
+  readonly history: number;
   /**
    * S, [batch, heads, features, valueDim]: a copy, made anew each time it is read. To change a state there is `set`.
    *
@@ -137,15 +145,27 @@ export interface State {
    */
   select(rows: Integers): void;
   /**
+   * Takes the last n tokens back, of every row of the batch or a number each.
+   *
+   * What is left is, bit for bit, the state that the same calls without them leave; a `linear` call that is taken back in part
+   * counts as one whose `lengths` were smaller. At most `history`, and no further than to the last call of more tokens
+   * than that, or with other queries than keys, or to `set`, `reset`, `select`, `copyFrom` or `restore`.
+   *
+   * @example state.rewind(rejected);
+   * @throws RangeError where so many cannot be taken back, AttentionError 'unsupported' of a state without history,
+   * 'out-of-memory'; the state is then as it was
+   */
+  rewind(n: number | Integers): void;
+  /**
    * Becomes what another state is, bit for bit, without new memory.
    *
    * @throws RangeError unless both have the same sizes, feature map, normalize, scale and eps
    */
   copyFrom(other: State): void;
-  /** A state of its own with the same content. */
+  /** A state of its own with the same content and history. */
   clone(): State;
   /**
-   * The state as bytes, for `attention.restore` on this or another instance.
+   * The state as bytes, without its history, for `attention.restore` on this or another instance.
    *
    * @example const again = attention.restore(state.save());
    */

@@ -43,7 +43,10 @@ static inline size_t v_head_of(const linear_call *call, size_t state_head) { ret
 
 /* Tokens of a row of the batch, the first of which is at start_of. */
 static inline size_t start_of(const linear_call *call, size_t batch) { return call->args->starts ? (size_t)call->args->starts[batch] : 0; }
-static inline size_t queries_of(const linear_call *call, size_t batch) { return call->args->starts ? (size_t)call->args->key_lengths[batch] : call->n_q; }
+static inline size_t tokens_of(const linear_call *call, size_t batch) { return call->args->starts ? (size_t)call->args->key_lengths[batch] : call->n_q; }
+
+/* Of them, those that are answered. */
+static inline size_t queries_of(const linear_call *call, size_t batch) { return call->args->out.data ? tokens_of(call, batch) : 0; }
 
 /* Token t of a row of the batch. */
 static inline float *token_at(const linear_call *call, la_array x, size_t batch, size_t head, size_t t) {

@@ -4,6 +4,7 @@
 
 #include "base/arguments.h"
 #include "base/span.h"
+#include "linear/absorb.h"
 #include "linear/causal.h"
 #include "linear/full.h"
 #include "linear/state.h"
@@ -36,7 +37,7 @@ static int is_valid(const la_linear_args *a) {
   int32_t state_heads = state_heads_of(a);
   if (!heads_are_valid(a) || !sizes_are_valid(a->batch, a->heads, state_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
-  if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
+  if (a->n_q > 0 && (a->out.data ? !a->q.data : !a->state)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
   if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
   for (int32_t b = 0; a->positions && b < a->batch; b++)
@@ -53,7 +54,7 @@ static int gate_is_above(const linear_call *call, la_gate g, float limit) {
   if (!g.data) return 0;
   size_t width = g.channel ? call->d_f : 1;
   for (size_t b = 0; b < call->batch; b++) {
-    if (g.batch && queries_of(call, b) == 0) continue;
+    if (g.batch && call->args->starts && tokens_of(call, b) == 0) continue;
     size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;
     for (size_t h = 0; h < g.heads; h++) {
       const float *head = g.data + b * g.batch + h * g.head + start_of(call, b) * g.row;
@@ -91,7 +92,7 @@ uint32_t la_linear_items(const la_linear_args *args) {
 /* What is no token of its row gives 0. */
 static void blank_results(const linear_call *call) {
   const la_linear_args *a = call->args;
-  for (size_t b = 0; a->starts && b < call->batch; b++) {
+  for (size_t b = 0; a->starts && a->out.data && b < call->batch; b++) {
     size_t start = start_of(call, b), end = start + queries_of(call, b);
     for (size_t h = 0; h < call->heads; h++)
       for (size_t t = 0; t < call->n_q; t++)
@@ -103,7 +104,8 @@ static int32_t run(linear_call *call) {
   const la_linear_args *a = call->args;
   if (is_step(a)) return items_asked(a->first, a->count, 1) ? linear_step(call) : LA_OK;
   spread(call);
-  return a->causal ? linear_causal(call) : linear_full(call);
+  if (a->causal && a->out.data) return linear_causal(call);
+  return call->gated || call->delta || a->write_gate.data ? linear_absorb(call) : linear_full(call);
 }
 
 int32_t la_linear(const la_linear_args *args) {

@@ -172,7 +172,7 @@ static void step_head(const linear_call *call, scratch *w, size_t b, size_t stat
   *w->kept.waiting = (float)(at + 1);
   *w->kept.shifted = call->gated || call->ratio ? 1.0f : 0.0f;
   keep_exponent(&w->kept, w->state.exponent);
-  for (size_t g = 0; g < call->group; g++) answer(call, w, b, state_head * call->group + g, at + 1);
+  for (size_t g = 0; call->args->out.data && g < call->group; g++) answer(call, w, b, state_head * call->group + g, at + 1);
 }
 
 int32_t linear_step(const linear_call *call) {
@@ -183,7 +183,7 @@ int32_t linear_step(const linear_call *call) {
   w.kept = kept_of(call, 0, 0);
   size_t floats = la_state_floats((int32_t)call->features, (int32_t)call->d_v);
   for (size_t b = 0; b < call->batch; b++) {
-    int counts = queries_of(call, b) > 0;
+    int counts = tokens_of(call, b) > 0;
     for (size_t h = 0; h < call->state_heads; h++) {
       if (counts) step_head(call, &w, b, h);
       move_kept(&w.kept, floats);

@@ -11,7 +11,9 @@ export const AXES = {
   normalize: ['default', 'yes', 'no'],
   causal: ['causal', 'full'],
   split: ['whole', 'pieces', 'steps', 'prompt'],
-  carry: ['kept', 'clone', 'restored', 'copied', 'selected'],
+  // Whether each call's tokens are absorbed by a copy of the state as well.
+  beside: ['nothing', 'absorbed'],
+  carry: ['kept', 'clone', 'restored', 'copied', 'selected', 'rewound'],
   // Or the options lengths ('ragged'), and starts beside them ('padded').
   keyLengths: ['none', 'full', 'partial', 'zero', 'ragged', 'padded'],
   queries: ['same', 'other'],
@@ -76,6 +78,10 @@ const RULES = [
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
   [{ carry: but('carry', 'kept', 'clone') }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
+  [{ beside: ['absorbed'] }, { map: but('map', 'softmax') }],
+  [{ beside: ['absorbed'] }, { split: but('split', 'whole') }],
+  // A call with other queries than keys begins a history anew.
+  [{ carry: ['rewound'] }, { queries: ['same'] }],
   // Exponents that leave the ordinary range are favor's. Beside an eps results would underflow; so may what decays.
   [{ size: ['large'] }, { map: ['favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn'] }],
   [{ size: ['large'] }, { rule: ['linear'] }],

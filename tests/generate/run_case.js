@@ -142,6 +142,31 @@ async function callOnce(one, attention, inputs, held, call) {
   }
 }
 
+/** A copy of the state that has absorbed the call's keys and values. */
+async function absorbBeside(one, attention, inputs, state, call) {
+  const copy = await state.clone();
+  const part = (x) => layOut(one, sliceTime(x, call.from, call.to));
+  const [decay, beta] = ['decay', 'beta'].map((name) => layOutGate(one, inputs[name], { ...call, step: false }));
+  const rows = call.starts ? { lengths: call.keyLengths, starts: call.starts } : { keyLengths: call.keyLengths ?? undefined };
+  assert.equal(await attention.absorb(part(inputs.k), part(inputs.v), { state: copy, layout: one.layout, decay, beta, ...rows }), copy);
+  return copy;
+}
+
+/** One call of the case, as callOnce, and beside it what the case has happen beside. */
+async function callBeside(one, attention, inputs, held, call) {
+  if (one.beside === 'nothing') return callOnce(one, attention, inputs, held, call);
+  const copy = await absorbBeside(one, attention, inputs, held.object, call);
+  try {
+    const result = await callOnce(one, attention, inputs, held, call);
+    assertClose(await readData(copy), await readData(held.object), { rule: toleranceOf(one), name: 'S of absorb' });
+    if (held.object.normalize) assertClose(await copy.keySum, await held.object.keySum, { rule: toleranceOf(one), name: 'z of absorb' });
+    assert.deepEqual(await copy.lengths, await held.object.lengths);
+    return result;
+  } finally {
+    await copy.dispose();
+  }
+}
+
 /** What the calls share: the options that do not change, and the state or cache where there are several. */
 async function open(one, attention, keep, inputs) {
   const { batch, dim, valueDim, length, scale, eps, normalize } = one;
@@ -157,7 +182,7 @@ async function open(one, attention, keep, inputs) {
   settings.featureMap = options ? keep.add(await attention.featureMap(name, options)) : name;
   if (one.split === 'whole') return { options: settings };
   const isGated = one.rule !== 'linear' || one.decay !== 'none';
-  const made = { ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' };
+  const made = { ...(one.carry === 'rewound' && { history: Math.max(length, 1) }), ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' };
   const object = keep.add(await attention.state(made));
   return { options: { ...settings, state: object, ...(normalize === 'default' && { normalize: undefined }) }, object, settings: made };
 }
@@ -169,11 +194,19 @@ async function selectTwice(state, batch) {
   await state.select(turned);
 }
 
+/** Makes a call once more, which comes to nothing; its tokens, of every row its own number, are taken back. */
+async function takeBack(state, again) {
+  const before = await state.lengths;
+  await again();
+  await state.rewind((await state.lengths).map((length, b) => length - before[b]));
+}
+
 /** Goes on with a copy of the state or cache, and leaves none of the old one. */
-async function replaceHeld({ carry, map, batch }, attention, keep, held) {
+async function replaceHeld({ carry, map, batch }, attention, keep, held, again) {
   if (carry === 'kept') return;
   const old = held.object;
   if (carry === 'selected') return selectTwice(old, batch);
+  if (carry === 'rewound') return takeBack(old, again);
   const copies = {
     clone: () => old.clone(),
     restored: async () => attention.restore(await old.save()),
@@ -206,8 +239,8 @@ export async function runCase(one, instances) {
     const held = await open(one, attention, keep, inputs);
     const outputs = [];
     for (const [i, call] of inputs.calls.entries()) {
-      if (i === Math.ceil(inputs.calls.length / 2)) await replaceHeld(one, attention, keep, held);
-      outputs.push(await callOnce(one, attention, inputs, held, call));
+      if (i === Math.ceil(inputs.calls.length / 2)) await replaceHeld(one, attention, keep, held, () => callOnce(one, attention, inputs, held, call));
+      outputs.push(await callBeside(one, attention, inputs, held, call));
     }
     const rule = toleranceOf(one);
     assertClose(joinTime(outputs), expected.o, { rule, name: 'o' });

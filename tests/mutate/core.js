@@ -13,12 +13,14 @@ export const coreMutants = [
   { file: 'src/linear/linear.c', find: 'if (a->causal && a->n_q != a->n_k) return 0;', replace: '', suites: ['native'] },
   { file: 'src/linear/linear.c', find: 'if (a->positions[b] < 0) return 0;', replace: ';', suites: ['native'] },
   { file: 'src/linear/linear.c', find: 'if (t < start || t >= end) zero_floats', replace: 'if (t >= end) zero_floats', suites: ['simd'] },
+  { file: 'src/linear/absorb.c', find: 'for (size_t s = 0; s < u; s++) r.row', replace: 'for (size_t s = 1; s < u; s++) r.row', suites: ['simd'] },
+  { file: 'src/linear/absorb.c', find: '    r = tile_outer(r, t, w->scores', replace: '    r = tile_outer(r, 0, w->scores', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'if (counts) step_head', replace: 'step_head', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;', replace: 'size_t rows = g.row ? call->n_k : 1;', suites: ['simd'] },
 
   // One step.
   { file: 'src/linear/step.c', find: 'output_factor(call, q_dot_z, w->state.exponent, w->token.exponents[0])', replace: 'output_factor(call, q_dot_z, w->state.exponent, 0.0f)', suites: ['simd'] },
-  { file: 'src/linear/step.c', find: '  for (size_t g = 0; g < call->group; g++) answer', replace: '  for (size_t g = 0; g < 1; g++) answer', suites: ['simd'] },
+  { file: 'src/linear/step.c', find: 'call->args->out.data && g < call->group; g++) answer', replace: '  for (size_t g = 0; g < 1; g++) answer', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'for (size_t t = 0; a->normalize && t < count; t++)', replace: 'for (size_t t = 0; a->normalize && t + 1 < count; t++)', suites: ['simd'] },
   { file: 'src/linear/step.c', find: '  *k->waiting = 0.0f;\n', replace: '', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'for (size_t t = 0; t < waiting; t++) added', replace: 'for (size_t t = 1; t < waiting; t++) added', suites: ['simd'] },

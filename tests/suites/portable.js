@@ -1,4 +1,5 @@
 /** The suites that any engine runs, a browser's as well: they need nothing of Node, and little memory. */
+import { absorb } from './absorb.js';
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
@@ -24,6 +25,7 @@ import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { ragged } from './ragged.js';
 import { ratio } from './ratio.js';
+import { rewind } from './rewind.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
@@ -52,6 +54,8 @@ export const portable = {
   state,
   'rows of a state': stateRows,
   'ragged batches': ragged,
+  absorb,
+  'tokens taken back': rewind,
   'saved state': savedState,
   'what is given': given,
   'tensors of other libraries': foreign,

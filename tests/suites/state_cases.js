@@ -83,6 +83,12 @@ export class StateCase {
     return state.step(cut(q), cut(k), cut(v), { ...this.gates(cut), ...options });
   }
 
+  absorb(state, from, to, options) {
+    const cut = (x) => sliceTime(x, from, to);
+    const { k, v } = this.inputs;
+    return this.attention.absorb(cut(k), cut(v), { state, ...this.gates(cut), ...options });
+  }
+
   linear(state, from, to, options, rows = null) {
     const cut = (x) => rowsOf(sliceTime(x, from, to), rows);
     const { q, k, v } = this.inputs;

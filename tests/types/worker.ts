@@ -144,6 +144,8 @@ export async function objects(attention: AsyncAttention): Promise<void> {
   expectType<void>()(await state.copyFrom(await state.clone()));
   expectType<void>()(await state.reset([1]));
   expectType<number[]>()(await state.lengths);
+  expectType<void>()(await state.rewind(state.history));
+  expectType<AsyncState>()(await attention.absorb(tensor, tensor, { state, ...{ signal } }));
   expectType<number>()(await state.batch);
   expectType<AsyncState>()(await attention.restore(await state.save()));
   await state.dispose();

@@ -5,14 +5,19 @@ import { commitOut, LAYOUTS, locate, locateOut, refuseOverlap, refuseStateOverla
 import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from '../maps/feature_map.js';
 import { GateAxes, gateField, invalidGate, readGate, shapeGate } from './gates.js';
-import { linearFields, locateHeld, locateInputs, outField, placeInputs, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
+import { linearFields, locateHeld, locateInputs, outField, placeInputs, placePair, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
+import { keepCall, rememberCall } from './history.js';
+import { advance } from './positions.js';
 import { checkRows, readRows } from './row_lengths.js';
 import { State } from './state.js';
-import { advance } from './state_memory.js';
+
 
 /** Names of the numbers of heads in la_linear_args. */
 const HEADS = ['heads', 'q_heads', 'k_heads', 'v_heads'];
+
+/** The result of absorb(). */
+const NO_OUT = { pointer: 0, length: 0 };
 
 /** Tokens before a call without a state. */
 const NO_TOKENS = [0];
@@ -26,6 +31,9 @@ export function linear(core, q, k, v, options) {
   const o = takeOptions('linear', options, OPTIONS);
   return attend(core, takeInputs(q, k, v), o);
 }
+
+/** Floats of what a call takes in. */
+const lengthsOf = ({ k, v }, { decay, beta, writeGate }) => ({ k: k.length, v: v.length, decay: decay?.given.length, beta: beta?.given.length, writeGate: writeGate?.given.length });
 
 /** Refuses a call whose setting is not its state's; presets have settings that their callers never gave. */
 function refuseConflict(name, value, ofState, isPreset) {
@@ -48,10 +56,10 @@ export function gateAxes(layout, { k, v }, features = 'features') {
 }
 
 /**
- * linear() on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
+ * linear(), or absorb(), on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
  * multiplies φ(k), of beta's shapes.
  */
-export function attend(core, inputs, o, isPreset = false) {
+export function attend(core, inputs, o, isPreset = false, absorbs = false) {
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   sizeLinear(inputs, layout);
   const { q, k, v } = inputs;
@@ -66,7 +74,7 @@ export function attend(core, inputs, o, isPreset = false) {
   const memory = state === undefined ? null : locateHeld(core, 'state', State, state, inputs, axes.stateHeads);
   locateInputs(core, inputs, layout);
   const heads = resultHeads(inputs);
-  const out = locateOut(core, o.out, resultShape(layout, inputs, heads));
+  const out = absorbs ? NO_OUT : locateOut(core, o.out, resultShape(layout, inputs, heads));
   for (const gate of [givenDecay, givenBeta, givenWriteGate]) if (gate !== null) locate(core, gate);
   const { counts, starts } = checkRows(rows, q.rows, k.rows);
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
@@ -104,12 +112,15 @@ export function attend(core, inputs, o, isPreset = false) {
     const plan = { call: 'la_linear', args, sliceable: true };
     const alike = memory === null && !gated && writeGate === null && counts === null && map.heads === 1;
     if (alike && isPiecewise(core, layout, inputs, heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, heads, out);
-    const pointer = out.pointer || frame.alloc(out.length * 4);
-    placeInputs(frame, inputs, args);
-    args.out = outField(pointer, layout, inputs, heads);
+    const pointer = absorbs ? 0 : out.pointer || frame.alloc(out.length * 4);
+    if (absorbs) placePair(frame, inputs, args);
+    else placeInputs(frame, inputs, args);
+    if (!absorbs) args.out = outField(pointer, layout, inputs, heads);
+    const kept = memory !== null && memory.history !== null && k.rows > 0 ? keepCall(memory, args, { counts, starts }, lengthsOf(inputs, { decay, beta, writeGate })) : undefined;
     core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) });
     if (memory !== null) advance(memory, k.rows, counts);
-    return commitOut(core, out, pointer);
+    if (kept !== undefined) rememberCall(memory, kept);
+    return absorbs ? state : commitOut(core, out, pointer);
   } finally {
     frame.release();
   }

@@ -8,14 +8,16 @@ import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
+import { copyHistory, forget, lengthsBefore, rewindTo } from './history.js';
+import { setLengths } from './positions.js';
 import { packState, unpackState } from './saved_state.js';
-import { allocateRows, clearRow, copyRows, describeMemory, setLengths, streamFloatsOf } from './state_memory.js';
-import { readStateOptions, requireAlike, STATE_OPTIONS } from './state_options.js';
+import { allocateRows, clearRow, copyRows, describeMemory, streamFloatsOf } from './state_memory.js';
+import { KEEPING_OPTIONS, readStateOptions, requireAlike, STATE_OPTIONS } from './state_options.js';
 import { selectRows, takenRows } from './state_rows.js';
 import { readSums, writeSums } from './state_sums.js';
 import { step } from './step.js';
 
-const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap'));
+const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap', ...KEEPING_OPTIONS));
 
 /** The recurrent state of linear attention. */
 export class State {
@@ -31,6 +33,7 @@ export class State {
     own(this, memory);
     holdMap(this.featureMap);
     for (let b = 0; b < batch; b++) clearRow(memory, b);
+    forget(memory);
   }
 
   get batch() {
@@ -91,6 +94,7 @@ export class State {
       // A map's own epsilon is relative to what was seen, of which S and z tell nothing.
       const exponents = options.epsilon > 0 ? frame.copyIn(newFloats(memory.streams).fill(-Infinity)) : 0;
       writeSums(memory, { s, z: sums, exponents });
+      forget(memory);
     } finally {
       frame.release();
     }
@@ -117,25 +121,30 @@ export class State {
     const { batch } = memory;
     const chosen = given === null ? null : takenRows(given, batch, 0, batch);
     for (let i = 0; i < (chosen ?? memory.lengths).length; i++) clearRow(memory, chosen === null ? i : chosen[i]);
+    forget(memory);
   }
 
   select(rows) {
     const given = takeKeyLengths('rows', rows);
     const memory = residentMemory('state', this);
     selectRows(this, memory, given);
+    forget(memory);
   }
 
   copyFrom(other) {
     const memory = residentMemory('state', this);
     const from = memoryOf(memory.core, 'other', other, State, 'a State');
     requireAlike(this, 'other', other);
-    if (from !== memory) copyRows(memory, from, allRows(memory));
+    if (from === memory) return;
+    copyRows(memory, from, allRows(memory));
+    forget(memory);
   }
 
   clone() {
     const memory = residentMemory('state', this);
     const copy = new State(memory.core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
     copyRows(copy[internal], memory, allRows(memory));
+    copyHistory(copy[internal], memory);
     return copy;
   }
 
@@ -174,6 +183,13 @@ export class State {
       }
     }
     setLengths(memory, lengths);
+    forget(memory);
+  }
+
+  rewind(n) {
+    const given = typeof n === 'number' ? null : takeKeyLengths('n', n);
+    const memory = residentMemory('state', this);
+    rewindTo(this, memory, lengthsBefore(memory, n, given));
   }
 
   dispose() {

@@ -2,7 +2,11 @@
 import { sameMap } from '../maps/feature_map.js';
 import { checkBoolean, checkInteger, checkNonNegative, checkNumber, MAX_DIM, MAX_SIZE, MAX_VALUE_DIM } from '../core/validate.js';
 
+/** Those that are saved, and that states must have alike to go together. */
 export const STATE_OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps'];
+
+/** What a state keeps beside its content. */
+export const KEEPING_OPTIONS = ['history'];
 
 
 export function readStateOptions(o) {
@@ -17,6 +21,7 @@ export function readStateOptions(o) {
     normalize: checkBoolean('normalize', o.normalize, true),
     scale: checkNumber('scale', o.scale, 1),
     eps: checkNonNegative('eps', o.eps, 1e-6),
+    history: checkInteger('history', o.history, 0, MAX_SIZE, 0),
   };
 }
 

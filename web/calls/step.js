@@ -8,8 +8,9 @@ import { ARGUMENTS, wordsOf } from '../core/structs.js';
 import { checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js';
 import { GateAxes, invalidGate, readGate, shapeGate } from './gates.js';
 import { checkHeads } from './inputs.js';
+import { keepCall, rememberCall } from './history.js';
+import { advance } from './positions.js';
 import { checkRows, readRows } from './row_lengths.js';
-import { advance } from './state_memory.js';
 
 const OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, lengths: takeKeyLengths, out: takeAsIs });
 const WORDS = wordsOf(ARGUMENTS.la_linear);
@@ -41,6 +42,23 @@ function writeGate(i32, at, words, pointer, gate) {
   i32[at + words.head] = gate.head;
   i32[at + words.row] = gate.row;
   i32[at + words.channel] = gate.channel;
+}
+
+const rowsAt = (data, heads, width) => ({ data, batch: heads * width, head: width, row: width });
+
+function gateAt(data, gate) {
+  if (gate === null) return 0;
+  const { heads, batch, head, row, channel } = gate;
+  return { data, heads, batch, head, row, channel };
+}
+
+/** keepCall of a token. */
+function keepStep(memory, { most, query, key, value, decay, beta }, rows, { kAt, vAt, decayAt, betaAt }) {
+  const args = {
+    heads: most, q_heads: query.heads, k_heads: key.heads, v_heads: value.heads, n_q: 1, n_k: 1, causal: 1, out: true,
+    k: rowsAt(kAt, key.heads, memory.dim), v: rowsAt(vAt, value.heads, memory.valueDim), decay: gateAt(decayAt, decay), beta: gateAt(betaAt, beta),
+  };
+  return keepCall(memory, args, rows, { k: key.length, v: value.length, decay: decay?.given.length, beta: beta?.given.length });
 }
 
 export function step(state, q, k, v, options) {
@@ -117,9 +135,11 @@ export function step(state, q, k, v, options) {
     writeArray(i32, at, WORDS.out, pointer, most, valueDim);
     writeGate(i32, at, WORDS.decay, decayAt, decay);
     writeGate(i32, at, WORDS.beta, betaAt, beta);
+    const kept = memory.history === null ? undefined : keepStep(memory, { most, query, key, value, decay, beta }, { counts, starts }, { kAt, vAt, decayAt, betaAt });
     const status = core.runWritten('la_linear', stepArgs);
     if (status !== 0) checkStatus('la_linear', status, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }, { counts, starts }) });
     advance(memory, 1, counts);
+    if (kept !== undefined) rememberCall(memory, kept);
     return commitOut(core, out, pointer);
   } finally {
     frame.release();

@@ -1,7 +1,9 @@
 /** What a call changes in resident objects, kept so that a cancelled call can be taken back. */
 import { Cache } from './cache.js';
 import { State } from './state.js';
-import { allocateRows, setLengths } from './state_memory.js';
+import { holdHistory } from './history.js';
+import { setLengths } from './positions.js';
+import { allocateRows } from './state_memory.js';
 import { copyOf, newFloats } from '../core/arrays.js';
 import { internal, isResident } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
@@ -26,6 +28,7 @@ function rememberState(state) {
   const { batch, blockFloats } = memory;
   const putBack = rememberFloats(memory, blockFloats);
   const lengths = copyOf(memory.lengths);
+  const putHistoryBack = holdHistory(memory);
   return () => {
     if (memory.batch !== batch) {
       memory.core.free(memory.pointer);
@@ -33,6 +36,7 @@ function rememberState(state) {
     }
     putBack();
     setLengths(memory, lengths);
+    putHistoryBack();
   };
 }
 

@@ -49,7 +49,7 @@ test('the headers are C++ too', async () => {
 
 const programs = [...(await readFile(join(root, 'web/README.md'), 'utf8')).matchAll(/^## (.+)\n[^#]*?```js\n(import [^]*?)```/gm)].map(([, title, text]) => ({ title, text }));
 
-test('web/README.md has its programs', () => assert.deepEqual(programs.map(({ title }) => title), ['Take tokens back']));
+test('web/README.md has its programs', () => assert.deepEqual(programs.map(({ title }) => title), ['Cut a sequence', 'Take tokens back']));
 
 for (const { title, text } of programs) {
   test(`${title}: prints what it says`, async () => {

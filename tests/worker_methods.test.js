@@ -96,6 +96,16 @@ const programs = {
       await state.select([1], o);
       return [...two, await state.batch, await a.linear(...qkv, { causal: true, state })];
     },
+    merge: async (a, o) => {
+      const results = [];
+      for (const options of [{}, { decay: gate }, { decay: channelGate, beta }]) {
+        const [earlier, later] = [await a.state({ heads: 4, dim: 16, normalize: false }), await a.state({ heads: 4, dim: 16, normalize: false, transition: true, start: 300 })];
+        for (const state of [earlier, later]) await a.absorb(k, v, { state, ...options });
+        const both = await earlier.merge(later, o);
+        results.push(await copied(both.data), await both.lengths, await copied(later.data));
+      }
+      return results;
+    },
     rewind: async (a, o) => {
       const state = await a.state({ heads: 4, dim: 16, history: 5 });
       for (let t = 0; t < 40; t++) await state.step(...tokens(t));

@@ -35,6 +35,15 @@ export interface StateOptions extends MemorySizes {
    * Costs two more copies of the state, and up to 4·history tokens (64 at least) of k, v and gates.
    */
   history?: number;
+  /**
+   * Whether it is also kept what the tokens do to an earlier state, for `merge`. Default false.
+   *
+   * Sums need nothing for it, decay a number a feature; the delta rule a matrix, features × features to 1024, which takes as
+   * long again as a state with as many values. Not with history.
+   */
+  transition?: boolean;
+  /** Where the first token stands in its sequence, for `merge` and the positions of cosformer. Default 0. */
+  start?: number;
 }
 
 /** What `state.step` takes beside q, k and v. */
@@ -87,6 +96,10 @@ export interface State {
   readonly eps: number;
   /** How many tokens can be taken back. */
   readonly history: number;
+  /** Whether it is kept what the tokens do to an earlier state. */
+  readonly transition: boolean;
+  /** Where the first token stands in its sequence. */
+  readonly start: number;
   /**
    * S, [batch, heads, features, valueDim]: a copy, made anew each time it is read. To change a state there is `set`.
    *
@@ -156,6 +169,17 @@ export interface State {
    * 'out-of-memory'; the state is then as it was
    */
   rewind(n: number | Integers): void;
+  /**
+   * Becomes the state after its own tokens and those of `later`, which stays as it is; returns this state.
+   *
+   * `later` has a transition, and starts where this state ends. Any neighbours of a sequence that is cut may be merged first,
+   * also where this state has a transition itself. Sums are read as float32 numbers: those below its range count as 0.
+   *
+   * @example earlier.merge(later);
+   * @throws RangeError for a gap, an overlap, or a state with other settings, AttentionError 'unsupported' where later has no
+   * transition, 'out-of-memory'; both states are then as they were
+   */
+  merge(later: State): State;
   /**
    * Becomes what another state is, bit for bit, without new memory.
    *

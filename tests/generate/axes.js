@@ -13,7 +13,7 @@ export const AXES = {
   split: ['whole', 'pieces', 'steps', 'prompt'],
   // Whether each call's tokens are absorbed by a copy of the state as well.
   beside: ['nothing', 'absorbed'],
-  carry: ['kept', 'clone', 'restored', 'copied', 'selected', 'rewound'],
+  carry: ['kept', 'clone', 'restored', 'copied', 'selected', 'rewound', 'merged'],
   // Or the options lengths ('ragged'), and starts beside them ('padded').
   keyLengths: ['none', 'full', 'partial', 'zero', 'ragged', 'padded'],
   queries: ['same', 'other'],
@@ -80,6 +80,10 @@ const RULES = [
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
   [{ beside: ['absorbed'] }, { map: but('map', 'softmax') }],
   [{ beside: ['absorbed'] }, { split: but('split', 'whole') }],
+  // Parts follow one another in every row. A merge reads sums, which may have decayed below float32's range.
+  [{ carry: ['merged'] }, { keyLengths: ['none', 'full'] }],
+  [{ carry: ['merged'] }, { eps: but('eps', 0) }],
+  [{ carry: ['merged'] }, { dim: but('dim', 300, 1024) }],
   // A call with other queries than keys begins a history anew.
   [{ carry: ['rewound'] }, { queries: ['same'] }],
   // Exponents that leave the ordinary range are favor's. Beside an eps results would underflow; so may what decays.
@@ -101,6 +105,7 @@ const RULES = [
   [{ queries: ['other'] }, { split: ['whole', 'pieces'] }],
   // Features are relative to the largest key of a call: splitting changes the results.
   [{ map: ['favor epsilon'] }, { split: ['whole'] }],
+  [{ map: ['favor epsilon'] }, { beside: ['nothing'] }],
   // nu is less than twice dim.
   [{ map: ['dpfp nu 3'] }, { dim: but('dim', 1) }],
   // Leading axes may be left out where they are 1.

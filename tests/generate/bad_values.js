@@ -252,7 +252,7 @@ const SLOTS = {
   scale: () => reals([]), eps: () => reals([-1]), epsilon: () => reals([-1]), temperature: () => reals([-1]),
   ...Object.fromEntries(['causal', 'normalize', 'allowGrowth', 'orthogonal', 'hyperbolic', 'normTerm', 'gaussian', 'dtSoftplus', 'allowNegativeEigenvalues'].map((name) => [name, flags])),
   ...Object.fromEntries(['layout', 'kind', 'as', 'dialect', 'activation', 'update_rule'].map((name) => [name, choices])),
-  keyLengths: lengths, lengths, starts: lengths, out: outs, state: held, cache: held, other: held, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,
+  keyLengths: lengths, lengths, starts: lengths, out: outs, state: held, cache: held, other: held, later: held, start: limited([2 ** 53]), transition: flags, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,
   A: (good, world) => gates(good, world, [NaN]), dtBias: (good, world) => gates(good, world, [NaN]), D: (good, world) => gates(good, world, []),
   dt: (good, world) => [...tensorSlot(good, world), ['with NaN', withElement(good, NaN)]],
 };

@@ -26,8 +26,10 @@ export const bindingMutants = [
   // States and caches.
   { file: 'web/calls/state.js', find: '    copyRows(copy[internal], memory, allRows(memory));', replace: '', suites: ['simd'] },
   { file: 'web/calls/state_memory.js', find: '    placeRow(to, i, from.lengths[rows[i]]);', replace: '', suites: ['simd'] },
+  { file: 'web/calls/transition.js', find: '  if (decay !== null) addDecay(memory, decay, args.n_k, rows);', replace: '', suites: ['simd'] },
+  { file: 'web/calls/merge.js', find: 'Math.exp(from[h] - to[h])', replace: '1', suites: ['simd'] },
   { file: 'web/calls/history.js', find: '    history.newer = older;\n    begin(memory, older);', replace: '    history.newer = older;', suites: ['simd'] },
-  { file: 'web/calls/state_rows.js', find: '  core.free(before.pointer);', replace: '', suites: ['simd'] },
+  { file: 'web/calls/state_rows.js', find: '    core.free(before.pointer);', replace: '', suites: ['simd'] },
   { file: 'web/calls/positions.js', find: 'counts === null ? tokens : counts[b]', replace: 'tokens', suites: ['simd'] },
   { file: 'web/calls/state.js', find: "refuseStateOverlap(memory, NO_OUT, places);", replace: '', suites: ['simd'] },
   { file: 'web/calls/state.js', find: 'exponent !== 0 && exponent !== -Infinity', replace: 'false', suites: ['simd'] },

@@ -16,6 +16,7 @@ import { longGates } from './long_gates.js';
 import { longMaps } from './long_maps.js';
 import { longSoftmax } from './long_softmax.js';
 import { mapArguments } from './map_arguments.js';
+import { merge } from './merge.js';
 import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
@@ -56,6 +57,7 @@ export const portable = {
   'ragged batches': ragged,
   absorb,
   'tokens taken back': rewind,
+  'parts merged': merge,
   'saved state': savedState,
   'what is given': given,
   'tensors of other libraries': foreign,

@@ -230,6 +230,9 @@ export function state(attention: Attention, tensor: Tensor, map: FeatureMap): vo
   expectType<void>()(state.select(Int32Array.of(1, 0)));
   attention.state({ heads: 2, dim: 4, history: 8 }).rewind(2);
   expectType<void>()(state.rewind([state.history]));
+  expectType<State>()(state.merge(attention.state({ heads: 2, dim: 4, transition: true, start: 5 })));
+  expectType<boolean>()(state.transition);
+  expectType<number>()(state.start);
   expectType<State>()(attention.absorb(x, tensor, { state, decay: -0.1, beta: [0.5], lengths: [1], layout: 'bthd' }));
   // @ts-expect-error a state must be given
   attention.absorb(x, x, {});

@@ -8,9 +8,10 @@ import { GateAxes, gateField, invalidGate, readGate, shapeGate } from './gates.j
 import { linearFields, locateHeld, locateInputs, outField, placeInputs, placePair, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
 import { keepCall, rememberCall } from './history.js';
-import { advance } from './positions.js';
+import { advance, placesOf } from './positions.js';
 import { checkRows, readRows } from './row_lengths.js';
 import { State } from './state.js';
+import { runWithTransition } from './transition.js';
 
 
 /** Names of the numbers of heads in la_linear_args. */
@@ -90,7 +91,7 @@ export function attend(core, inputs, o, isPreset = false, absorbs = false) {
   if (state) requireSettings({ map, normalize, scale, eps }, state, isPreset);
   axes.features = map.features;
   const [decay, beta, writeGate] = [shapeGate(givenDecay, 'decay', axes), shapeGate(givenBeta, 'beta', axes), shapeGate(givenWriteGate, 'beta', axes)];
-  checkPositions(map, memory?.lengths ?? NO_TOKENS, starts === null ? Math.max(q.rows, k.rows) : counts, 'the sequence');
+  checkPositions(map, memory === null ? NO_TOKENS : placesOf(memory), starts === null ? Math.max(q.rows, k.rows) : counts, 'the sequence');
   const frame = new Frame(core);
   try {
     const args = linearFields(inputs);
@@ -117,7 +118,10 @@ export function attend(core, inputs, o, isPreset = false, absorbs = false) {
     else placeInputs(frame, inputs, args);
     if (!absorbs) args.out = outField(pointer, layout, inputs, heads);
     const kept = memory !== null && memory.history !== null && k.rows > 0 ? keepCall(memory, args, { counts, starts }, lengthsOf(inputs, { decay, beta, writeGate })) : undefined;
-    core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) });
+    const causes = { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) };
+    const run = () => core.run(plan, causes);
+    if (memory === null || memory.transition === null) run();
+    else runWithTransition(state, memory, frame, args, { decay, beta }, { counts, starts }, causes, run);
     if (memory !== null) advance(memory, k.rows, counts);
     if (kept !== undefined) rememberCall(memory, kept);
     return absorbs ? state : commitOut(core, out, pointer);

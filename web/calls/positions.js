@@ -4,9 +4,9 @@
 const POSITION_MASK = 2 ** 31 - 1;
 
 /** A row has seen so many tokens, and its next one stands behind them. */
-export function placeRow({ core, positions, lengths }, row, length) {
+export function placeRow({ core, positions, lengths, start }, row, length) {
   lengths[row] = length;
-  core.i32[(positions >>> 2) + row] = length % (POSITION_MASK + 1);
+  core.i32[(positions >>> 2) + row] = (start + length) % (POSITION_MASK + 1);
 }
 
 export function setLengths(memory, lengths) {
@@ -18,3 +18,6 @@ export function advance(memory, tokens, counts) {
   const { lengths } = memory;
   for (let b = 0; b < lengths.length; b++) placeRow(memory, b, lengths[b] + (counts === null ? tokens : counts[b]));
 }
+
+/** Where the next token of each row stands. */
+export const placesOf = ({ lengths, start }) => (start === 0 ? lengths : Array.from(lengths, (length) => start + length));

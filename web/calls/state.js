@@ -1,4 +1,4 @@
-import { newFloats } from '../core/arrays.js';
+import { newArray, newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
 import { asTheyAre, Given, optionTakers, takeKeyLengths, takeOptions, takeTensor } from '../core/given.js';
@@ -9,6 +9,7 @@ import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
 import { copyHistory, forget, lengthsBefore, rewindTo } from './history.js';
+import { mergeStates } from './merge.js';
 import { setLengths } from './positions.js';
 import { packState, unpackState } from './saved_state.js';
 import { allocateRows, clearRow, copyRows, describeMemory, streamFloatsOf } from './state_memory.js';
@@ -16,6 +17,7 @@ import { KEEPING_OPTIONS, readStateOptions, requireAlike, STATE_OPTIONS } from '
 import { selectRows, takenRows } from './state_rows.js';
 import { readSums, writeSums } from './state_sums.js';
 import { step } from './step.js';
+import { checkTransitionMap, clearTransition, copyTransition, openTransition, restoreTransition } from './transition.js';
 
 const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap', ...KEEPING_OPTIONS));
 
@@ -28,7 +30,10 @@ export class State {
     Object.assign(this, settings);
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
     checkStateMapHeads(this.featureMap, this.heads);
+    if (this.transition) checkTransitionMap('transition', this.featureMap);
+    if (this.transition && this.history > 0) throw new RangeError('history must be 0 in a state with transition');
     const memory = describeMemory(core, this);
+    if (this.transition) memory.transition = openTransition(memory, batch);
     allocateRows(this, memory, batch);
     own(this, memory);
     holdMap(this.featureMap);
@@ -64,7 +69,8 @@ export class State {
   }
 
   get bytes() {
-    return this[internal].length * 4;
+    const { length, transition } = this[internal];
+    return length * 4 + (transition?.decays.byteLength ?? 0) + (transition?.matrix?.bytes ?? 0);
   }
 
   step(q, k, v, options) {
@@ -81,6 +87,7 @@ export class State {
     const givenSum = this.normalize ? this.#takePart('z', z, [batch, heads, features]) : null;
     const memory = residentMemory('state', this);
     const { core } = memory;
+    if (memory.transition !== null) throw new AttentionError('unsupported', 'set: a state with transition is what its own tokens make of nothing');
     const places = [locate(core, given), givenSum && locate(core, givenSum)];
     refuseStateOverlap(memory, NO_OUT, places);
     const also = this.length === 0 ? null : isPositional(this.featureMap) ? 'a position' : isScaled(this.featureMap) || this.#hasExponents(memory) ? 'exponents' : null;
@@ -120,7 +127,11 @@ export class State {
     const memory = residentMemory('state', this);
     const { batch } = memory;
     const chosen = given === null ? null : takenRows(given, batch, 0, batch);
-    for (let i = 0; i < (chosen ?? memory.lengths).length; i++) clearRow(memory, chosen === null ? i : chosen[i]);
+    for (let i = 0; i < (chosen ?? memory.lengths).length; i++) {
+      const row = chosen === null ? i : chosen[i];
+      clearTransition(memory, row);
+      clearRow(memory, row);
+    }
     forget(memory);
   }
 
@@ -135,7 +146,10 @@ export class State {
     const memory = residentMemory('state', this);
     const from = memoryOf(memory.core, 'other', other, State, 'a State');
     requireAlike(this, 'other', other);
+    if (other.start !== this.start) throw new RangeError(`other must have start ${this.start}, as this state has, got ${other.start}`);
+    if (this.transition && !other.transition) throw new RangeError('other must have a transition, as this state has');
     if (from === memory) return;
+    copyTransition(memory, from);
     copyRows(memory, from, allRows(memory));
     forget(memory);
   }
@@ -145,12 +159,31 @@ export class State {
     const copy = new State(memory.core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
     copyRows(copy[internal], memory, allRows(memory));
     copyHistory(copy[internal], memory);
+    try {
+      copyTransition(copy[internal], memory);
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
     return copy;
   }
 
+  merge(later) {
+    const { core } = residentMemory('state', this);
+    memoryOf(core, 'later', later, State, 'a State');
+    mergeStates(this, later);
+    return this;
+  }
+
   save() {
-    const { core, pointer, blockFloats, streamFloats, lengths } = residentMemory('state', this);
-    return packState(this, streamFloats, { state: core.floatsAt(pointer, blockFloats), lengths });
+    const { core, pointer, blockFloats, streamFloats, lengths, transition } = residentMemory('state', this);
+    const matrix = transition?.matrix?.[internal];
+    return packState(this, streamFloats, {
+      state: core.floatsAt(pointer, blockFloats), lengths,
+      start: this.start === 0 ? undefined : newArray(Float64Array, 1).fill(this.start),
+      decays: transition?.decays,
+      matrix: matrix && core.floatsAt(matrix.pointer, matrix.blockFloats),
+    }, matrix?.streamFloats);
   }
 
   static restore(core, bytes) {
@@ -159,7 +192,7 @@ export class State {
     const featureMap = restoreMap(core, map);
     let state;
     try {
-      state = new State(core, { ...options, featureMap });
+      state = new State(core, { ...options, featureMap, transition: arrays.decays !== undefined, start: arrays.start?.[0] });
       state.#restoreArrays(arrays);
     } catch (error) {
       state?.dispose();
@@ -170,7 +203,7 @@ export class State {
   }
 
   /** What was saved: the block as it lay, or S, z and exponents of version 0.1.0. */
-  #restoreArrays({ state, S, z, exponents, lengths }) {
+  #restoreArrays({ state, S, z, exponents, lengths, decays, matrix }) {
     const memory = this[internal];
     const { core, pointer, streams, features } = memory;
     if (state) core.f32.set(state, pointer >>> 2);
@@ -184,6 +217,7 @@ export class State {
     }
     setLengths(memory, lengths);
     forget(memory);
+    if (decays) restoreTransition(this, memory, decays, matrix);
   }
 
   rewind(n) {
@@ -193,7 +227,9 @@ export class State {
   }
 
   dispose() {
-    if (this[internal].pointer !== 0) releaseMap(this.featureMap);
+    const { pointer, transition } = this[internal];
+    if (pointer !== 0) releaseMap(this.featureMap);
+    transition?.matrix?.dispose();
     releaseMemory(this);
   }
 }

@@ -13,11 +13,11 @@ const ALIGNMENT = 64;
 
 /** What stays the same however many rows there are: what of a state is in memory, without any memory yet. */
 export function describeMemory(core, state) {
-  const { heads, dim, valueDim, history: historyLimit, featureMap: { features } } = state;
+  const { heads, dim, valueDim, start, history: historyLimit, featureMap: { features } } = state;
   const streamFloats = streamFloatsOf(core, features, valueDim);
   // More than can be addressed.
   if (streamFloats === 0) throw outOfMemory(8 * features * valueDim, 'WebAssembly');
-  return { core, heads, dim, features, valueDim, streamFloats, historyLimit, pointer: 0 };
+  return { core, heads, dim, features, valueDim, streamFloats, historyLimit, start, transition: null, pointer: 0 };
 }
 
 /** Gives `memory` room for `batch` rows, whose blocks hold anything; what it had before is the caller's to give back. */

@@ -6,7 +6,7 @@ import { checkBoolean, checkInteger, checkNonNegative, checkNumber, MAX_DIM, MAX
 export const STATE_OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps'];
 
 /** What a state keeps beside its content. */
-export const KEEPING_OPTIONS = ['history'];
+export const KEEPING_OPTIONS = ['history', 'transition', 'start'];
 
 
 export function readStateOptions(o) {
@@ -22,6 +22,8 @@ export function readStateOptions(o) {
     scale: checkNumber('scale', o.scale, 1),
     eps: checkNonNegative('eps', o.eps, 1e-6),
     history: checkInteger('history', o.history, 0, MAX_SIZE, 0),
+    transition: checkBoolean('transition', o.transition, false),
+    start: checkInteger('start', o.start, 0, Number.MAX_SAFE_INTEGER, 0),
   };
 }
 

@@ -3,6 +3,7 @@ import { wrongValue } from '../core/errors.js';
 import { asNumber, elementsOf } from '../core/lists.js';
 import { checkInteger } from '../core/validate.js';
 import { allocateRows, copyRows } from './state_memory.js';
+import { selectWithTransition } from './transition.js';
 
 /** What the core can address, in floats. */
 const MOST_FLOATS = 2 ** 30;
@@ -18,8 +19,10 @@ export function takenRows(given, batch, least, most) {
 export function selectRows(state, memory, given) {
   const { core, heads, streamFloats, batch } = memory;
   const rows = takenRows(given, batch, 1, Math.floor(MOST_FLOATS / (heads * streamFloats)));
-  const before = { ...memory };
-  allocateRows(state, memory, rows.length);
-  copyRows(memory, before, rows);
-  core.free(before.pointer);
+  selectWithTransition(memory, rows, () => {
+    const before = { ...memory };
+    allocateRows(state, memory, rows.length);
+    copyRows(memory, before, rows);
+    core.free(before.pointer);
+  });
 }

@@ -9,8 +9,9 @@ import { checkMapHeads, checkPositions, mapFields } from '../maps/feature_map.js
 import { GateAxes, invalidGate, readGate, shapeGate } from './gates.js';
 import { checkHeads } from './inputs.js';
 import { keepCall, rememberCall } from './history.js';
-import { advance } from './positions.js';
+import { advance, placesOf } from './positions.js';
 import { checkRows, readRows } from './row_lengths.js';
+import { runWithTransition } from './transition.js';
 
 const OPTIONS = optionTakers({ decay: takeNumbers, beta: takeNumbers, lengths: takeKeyLengths, out: takeAsIs });
 const WORDS = wordsOf(ARGUMENTS.la_linear);
@@ -52,14 +53,11 @@ function gateAt(data, gate) {
   return { data, heads, batch, head, row, channel };
 }
 
-/** keepCall of a token. */
-function keepStep(memory, { most, query, key, value, decay, beta }, rows, { kAt, vAt, decayAt, betaAt }) {
-  const args = {
-    heads: most, q_heads: query.heads, k_heads: key.heads, v_heads: value.heads, n_q: 1, n_k: 1, causal: 1, out: true,
-    k: rowsAt(kAt, key.heads, memory.dim), v: rowsAt(vAt, value.heads, memory.valueDim), decay: gateAt(decayAt, decay), beta: gateAt(betaAt, beta),
-  };
-  return keepCall(memory, args, rows, { k: key.length, v: value.length, decay: decay?.given.length, beta: beta?.given.length });
-}
+/** The arguments of a token by the names of la_linear_args, for what is kept of it. */
+const describeStep = (memory, { most, query, key, value, decay, beta }, { kAt, vAt, decayAt, betaAt }) => ({
+  heads: most, q_heads: query.heads, k_heads: key.heads, v_heads: value.heads, n_q: 1, n_k: 1, causal: 1, out: true,
+  k: rowsAt(kAt, key.heads, memory.dim), v: rowsAt(vAt, value.heads, memory.valueDim), decay: gateAt(decayAt, decay), beta: gateAt(betaAt, beta),
+});
 
 export function step(state, q, k, v, options) {
   let [givenDecay, givenBeta, givenLengths, givenOut] = [undefined, undefined, undefined, undefined];
@@ -106,7 +104,7 @@ export function step(state, q, k, v, options) {
   const most = Math.max(query.heads, heads);
   const out = locateOut(core, givenOut, rank === 3 ? [batch, most, valueDim] : [most, valueDim]);
   mapFields(featureMap);
-  checkPositions(featureMap, memory.lengths, counts ?? 1, 'the sequence');
+  checkPositions(featureMap, placesOf(memory), counts ?? 1, 'the sequence');
   const places = [query, key, value, decay?.given ?? null, beta?.given ?? null];
   refuseOverlap(out, 'out', places);
   refuseStateOverlap(memory, out, places);
@@ -135,9 +133,16 @@ export function step(state, q, k, v, options) {
     writeArray(i32, at, WORDS.out, pointer, most, valueDim);
     writeGate(i32, at, WORDS.decay, decayAt, decay);
     writeGate(i32, at, WORDS.beta, betaAt, beta);
-    const kept = memory.history === null ? undefined : keepStep(memory, { most, query, key, value, decay, beta }, { counts, starts }, { kAt, vAt, decayAt, betaAt });
-    const status = core.runWritten('la_linear', stepArgs);
-    if (status !== 0) checkStatus('la_linear', status, { [INVALID_GATE]: () => invalidGate(core, { decay, beta }, { counts, starts }) });
+    const causes = { [INVALID_GATE]: () => invalidGate(core, { decay, beta }, { counts, starts }) };
+    const run = () => checkStatus('la_linear', core.runWritten('la_linear', stepArgs), causes);
+    const isKept = memory.history !== null || memory.transition !== null;
+    const args = isKept ? describeStep(memory, { most, query, key, value, decay, beta }, { kAt, vAt, decayAt, betaAt }) : null;
+    const kept = memory.history === null ? undefined : keepCall(memory, args, { counts, starts }, { k: key.length, v: value.length, decay: decay?.given.length, beta: beta?.given.length });
+    if (memory.transition === null) run();
+    else {
+      Object.assign(args, { batch, dim, map: mapFields(featureMap), scale: state.scale, eps: state.eps, key_lengths: countsAt, starts: startsAt });
+      runWithTransition(state, memory, frame, args, { decay, beta }, { counts, starts }, causes, run);
+    }
     advance(memory, 1, counts);
     if (kept !== undefined) rememberCall(memory, kept);
     return commitOut(core, out, pointer);

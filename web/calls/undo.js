@@ -4,6 +4,7 @@ import { State } from './state.js';
 import { holdHistory } from './history.js';
 import { setLengths } from './positions.js';
 import { allocateRows } from './state_memory.js';
+import { holdTransition } from './transition.js';
 import { copyOf, newFloats } from '../core/arrays.js';
 import { internal, isResident } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
@@ -29,6 +30,7 @@ function rememberState(state) {
   const putBack = rememberFloats(memory, blockFloats);
   const lengths = copyOf(memory.lengths);
   const putHistoryBack = holdHistory(memory);
+  const putTransitionBack = holdTransition(state, memory);
   return () => {
     if (memory.batch !== batch) {
       memory.core.free(memory.pointer);
@@ -37,6 +39,7 @@ function rememberState(state) {
     putBack();
     setLengths(memory, lengths);
     putHistoryBack();
+    putTransitionBack();
   };
 }
 

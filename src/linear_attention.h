@@ -151,10 +151,13 @@ typedef struct {
   la_feature_map map;         /* map.dim == dim */
   const int32_t *positions;   /* [batch], each ≥ 0: tokens that precede the first, for maps that depend on the position; NULL: 0 */
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
+  const int32_t *starts;      /* [batch], each ≥ 0: row b is its key_lengths[b] tokens from this one on, counted from there, and
+                                 nothing else: all else of it is not read and gives 0. Needs key_lengths and n_q == n_k. NULL: 0,
+                                 and queries past the keys that count are answered */
   la_array q;                 /* [batch, q_heads, n_q, dim] */
   la_array k;                 /* [batch, k_heads, n_k, dim] */
   la_array v;                 /* [batch, v_heads, n_k, value_dim] */
-  la_array out;               /* [batch, heads, n_q, value_dim] */
+  la_array out;               /* [batch, heads, n_q, value_dim]; NULL: the state alone is updated, and q is not read */
   la_gate decay;              /* [batch, state_heads, n_k, features], natural logarithm, not NaN; needs causal */
   la_gate beta;               /* [batch, state_heads, n_k], not NaN: the delta rule; needs causal */
   la_gate write_gate;         /* [batch, state_heads, n_k], not NaN: what multiplies φ(k); needs causal */
@@ -261,7 +264,7 @@ int32_t LA_API(la_build)(void);
 #if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 24 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
-_Static_assert(sizeof(la_linear_args) == 256, "la_linear_args");
+_Static_assert(sizeof(la_linear_args) == 260, "la_linear_args");
 _Static_assert(sizeof(la_state_args) == 28, "la_state_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
 _Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");

@@ -43,13 +43,22 @@ const programs = {
     linear: async (a, o) => {
       const state = await a.state({ heads: 4, dim: 16, featureMap: 'dpfp' });
       const decaying = await a.state({ heads: 4, dim: 16, normalize: false, featureMap: 'identity' });
-      const results = [await a.linear(...qkv, o)];
+      const results = [await a.linear(...qkv, o), await a.linear(...qkv, { causal: true, lengths: [200], starts: [50], ...o })];
       for (let i = 0; i < 2; i++) results.push(await a.linear(...qkv, { causal: true, state, featureMap: 'dpfp', ...o }), await copied(state.data), await copied(state.keySum), await state.length);
       for (const options of [{ decay: A }, { decay: gate }, { decay: channelGate }, { beta }, { decay: gate, beta }]) {
         results.push(await a.linear(...qkv, { causal: true, featureMap: 'identity', ...options, ...o }));
         results.push(await a.linear(...qkv, { causal: true, featureMap: 'identity', state: decaying, normalize: false, ...options, ...o }), await copied(decaying.data));
       }
       for (const featureMap of ['elu', 'relu', 'identity', 'favor', 'rff', 'dpfp', 'taylor', 'hedgehog']) results.push(await a.linear(...qkv, { causal: true, featureMap, ...o }));
+      return results;
+    },
+    absorb: async (a, o) => {
+      const results = [];
+      for (const options of [{}, { decay: gate }, { decay: channelGate, beta }, { lengths: [200], starts: [50] }]) {
+        const state = await a.state({ heads: 4, dim: 16, normalize: false });
+        const same = await a.absorb(k, v, { state, ...options, ...o });
+        results.push(await copied(same.data), await same.length);
+      }
       return results;
     },
     retention: async (a, o) => [await a.retention(...qkv, o)],
@@ -72,6 +81,7 @@ const programs = {
       const state = await seen(a);
       const results = [];
       for (let t = 0; t < 3; t++) results.push(await state.step(...tokens(t), { decay: at(gate, t), ...o }));
+      results.push(await state.step(...tokens(3), { lengths: [0], ...o }));
       return [...results, await copied(state.data), await copied(state.keySum), await state.length];
     },
     set: async (a, o) => {
@@ -79,7 +89,40 @@ const programs = {
       await to.set(await copied(from.data), await copied(from.keySum), o);
       return [await copied(to.data), await copied(to.keySum)];
     },
-    reset: (a, o) => changed(a, (state) => state.reset(o)),
+    reset: async (a, o) => [...(await changed(a, (state) => state.reset(undefined, o))), ...(await changed(a, (state) => state.reset([0], o)))],
+    select: async (a, o) => {
+      const state = await seen(a);
+      await state.select([0, 0], o);
+      const two = [await copied(state.data), await state.lengths, await state.batch];
+      await state.select([1], o);
+      return [...two, await state.batch, await a.linear(...qkv, { causal: true, state })];
+    },
+    merge: async (a, o) => {
+      const results = [];
+      for (const options of [{}, { decay: gate }, { decay: channelGate, beta }]) {
+        const [earlier, later] = [await a.state({ heads: 4, dim: 16, normalize: false }), await a.state({ heads: 4, dim: 16, normalize: false, transition: true, start: 300 })];
+        for (const state of [earlier, later]) await a.absorb(k, v, { state, ...options });
+        const both = await earlier.merge(later, o);
+        results.push(await copied(both.data), await both.lengths, await copied(later.data));
+      }
+      return results;
+    },
+    rewind: async (a, o) => {
+      const state = await a.state({ heads: 4, dim: 16, history: 5 });
+      for (let t = 0; t < 40; t++) await state.step(...tokens(t));
+      const results = [];
+      for (const n of [5, [3]]) {
+        await state.rewind(n, o);
+        results.push(await copied(state.data), await state.length);
+        for (let t = 0; t < 3; t++) await state.step(...tokens(t));
+      }
+      return results;
+    },
+    copyFrom: async (a, o) => {
+      const [from, to] = [await seen(a), await a.state({ heads: 4, dim: 16 })];
+      await to.copyFrom(from, o);
+      return [await copied(to.data), await to.lengths];
+    },
     clone: async (a, o) => [await (await (await seen(a)).clone(o)).data],
     save: async (a, o) => [await (await seen(a)).save(o)],
     dispose: async (a, o) => [await (await seen(a)).dispose(o)],

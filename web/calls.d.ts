@@ -5,7 +5,7 @@ import type { Gate, Integers, Layout, Numbers, Out } from './tensor.js';
 
 /** What every call that attends takes. */
 interface CallOptions<O extends Out | undefined> {
-  /** Per batch, how many leading keys count: integers 0 … key length. Default: all. */
+  /** Per batch, how many leading keys count: integers 0 … key length; every query is answered. Default: all. */
   keyLengths?: Integers;
   /** The order of the axes of q, k, v, gates and result. Default `'bhtd'`. */
   layout?: Layout;
@@ -37,10 +37,44 @@ interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
   scale?: number;
   /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
   eps?: number;
+  /**
+   * Per batch, how many tokens of this call count: a ragged batch, padded behind.
+   *
+   * Of the others nothing is read, results are 0, and the state, its positions included, goes on from the row's own length.
+   * A row has the bits of a call of its own of more than one token; with threads they agree within rounding. Needs as many
+   * queries as keys. Default: all.
+   */
+  lengths?: Integers;
+  /**
+   * Per batch, which token is the row's first: padding in front.
+   *
+   * Those before it are as those past lengths, which counts from here. Default: 0.
+   */
+  starts?: Integers;
   /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
   allowGrowth?: boolean;
   /** Read before, updated after; also sets the defaults of featureMap, normalize, scale and eps. */
   state?: State;
+}
+
+/** What `attention.absorb` takes beside k and v. */
+export interface AbsorbOptions {
+  /** The state that takes them in. */
+  state: State;
+  /** As of LinearOptions. */
+  decay?: Gate;
+  /** As of LinearOptions. */
+  beta?: Gate;
+  /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
+  allowGrowth?: boolean;
+  /** Per batch, how many leading keys count. Default: all. */
+  keyLengths?: Integers;
+  /** Per batch, how many tokens count, from starts on. Default: all. */
+  lengths?: Integers;
+  /** Per batch, which token is the row's first. Default: 0. */
+  starts?: Integers;
+  /** The order of the axes of k, v and gates. Default `'bhtd'`. */
+  layout?: Layout;
 }
 
 interface Ungated {

@@ -21,6 +21,7 @@
  */
 
 import type {
+  AbsorbOptions,
   DeltaOptions,
   Gap,
   GapOptions,
@@ -38,6 +39,7 @@ import type { Cache, CacheOptions, State, StateOptions } from './state.js';
 import type { Input, Numbers, Out, Result, ResultOf, Sizes, Tensor } from './tensor.js';
 
 export type {
+  AbsorbOptions,
   DeltaOptions,
   Gap,
   GapMeasures,
@@ -174,6 +176,16 @@ export interface Attention {
    * @throws RangeError for a decay above 0, for `causal: false` with decay or beta, and for what the state has otherwise
    */
   linear<O extends Out | undefined = undefined>(q: Input, k: Input, v: Input, options?: LinearOptions<O>): ResultOf<O>;
+  /**
+   * What `linear` does to a state, without its results: a prompt whose outputs nobody asks for.
+   *
+   * k [batch, kHeads, Tk, dim], v [batch, vHeads, Tk, valueDim]. Returns the state, which is that of `linear` within rounding;
+   * of one token, that of `step` to the bit. Takes 0.4 to 0.55 of the time of a causal `linear`, with the delta rule 0.55 to 0.7.
+   *
+   * @example attention.absorb(k, v, { state });
+   * @throws TypeError without a state, RangeError for a decay above 0, and for what the state has otherwise
+   */
+  absorb(k: Input, v: Input, options: AbsorbOptions): State;
   /**
    * RetNet: linear attention that decays by head.
    *

@@ -1,6 +1,6 @@
 /** What attention remembers between calls: the state of linear attention, and the cache of softmax attention. */
 import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
-import type { Gate, Input, Out, ResultOf } from './tensor.js';
+import type { Gate, Input, Integers, Out, ResultOf } from './tensor.js';
 
 /** The sizes that a state and a cache share. */
 interface MemorySizes {
@@ -29,6 +29,21 @@ export interface StateOptions extends MemorySizes {
    * was seen.
    */
   eps?: number;
+  /**
+   * How many tokens `rewind` can take back, of as many calls. Default 0.
+   *
+   * Costs two more copies of the state, and up to 4·history tokens (64 at least) of k, v and gates.
+   */
+  history?: number;
+  /**
+   * Whether it is also kept what the tokens do to an earlier state, for `merge`. Default false.
+   *
+   * Sums need nothing for it, decay a number a feature; the delta rule a matrix, features × features to 1024, which takes as
+   * long again as a state with as many values. Not with history.
+   */
+  transition?: boolean;
+  /** Where the first token stands in its sequence, for `merge` and the positions of cosformer. Default 0. */
+  start?: number;
 }
 
 /** What `state.step` takes beside q, k and v. */
@@ -46,6 +61,12 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
    * A number, `[batch, heads]` with heads as in decay, or `[batch]` for all heads. Default: the sum rule.
    */
   beta?: Gate;
+  /**
+   * Per batch, whether the row takes the token: 1, or 0 where it has none.
+   *
+   * Then nothing of it is read, its result is 0, and its state stays as it is. Default: all 1.
+   */
+  lengths?: Integers;
   /** Where the result goes: a resident tensor of its shape, or a Float32Array of its length. Default: a new array. */
   out?: O;
 }
@@ -57,7 +78,7 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
  * they stay right however many tokens come, and the last 16 tokens beside them.
  */
 export interface State {
-  /** Sequences at once. */
+  /** Sequences at once; `select` changes it. */
   readonly batch: number;
   /** Heads of k and v; the larger number where these differ. */
   readonly heads: number;
@@ -73,6 +94,12 @@ export interface State {
   readonly scale: number;
   /** Added to the normaliser. */
   readonly eps: number;
+  /** How many tokens can be taken back. */
+  readonly history: number;
+  /** Whether it is kept what the tokens do to an earlier state. */
+  readonly transition: boolean;
+  /** Where the first token stands in its sequence. */
+  readonly start: number;
   /**
    * S, [batch, heads, features, valueDim]: a copy, made anew each time it is read. To change a state there is `set`.
    *
@@ -85,9 +112,11 @@ export interface State {
   /**
    * Tokens seen, by the row of the batch that has seen most.
    *
-   * Each row counts its own: keys past keyLengths are not seen. Exact to 2^53.
+   * Each row counts its own, `lengths`: what does not count in a call is not seen. Exact to 2^53.
    */
   readonly length: number;
+  /** Tokens seen, by each row of the batch: a copy. */
+  readonly lengths: number[];
   /** Bytes held: twice those of S and z, and 16 tokens of features + valueDim floats a head. */
   readonly bytes: number;
   /**
@@ -110,12 +139,57 @@ export interface State {
    * @throws TypeError where z is missing or too much, RangeError for a wrong shape
    */
   set(S: Input | Float32Array, z?: Input | Float32Array | null): void;
-  /** Back to the empty state. */
-  reset(): void;
-  /** A state of its own with the same content. */
+  /**
+   * Back to the empty state, of the rows of the batch that are told.
+   *
+   * Default: of all rows. The others keep their bits.
+   *
+   * @throws RangeError for a row that there is not
+   */
+  reset(rows?: Integers): void;
+  /**
+   * Has row i of the batch become what row rows[i] is.
+   *
+   * As many rows as are told, in any order and any of them more than once: to branch, to drop and to reorder the sequences
+   * of a beam search. `batch` becomes the length of the list.
+   *
+   * @example state.select([0, 0, 2]);
+   * @throws RangeError for a row that there is not, AttentionError 'out-of-memory'; the state is then as it was
+   */
+  select(rows: Integers): void;
+  /**
+   * Takes the last n tokens back, of every row of the batch or a number each.
+   *
+   * What is left is, bit for bit, the state that the same calls without them leave; a `linear` call that is taken back in part
+   * counts as one whose `lengths` were smaller. At most `history`, and no further than to the last call of more tokens
+   * than that, or with other queries than keys, or to `set`, `reset`, `select`, `copyFrom` or `restore`.
+   *
+   * @example state.rewind(rejected);
+   * @throws RangeError where so many cannot be taken back, AttentionError 'unsupported' of a state without history,
+   * 'out-of-memory'; the state is then as it was
+   */
+  rewind(n: number | Integers): void;
+  /**
+   * Becomes the state after its own tokens and those of `later`, which stays as it is; returns this state.
+   *
+   * `later` has a transition, and starts where this state ends. Any neighbours of a sequence that is cut may be merged first,
+   * also where this state has a transition itself. Sums are read as float32 numbers: those below its range count as 0.
+   *
+   * @example earlier.merge(later);
+   * @throws RangeError for a gap, an overlap, or a state with other settings, AttentionError 'unsupported' where later has no
+   * transition, 'out-of-memory'; both states are then as they were
+   */
+  merge(later: State): State;
+  /**
+   * Becomes what another state is, bit for bit, without new memory.
+   *
+   * @throws RangeError unless both have the same sizes, feature map, normalize, scale and eps
+   */
+  copyFrom(other: State): void;
+  /** A state of its own with the same content and history. */
   clone(): State;
   /**
-   * The state as bytes, for `attention.restore` on this or another instance.
+   * The state as bytes, without its history, for `attention.restore` on this or another instance.
    *
    * @example const again = attention.restore(state.save());
    */

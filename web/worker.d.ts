@@ -72,7 +72,7 @@ type Async<T, Getters extends keyof T> = {
 /** A resident tensor in the Worker. */
 export interface AsyncTensor extends Async<sync.Tensor, 'data' | 'bytes'> {}
 /** A state of linear attention in the Worker. */
-export interface AsyncState extends Async<sync.State, 'data' | 'keySum' | 'length' | 'bytes'> {}
+export interface AsyncState extends Async<sync.State, 'batch' | 'data' | 'keySum' | 'length' | 'lengths' | 'bytes'> {}
 /** A cache of softmax attention in the Worker. */
 export interface AsyncCache extends Async<sync.Cache, 'length' | 'bytes'> {}
 /** A feature map in the Worker. */

@@ -2,6 +2,7 @@
 #ifndef LA_LINEAR_CALL_H
 #define LA_LINEAR_CALL_H
 
+#include "base/arguments.h"
 #include "maps/feature_map.h"
 
 enum {
@@ -40,9 +41,21 @@ static inline size_t q_head_of(const linear_call *call, size_t head) { return he
 static inline size_t k_head_of(const linear_call *call, size_t state_head) { return head_of(state_head, call->state_heads, call->args->k_heads); }
 static inline size_t v_head_of(const linear_call *call, size_t state_head) { return head_of(state_head, call->state_heads, call->args->v_heads); }
 
+/* Tokens of a row of the batch, the first of which is at start_of. */
+static inline size_t start_of(const linear_call *call, size_t batch) { return call->args->starts ? (size_t)call->args->starts[batch] : 0; }
+static inline size_t tokens_of(const linear_call *call, size_t batch) { return call->args->starts ? (size_t)call->args->key_lengths[batch] : call->n_q; }
+
+/* Of them, those that are answered. */
+static inline size_t queries_of(const linear_call *call, size_t batch) { return call->args->out.data ? tokens_of(call, batch) : 0; }
+
+/* Token t of a row of the batch. */
+static inline float *token_at(const linear_call *call, la_array x, size_t batch, size_t head, size_t t) {
+  return array_at(x, batch, head, start_of(call, batch) + t);
+}
+
 /* A token's decay, beta or write gate: one number, or one a feature. */
 static inline const float *gate_row(const linear_call *call, la_gate gate, size_t batch, size_t state_head, size_t t) {
-  return gate.data + batch * gate.batch + state_head * gate.heads / call->state_heads * gate.head + t * gate.row;
+  return gate.data + batch * gate.batch + state_head * gate.heads / call->state_heads * gate.head + (start_of(call, batch) + t) * gate.row;
 }
 
 /* Of the batch's first token. */

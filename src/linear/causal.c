@@ -56,7 +56,7 @@ static uint64_t scratch_layout(const linear_call *call, int by_features, size_t 
   size_t fitting = BLOCK_FLOATS / (2 * call->d_fp) / 2 * 2;
   w->block = by_features ? SHARED_BLOCK : smaller(fitting < 2 ? 2 : smaller(fitting, MAX_BLOCK), round_up(call->n_q, 4));
   w->d_vp = call->d_vp;
-  w->in_place = w->d_vp == call->d_v && !call->args->key_lengths && !(rows_collide(call->args->v.row) && call->d_fp * call->d_vp > LARGE_S);
+  w->in_place = w->d_vp == call->d_v && (!call->args->key_lengths || call->args->starts) && !(rows_collide(call->args->v.row) && call->d_fp * call->d_vp > LARGE_S);
   uint64_t copies = w->in_place ? 0 : w->block * w->d_vp, of_parts = by_features ? 1 : 0;
   uint64_t sizes[] = {panels_layout(call, &w->state, first, panels, 1, NULL), token_block_layout(call, w->block, NULL, NULL), copies, (1 - of_parts) * copies,
                       2 * STATE_PANEL, of_parts * SHARED_DEPTH * shared_floats(w->d_vp), of_parts * w->block};
@@ -115,8 +115,8 @@ static void run_panels(const block *k) {
 /* Has the cache take in the block: its tokens, and columns c … c + width − 1 of its values. */
 static void touch_block(const block *k, size_t c, size_t width) {
   const la_linear_args *a = k->call->args;
-  row_span spans[] = {{array_at(a->q, k->b, q_head_of(k->call, k->head), k->t), a->q.row, k->call->d},
-                      {array_at(a->k, k->b, k_head_of(k->call, k->state_head), k->t), a->k.row, k->call->d},
+  row_span spans[] = {{token_at(k->call, a->q, k->b, q_head_of(k->call, k->head), k->t), a->q.row, k->call->d},
+                      {token_at(k->call, a->k, k->b, k_head_of(k->call, k->state_head), k->t), a->k.row, k->call->d},
                       {k->v + c, k->v_stride, width}};
   touch_rows(spans, sizeof spans / sizeof *spans, k->tokens);
 }
@@ -141,9 +141,9 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t state
   const la_linear_args *a = call->args;
   size_t column = w->state.first * STATE_PANEL, columns = smaller(w->state.panels * STATE_PANEL, call->d_v - column);
   settle_exponent(call, (feature_rows){token_rows(call, &w->tokens, 0), token_floats(call), w->tokens.exponents}, w->block, &w->state, w->slot, b, state_head);
-  for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
-    float *out = array_at(a->out, b, head, t);
-    block k = {call, w, b, state_head, head, t, smaller(w->block, call->n_q - t), array_at(a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
+  for (size_t t = 0, tokens, count = queries_of(call, b); t < count; t += tokens) {
+    float *out = token_at(call, a->out, b, head, t);
+    block k = {call, w, b, state_head, head, t, smaller(w->block, count - t), token_at(call, a->v, b, v_head_of(call, state_head), t), w->tokens.sums, out, a->v.row, a->out.row, 1.0f};
     show_life(w->slot);
     touch_block(&k, column, columns);
     prepare(&k);
@@ -165,14 +165,14 @@ static void sequence(const linear_call *call, scratch *w, size_t b, size_t state
 static int shared_sequence(const linear_call *call, scratch *w, shared_stream *p, size_t head) {
   const la_linear_args *a = call->args;
   size_t b = p->b, state_head = p->state_head;
-  for (size_t t = 0, tokens; t < call->n_q; t += tokens) {
-    tokens = smaller(w->block, call->n_q - t);
+  for (size_t t = 0, tokens, count = queries_of(call, b); t < count; t += tokens) {
+    tokens = smaller(w->block, count - t);
     float *out = shared_room(p);
     if (!out) return 0;
     float *sums = out + SHARED_BLOCK * w->d_vp;
     show_life(w->slot);
     for (size_t done = 0; done < tokens;) {
-      block k = {call, w, b, state_head, head, t + done, tokens - done, array_at(a->v, b, v_head_of(call, state_head), t + done), w->tokens.sums, out + done * w->d_vp, a->v.row, w->d_vp, 1.0f};
+      block k = {call, w, b, state_head, head, t + done, tokens - done, token_at(call, a->v, b, v_head_of(call, state_head), t + done), w->tokens.sums, out + done * w->d_vp, a->v.row, w->d_vp, 1.0f};
       if (done == 0) touch_block(&k, 0, call->d_v);
       prepare(&k);
       token_products(call, &w->tokens, &w->state, w->products, k.tokens);

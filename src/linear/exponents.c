@@ -16,7 +16,7 @@
 #define MOST 87.0f /* exp of it is a float32 number */
 
 static void map_rows_of(const linear_call *call, feature_rows f, la_array x, size_t batch, size_t head, size_t weights, size_t t, size_t count, int as_key) {
-  call->map->apply(&call->args->map, (map_rows){.x = array_at(x, batch, head, t),
+  call->map->apply(&call->args->map, (map_rows){.x = token_at(call, x, batch, head, t),
                                                 .out = f.rows,
                                                 .rows = count,
                                                 .x_stride = x.row,

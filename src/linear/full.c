@@ -92,9 +92,9 @@ static void sum_keys(const stream *s, scratch *w, size_t slot, size_t t, size_t 
   const linear_call *call = s->call;
   const la_linear_args *a = call->args;
   for (size_t rows; t < end; t += rows) {
-    const float *v = array_at(a->v, s->b, v_head_of(call, s->state_head), t);
+    const float *v = token_at(call, a->v, s->b, v_head_of(call, s->state_head), t);
     size_t v_stride = a->v.row;
-    row_span spans[] = {{array_at(a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d}, {v, v_stride, call->d_v}};
+    row_span spans[] = {{token_at(call, a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d}, {v, v_stride, call->d_v}};
     rows = smaller(w->block, end - t);
     show_life(slot);
     touch_rows(spans, sizeof spans / sizeof *spans, rows);
@@ -134,7 +134,7 @@ static void answer_block(const linear_call *call, scratch *w, la_array out, size
   for (size_t c = 0; c < w->d_vp; c += STATE_PANEL) {
     for (size_t r = 0; r < rows; r += 4) {
       tile4x8 o = tile_outer(tile_zero(), call->d_f, w->f.rows + r * stride, stride, 1, w->state.s + c * call->d_fp, STATE_PANEL);
-      tile_store_result(array_at(out, b, head, t + r) + c, out.row, tile_scale(o, w->factors + r), rows - r, call->d_v - c);
+      tile_store_result(token_at(call, out, b, head, t + r) + c, out.row, tile_scale(o, w->factors + r), rows - r, call->d_v - c);
     }
   }
 }
@@ -145,10 +145,10 @@ static void answer_queries(void *context, size_t slot, size_t item) {
   const la_linear_args *a = call->args;
   scratch w = scratch_of(s, slot);
   w.state = s->own->state;
-  size_t blocks = (call->n_q + w.block - 1) / w.block, head = s->state_head * call->group + item / blocks, t = item % blocks * w.block;
-  size_t rows = smaller(w.block, call->n_q - t);
+  size_t count = queries_of(call, s->b), blocks = (count + w.block - 1) / w.block, head = s->state_head * call->group + item / blocks, t = item % blocks * w.block;
+  size_t rows = smaller(w.block, count - t);
   show_life(slot);
-  touch_rows(&(row_span){array_at(a->q, s->b, q_head_of(call, head), t), a->q.row, call->d}, 1, rows);
+  touch_rows(&(row_span){token_at(call, a->q, s->b, q_head_of(call, head), t), a->q.row, call->d}, 1, rows);
   map_queries(call, w.f, &w.state, s->b, head, t, rows);
   for (size_t r = 0; r < rows; r++) {
     float q_dot_z = a->normalize ? dot(w.f.rows + r * call->stride, w.state.z, call->d_fp) : 0.0f;
@@ -184,7 +184,7 @@ static void run_stream(const linear_work *work, size_t slot, size_t b, size_t st
     add_part(call, &w, &sum);
   }
   if (call->ratio) ratio_hold(call, &w.state);
-  in_parallel(s.parts, 0, call->group * ((call->n_q + w.block - 1) / w.block), answer_queries, &s);
+  in_parallel(s.parts, 0, call->group * ((queries_of(call, b) + w.block - 1) / w.block), answer_queries, &s);
   panels_store(call, &w.state, b, state_head);
   panels_store_sum(call, &w.state, b, state_head);
 }

@@ -4,6 +4,7 @@
 
 #include "base/arguments.h"
 #include "base/span.h"
+#include "linear/absorb.h"
 #include "linear/causal.h"
 #include "linear/full.h"
 #include "linear/state.h"
@@ -23,19 +24,29 @@ static int heads_are_valid(const la_linear_args *a) {
   return state_heads_of(a) % a->k_heads == 0 && state_heads_of(a) % a->v_heads == 0;
 }
 
+/* Key lengths, and where rows start. */
+static int rows_are_valid(const la_linear_args *a) {
+  if (!key_lengths_are_valid(a->key_lengths, a->batch, a->n_k)) return 0;
+  if (a->starts && (!a->key_lengths || a->n_q != a->n_k)) return 0;
+  for (int32_t b = 0; a->starts && b < a->batch; b++)
+    if (a->starts[b] < 0 || a->starts[b] > a->n_k - a->key_lengths[b]) return 0;
+  return 1;
+}
+
 static int is_valid(const la_linear_args *a) {
   int32_t state_heads = state_heads_of(a);
   if (!heads_are_valid(a) || !sizes_are_valid(a->batch, a->heads, state_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
-  if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
+  if (a->n_q > 0 && (a->out.data ? !a->q.data : !a->state)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
   if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
   for (int32_t b = 0; a->positions && b < a->batch; b++)
     if (a->positions[b] < 0) return 0;
+  if (!rows_are_valid(a)) return 0;
   const map_entry *map = map_find(&a->map);
   if (!map || a->map.dim != a->dim || (a->state && la_state_floats(map->features(&a->map), a->value_dim) == 0)) return 0;
-  return gate_is_valid(a->decay, a, state_heads) && gate_is_valid(a->beta, a, state_heads) && gate_is_valid(a->write_gate, a, state_heads) &&
-         key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+  return gate_is_valid(a->decay, a, state_heads) && gate_is_valid(a->beta, a, state_heads) &&
+         gate_is_valid(a->write_gate, a, state_heads);
 }
 
 /* Whether an element that counts is above the limit or not a number: it would stay in the state for good. */
@@ -43,9 +54,10 @@ static int gate_is_above(const linear_call *call, la_gate g, float limit) {
   if (!g.data) return 0;
   size_t width = g.channel ? call->d_f : 1;
   for (size_t b = 0; b < call->batch; b++) {
+    if (g.batch && call->args->starts && tokens_of(call, b) == 0) continue;
     size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;
     for (size_t h = 0; h < g.heads; h++) {
-      const float *head = g.data + b * g.batch + h * g.head;
+      const float *head = g.data + b * g.batch + h * g.head + start_of(call, b) * g.row;
       if (rows > 1 && g.row == width) {
         if (span_is_above(head, rows * width, limit)) return 1;
         continue;
@@ -68,13 +80,32 @@ static void spread(linear_call *call) {
 static int is_ratio(const la_linear_args *a) { return a->normalize && a->eps == 0.0f && (a->state || a->decay.data); }
 
 /* One token, whose state is updated where it lies. */
-static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && !a->key_lengths; }
+static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 && a->state && (!a->key_lengths || a->starts); }
 
 static int is_empty(const la_linear_args *a) { return a->batch == 0 || a->heads == 0 || (a->n_q == 0 && a->n_k == 0); }
 
 uint32_t la_linear_items(const la_linear_args *args) {
   if (!args || !is_valid(args) || is_empty(args)) return 0;
   return is_step(args) ? 1 : (uint32_t)args->batch * (uint32_t)state_heads_of(args);
+}
+
+/* What is no token of its row gives 0. */
+static void blank_results(const linear_call *call) {
+  const la_linear_args *a = call->args;
+  for (size_t b = 0; a->starts && a->out.data && b < call->batch; b++) {
+    size_t start = start_of(call, b), end = start + queries_of(call, b);
+    for (size_t h = 0; h < call->heads; h++)
+      for (size_t t = 0; t < call->n_q; t++)
+        if (t < start || t >= end) zero_floats(array_at(a->out, b, h, t), call->d_v);
+  }
+}
+
+static int32_t run(linear_call *call) {
+  const la_linear_args *a = call->args;
+  if (is_step(a)) return items_asked(a->first, a->count, 1) ? linear_step(call) : LA_OK;
+  spread(call);
+  if (a->causal && a->out.data) return linear_causal(call);
+  return call->gated || call->delta || a->write_gate.data ? linear_absorb(call) : linear_full(call);
 }
 
 int32_t la_linear(const la_linear_args *args) {
@@ -106,7 +137,7 @@ int32_t la_linear(const la_linear_args *args) {
   if (gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(&call, args->beta, FLT_MAX) ||
       gate_is_above(&call, args->write_gate, FLT_MAX))
     return LA_INVALID_GATE;
-  if (is_step(args)) return items_asked(args->first, args->count, 1) ? linear_step(&call) : LA_OK;
-  spread(&call);
-  return args->causal ? linear_causal(&call) : linear_full(&call);
+  int32_t status = run(&call);
+  if (status == LA_OK) blank_results(&call);
+  return status;
 }

@@ -1,6 +1,7 @@
 #include "linear/naive.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/arguments.h"
 #include "base/scratch.h"
@@ -21,13 +22,13 @@ static double gate_of(const naive *n, la_gate gate, size_t t, size_t feature) {
 static void features_of(const naive *n, la_array x, size_t head, size_t heads, int as_key, size_t t, float *out) {
   const la_feature_map *map = &n->a->map;
   size_t weights = head * (size_t)(as_key ? map->key_heads : map->query_heads) / heads;
-  la_feature_map_apply(map, (int32_t)weights, (int32_t)(position_of(&n->call, n->b) + t), as_key, 1, array_at(x, n->b, head, t), out);
+  la_feature_map_apply(map, (int32_t)weights, (int32_t)(position_of(&n->call, n->b) + t), as_key, 1, token_at(&n->call, x, n->b, head, t), out);
 }
 
 static void write_token(const naive *n, size_t t) {
   const la_linear_args *a = n->a;
   size_t d_f = n->call.d_f, d_v = n->call.d_v, k_head = k_head_of(&n->call, n->state_head);
-  const float *v = array_at(a->v, n->b, v_head_of(&n->call, n->state_head), t);
+  const float *v = token_at(&n->call, a->v, n->b, v_head_of(&n->call, n->state_head), t);
   features_of(n, a->k, k_head, (size_t)a->k_heads, 1, t, n->k);
   double gate = a->write_gate.data ? gate_of(n, a->write_gate, t, 0) : 1.0;
   for (size_t i = 0; i < d_f; i++) {
@@ -47,7 +48,7 @@ static void write_token(const naive *n, size_t t) {
 
 static void answer(const naive *n, size_t head, size_t t) {
   const la_linear_args *a = n->a;
-  float *out = array_at(a->out, n->b, head, t);
+  float *out = token_at(&n->call, a->out, n->b, head, t);
   features_of(n, a->q, q_head_of(&n->call, head), (size_t)a->q_heads, 0, t, n->q);
   double normalizer = 0.0;
   for (size_t i = 0; i < n->call.d_f; i++) normalizer += (double)a->scale * (double)n->q[i] * n->z[i];
@@ -60,12 +61,20 @@ static void answer(const naive *n, size_t head, size_t t) {
 }
 
 static void run_state(const naive *n) {
-  size_t keys = keys_in(n->a->key_lengths, n->b, n->call.n_k), n_q = n->call.n_q;
+  size_t keys = keys_in(n->a->key_lengths, n->b, n->call.n_k), n_q = queries_of(&n->call, n->b);
   for (size_t t = 0; !n->a->causal && t < keys; t++) write_token(n, t);
   for (size_t t = 0; t < n_q; t++) {
     if (n->a->causal && t < keys) write_token(n, t);
     for (size_t g = 0; g < n->call.group; g++) answer(n, n->state_head * n->call.group + g, t);
   }
+}
+
+/* Results of what is no token of its row. */
+static void blank(const naive *n) {
+  for (size_t b = 0; n->a->starts && b < (size_t)n->a->batch; b++)
+    for (size_t h = 0; h < n->call.heads; h++)
+      for (size_t t = 0; t < n->call.n_q; t++)
+        if (t < start_of(&n->call, b) || t >= start_of(&n->call, b) + queries_of(&n->call, b)) memset(array_at(n->a->out, b, h, t), 0, n->call.d_v * sizeof(float));
 }
 
 int32_t linear_naive(const la_linear_args *a, double *s, double *z) {
@@ -83,6 +92,7 @@ int32_t linear_naive(const la_linear_args *a, double *s, double *z) {
       run_state(&n);
     }
   }
+  blank(&n);
   la_free(features);
   return LA_OK;
 }

@@ -41,9 +41,9 @@ static int add_block(const shared_stream *p, size_t n) {
     if (!await_count(&p->places[part].ready, (int32_t)(n + 1), p->slot)) return 0;
     blocks[part] = kept(p, part, n);
   }
-  size_t in_head = (call->n_q + SHARED_BLOCK - 1) / SHARED_BLOCK, head = p->state_head * call->group + n / in_head, t = n % in_head * SHARED_BLOCK;
-  size_t tokens = smaller(SHARED_BLOCK, call->n_q - t), end = (p->part + 1) * tokens / p->parts;
-  for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, blocks, u, array_at(call->args->out, p->b, head, t + u));
+  size_t count = queries_of(call, p->b), in_head = (count + SHARED_BLOCK - 1) / SHARED_BLOCK, head = p->state_head * call->group + n / in_head, t = n % in_head * SHARED_BLOCK;
+  size_t tokens = smaller(SHARED_BLOCK, count - t), end = (p->part + 1) * tokens / p->parts;
+  for (size_t u = p->part * tokens / p->parts; u < end; u++) add_token(p, blocks, u, token_at(call, call->args->out, p->b, head, t + u));
   set_count(&p->places[p->part].added, (int32_t)(n + 1));
   return 1;
 }

@@ -132,7 +132,7 @@ static void read_all(const linear_call *call, const scratch *w, const float *x, 
 /* What the token writes: v, or beta·(v − Sᵀk). */
 static void take_write(const linear_call *call, scratch *w, size_t b, size_t state_head, size_t at, const float *key) {
   float *write = w->kept.writes + at * w->kept.d_vp;
-  copy_rows(write, w->kept.d_vp, array_at(call->args->v, b, v_head_of(call, state_head), 0), 0, 1, call->d_v);
+  copy_rows(write, w->kept.d_vp, token_at(call, call->args->v, b, v_head_of(call, state_head), 0), 0, 1, call->d_v);
   if (!call->delta) return;
   v4 recall = v4_splat(recall_factor(call, &w->state)), beta = v4_load_splat(w->token.beta);
   read_all(call, w, key, at);
@@ -148,7 +148,7 @@ static void answer(const linear_call *call, scratch *w, size_t b, size_t head, s
   float q_dot_z = a->normalize ? dot(q, w->kept.z, call->d_fp) : 0.0f;
   for (size_t t = 0; a->normalize && t < count; t++) q_dot_z += w->scores[t];
   v4 factor = v4_splat(output_factor(call, q_dot_z, w->state.exponent, w->token.exponents[0]));
-  float *out = array_at(a->out, b, head, 0);
+  float *out = token_at(call, a->out, b, head, 0);
   for (size_t c = 0; c < call->d_v; c += 4) {
     v4 o = v4_mul(v4_load(w->read + c), factor);
     o = v4_add(o, v4_poison(o));
@@ -172,7 +172,7 @@ static void step_head(const linear_call *call, scratch *w, size_t b, size_t stat
   *w->kept.waiting = (float)(at + 1);
   *w->kept.shifted = call->gated || call->ratio ? 1.0f : 0.0f;
   keep_exponent(&w->kept, w->state.exponent);
-  for (size_t g = 0; g < call->group; g++) answer(call, w, b, state_head * call->group + g, at + 1);
+  for (size_t g = 0; call->args->out.data && g < call->group; g++) answer(call, w, b, state_head * call->group + g, at + 1);
 }
 
 int32_t linear_step(const linear_call *call) {
@@ -183,8 +183,9 @@ int32_t linear_step(const linear_call *call) {
   w.kept = kept_of(call, 0, 0);
   size_t floats = la_state_floats((int32_t)call->features, (int32_t)call->d_v);
   for (size_t b = 0; b < call->batch; b++) {
+    int counts = tokens_of(call, b) > 0;
     for (size_t h = 0; h < call->state_heads; h++) {
-      step_head(call, &w, b, h);
+      if (counts) step_head(call, &w, b, h);
       move_kept(&w.kept, floats);
     }
   }

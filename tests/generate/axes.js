@@ -12,8 +12,11 @@ export const AXES = {
   normalize: ['default', 'yes', 'no'],
   causal: ['causal', 'full'],
   split: ['whole', 'pieces', 'steps', 'prompt'],
-  carry: ['kept', 'clone', 'restored'],
-  keyLengths: ['none', 'full', 'partial', 'zero'],
+  // Whether each call's tokens are absorbed by a copy of the state as well.
+  beside: ['nothing', 'absorbed'],
+  carry: ['kept', 'clone', 'restored', 'copied', 'selected', 'rewound', 'merged'],
+  // Or the options lengths ('ragged'), and starts beside them ('padded').
+  keyLengths: ['none', 'full', 'partial', 'zero', 'ragged', 'padded'],
   queries: ['same', 'other'],
   // Of q, k and v.
   heads: ['1 1 1', '2 2 2', '3 3 3', '4 4 4', '3 1 1', '8 2 2', '2 2 4', '2 4 4', '4 1 2', '4 2 1', '1 1 3', '1 3 1', '6 3 1'],
@@ -72,10 +75,18 @@ const RULES = [
   // Exponents of large vectors are sums of as many products as there are dims.
   [{ size: ['large'] }, { dim: but('dim', 300, 1024) }],
   [{ eps: but('eps', 'default') }, { normalize: ['yes'] }],
-  // Between two calls the state or cache may be replaced by its copy; a cache cannot be saved.
+  // Between two calls the state or cache may be replaced by its copy; a cache has clone alone.
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
-  [{ carry: ['restored'] }, { map: but('map', 'softmax') }],
+  [{ carry: but('carry', 'kept', 'clone') }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
+  [{ beside: ['absorbed'] }, { map: but('map', 'softmax') }],
+  [{ beside: ['absorbed'] }, { split: but('split', 'whole') }],
+  // Parts follow one another in every row. A merge reads sums, which may have decayed below float32's range.
+  [{ carry: ['merged'] }, { keyLengths: ['none', 'full'] }],
+  [{ carry: ['merged'] }, { eps: but('eps', 0) }],
+  [{ carry: ['merged'] }, { dim: but('dim', 300, 1024) }],
+  // A call with other queries than keys begins a history anew.
+  [{ carry: ['rewound'] }, { queries: ['same'] }],
   // Exponents that leave the ordinary range are favor's and exp's. Beside an eps results would underflow; so may what decays.
   [{ size: ['large'] }, { map: ['favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn', 'learned exp', 'learned exp a head'] }],
   [{ size: ['large'] }, { rule: ['linear'] }],
@@ -84,8 +95,10 @@ const RULES = [
   [{ size: ['large'] }, { normalize: ['yes'] }],
   // In one dimension opposite vectors have no weight that float32 could hold.
   [{ size: ['large'] }, { dim: but('dim', 1) }],
-  // A step has no key lengths.
-  [{ split: ['steps'] }, { keyLengths: ['none'] }],
+  // A step has no key lengths, and no starts.
+  [{ split: ['steps'] }, { keyLengths: ['none', 'ragged'] }],
+  [{ keyLengths: ['ragged', 'padded'] }, { map: but('map', 'softmax') }],
+  [{ keyLengths: ['ragged', 'padded'] }, { queries: ['same'] }],
   // Causal linear attention, and a step, have as many queries as keys.
   [{ queries: ['other'], causal: ['causal'] }, { map: ['softmax'] }],
   [{ queries: ['other'] }, { rule: ['linear'] }],
@@ -93,6 +106,7 @@ const RULES = [
   [{ queries: ['other'] }, { split: ['whole', 'pieces'] }],
   // Features are relative to the largest key of a call: splitting changes the results.
   [{ map: ['favor epsilon'] }, { split: ['whole'] }],
+  [{ map: ['favor epsilon'] }, { beside: ['nothing'] }],
   // nu is less than twice dim.
   [{ map: ['dpfp nu 3'] }, { dim: but('dim', 1) }],
   // Leading axes may be left out where they are 1.

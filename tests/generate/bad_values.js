@@ -174,6 +174,16 @@ function lengths(good) {
   ];
 }
 
+/** Tokens to take back of each of two rows, of which there is one. */
+const taken = () => [...integers([2]).filter(([label]) => label !== 'list'), ...lengths([1, 1]).filter(([label]) => !/^3$/.test(label))];
+
+/** Numbers of rows of a batch of 2. */
+const rows = () => [
+  ...numbers([3, NaN]), ...text(), ...strange(), ...nothing(), ...booleans(), ['object', {}], ...endless(), ['cyclic list', cyclic()],
+  ['past the last', [0, 2]], ['negative', [-1]], ['fraction', [0.5]], ['NaN', [NaN]], ['infinite', [Infinity]], ['text in it', ['1']], ['null in it', [null]], ['symbols', [Symbol('a')]], ['holes', new Array(2)], ['NaN typed', Float32Array.of(NaN)],
+  ...anything(13, 4, isNumbers),
+];
+
 function outs(good, { others }) {
   const n = good.length ?? good.data.length;
   return [
@@ -242,7 +252,7 @@ const SLOTS = {
   scale: () => reals([]), eps: () => reals([-1]), epsilon: () => reals([-1]), temperature: () => reals([-1]),
   ...Object.fromEntries(['causal', 'normalize', 'allowGrowth', 'orthogonal', 'hyperbolic', 'normTerm', 'gaussian', 'dtSoftplus', 'allowNegativeEigenvalues'].map((name) => [name, flags])),
   ...Object.fromEntries(['layout', 'kind', 'as', 'dialect', 'activation', 'update_rule'].map((name) => [name, choices])),
-  keyLengths: lengths, out: outs, state: held, cache: held, featureMap: maps, shape: shapes, data: dataOf, bytes: files,
+  keyLengths: lengths, lengths, starts: lengths, out: outs, state: held, cache: held, other: held, later: held, start: limited([2 ** 53]), transition: flags, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,
   A: (good, world) => gates(good, world, [NaN]), dtBias: (good, world) => gates(good, world, [NaN]), D: (good, world) => gates(good, world, []),
   dt: (good, world) => [...tensorSlot(good, world), ['with NaN', withElement(good, NaN)]],
 };

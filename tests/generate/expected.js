@@ -9,7 +9,6 @@ function spread(gate, { batch, length }) {
   return { data: Float64Array.from({ length: batch * heads * length }, (_, i) => gate.data[Math.floor(i / length) % heads]), shape: [batch, heads, length, 1] };
 }
 
-const part = (gate, { from, to }) => gate && sliceTime(gate, from, to);
 const without = (gate) => gate && { data: gate.data, shape: gate.shape.slice(0, 3) };
 
 export function expectedOf(one, { q, k, v, calls, map, ...gates }) {
@@ -29,15 +28,36 @@ export function expectedOf(one, { q, k, v, calls, map, ...gates }) {
   let [S, z] = [];
   const outputs = calls.map((call) => {
     const { from, to, keyLengths } = call;
-    const gate = { ...(decay && { decay: part(decay, call) }), ...(beta && { beta: without(part(beta, call)) }) };
-    const answer = oracle.linear(queriesOf(call), sliceTime(k, from, to), sliceTime(v, from, to), {
+    const cut = (x) => toFront(sliceTime(x, from, to), call.starts);
+    const gate = { ...(decay && { decay: cut(decay) }), ...(beta && { beta: without(cut(beta)) }) };
+    const answer = oracle.linear(toFront(queriesOf(call), call.starts), cut(k), cut(v), {
       ...settings, ...gate, featureMap: map.reference([...starts]), initialState: S, initialKeySum: z, keyLengths: keyLengths ?? undefined,
     });
     for (let b = 0; b < one.batch; b++) starts[b] += keyLengths ? keyLengths[b] : to - from;
     ({ S, z } = answer);
-    return answer.o;
+    return call.starts ? fromFront(answer.o, call) : answer.o;
   });
-  return { o: joinWide(outputs), S, z };
+  return { o: joinWide(outputs), S, z, lengths: starts };
+}
+
+/** The rows of every batch from its start on, where there are starts; what is behind them is of no account. */
+function toFront({ data, shape }, starts) {
+  if (!starts) return { data, shape };
+  const [B, H, T, d] = shape;
+  const moved = new data.constructor(data.length);
+  for (let n = 0; n < B * H; n++) moved.set(data.subarray((n * T + starts[Math.floor(n / H)]) * d, (n + 1) * T * d), n * T * d);
+  return { data: moved, shape };
+}
+
+/** Results where their rows are, and zeros where there is no token of the row. */
+function fromFront({ data, shape }, { starts, keyLengths }) {
+  const [B, H, T, d] = shape;
+  const moved = new data.constructor(data.length);
+  for (let n = 0; n < B * H; n++) {
+    const b = Math.floor(n / H);
+    moved.set(data.subarray(n * T * d, (n * T + keyLengths[b]) * d), (n * T + starts[b]) * d);
+  }
+  return { data: moved, shape };
 }
 
 /** Parts along time put together again, in float64. */

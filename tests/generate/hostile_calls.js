@@ -114,7 +114,7 @@ const FORMS = [
   ['resident', (attention, keep, x) => keep(attention.tensor(x.shape, x.data))],
 ];
 
-const isTensor = (value) => value?.data instanceof Float32Array && value.shape && !value.dispose;
+const isTensor = (value) => !value?.dispose && value?.data instanceof Float32Array && value.shape;
 
 /** Where code of the caller's can hide: in options, and in data and shape of tensors. */
 function* placesOf({ names, values, options }) {

@@ -37,7 +37,7 @@ const lengthsOf = (kind, batch, most, uniform) => {
   return drawn;
 };
 
-/** The calls along the sequence: { from, to } of the keys, { qFrom, qTo } of the queries, keyLengths, and whether it is a step. */
+/** The calls along the sequence: { from, to } of the keys, { qFrom, qTo } of the queries, keyLengths, whether it is a step, and where its rows start. */
 function cut({ map, split, keyLengths, queries, length, batch }, uniform) {
   const points = [0];
   if (split === 'pieces') {
@@ -53,8 +53,11 @@ function cut({ map, split, keyLengths, queries, length, batch }, uniform) {
     const step = split === 'steps' || (split === 'prompt' && i > 0);
     const count = queries === 'same' ? to - from : Math.floor(uniform() * (length / 2 + 4));
     asked += count;
-    const kept = step ? null : lengthsOf(keyLengths, batch, map === 'softmax' ? to : to - from, uniform);
-    return { from, to, qFrom: asked - count, qTo: asked, step: step && to > from, keyLengths: kept };
+    const isStep = step && to > from;
+    const kept = isStep && keyLengths !== 'ragged' ? null : lengthsOf(keyLengths, batch, map === 'softmax' ? to : to - from, uniform);
+    const isRagged = kept !== null && (keyLengths === 'ragged' || keyLengths === 'padded');
+    const starts = isRagged ? kept.map((length) => (keyLengths === 'padded' ? Math.floor(uniform() * (to - from - length + 1)) : 0)) : null;
+    return { from, to, qFrom: asked - count, qTo: asked, step: isStep, keyLengths: kept, starts };
   });
 }
 
@@ -64,7 +67,10 @@ function poisonUncounted({ map }, calls, tensors) {
     for (let n = 0; n < B * H; n++) {
       const b = Math.floor(n / H);
       for (let t = 0; t < T; t++) {
-        const counts = ({ from, to, keyLengths }) => (map === 'softmax' ? t < to && t < (keyLengths?.[b] ?? to) : t >= from && t < to && t - from < (keyLengths?.[b] ?? to));
+        const counts = ({ from, to, keyLengths, starts }) => {
+          const first = from + (starts?.[b] ?? 0);
+          return map === 'softmax' ? t < to && t < (keyLengths?.[b] ?? to) : t >= first && t < to && t - first < (keyLengths?.[b] ?? to);
+        };
         if (!calls.some(counts)) data.fill(NaN, (n * T + t) * d, (n * T + t + 1) * d);
       }
     }

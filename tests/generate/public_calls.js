@@ -37,6 +37,12 @@ export function publicCalls(attention, keep, dim = 5) {
   const gates = { decay: below0([B, KV, T], 4), beta: unit([B, KV, T], 5) };
   const channel = below0([B, KV, T, dim], 6);
   const preset = (method, options, ...rest) => sequence(method, method, { scale: 0.5, keyLengths: [T, 3], layout: 'bhtd', state: presetState(0.5), out: out(), ...options }, ...rest);
+  /** With a matrix of what its token does to an earlier state. */
+  const moved = (options) => {
+    const made = keep(attention.state({ ...seen, featureMap: 'identity', normalize: false, transition: true, ...options }));
+    made.step(...token(), { decay: -0.1, beta: 0.5 });
+    return made;
+  };
   const stepped = state({});
   const delta = state({ featureMap: 'identity', normalize: false });
   const stored = cache();
@@ -62,9 +68,11 @@ export function publicCalls(attention, keep, dim = 5) {
     sequence('linear, causal', 'linear', { featureMap: 'relu', causal: true }),
     sequence('linear, state', 'linear', { state: state({ featureMap: map }), keyLengths: [T, 3], causal: true, featureMap: map, normalize: true, scale: 1, eps: 1e-6 }),
     sequence('linear, full, state', 'linear', { state: state({ featureMap: map }), out: keep(attention.tensor([B, HEADS, T, VALUE_DIM])) }),
+    sequence('linear, ragged', 'linear', { state: state({}), causal: true, lengths: [T - 1, 2], starts: [1, 3], out: out() }),
     sequence('linear, decay', 'linear', { featureMap: 'identity', decay: channel, allowGrowth: true, normalize: true }),
     sequence('linear, delta', 'linear', { featureMap: 'hedgehog', ...gates, normalize: false, out: out() }),
     ...['favor', 'rff', 'taylor', 'dpfp'].map((featureMap) => sequence(`linear, ${featureMap} by name`, 'linear', { featureMap, causal: true })),
+    ...[['absorb', {}], ['absorb, gated delta', gates]].map(([title, options]) => sequence(title, 'absorb', { state: state({ featureMap: 'identity', normalize: false, history: 2 }), lengths: [T - 1, 2], starts: [0, 3], layout: 'bhtd', allowGrowth: false, ...options }, ['k', 'v'], qkv().slice(1))),
     preset('retention', { gamma: [0.9, 0.8] }),
     preset('mamba2', { out: new Float32Array(B * KV * T * VALUE_DIM), D: [0.5, 0.25], dtBias: [0.1, 0.2], dtSoftplus: true }, ['x', 'dt', 'A', 'B', 'C'], [gaussian([B, KV, T, VALUE_DIM], 1), unit([B, KV, T], 2), [-1, -0.5], gaussian([B, 1, T, dim], 3), gaussian([B, 1, T, dim], 4)]),
     preset('gla', { g: channel }),
@@ -74,12 +82,22 @@ export function publicCalls(attention, keep, dim = 5) {
     ...Object.entries(maps).map(([name, options]) => made(`featureMap ${name}`, ['featureMap'], [name], { dim, ...options }, (values, given) => keep(attention.featureMap(...values, given)))),
     made('featureMap favor, projection', ['featureMap'], ['favor'], { dim, heads: KV, projection: gaussian([KV, 4, dim], 1) }, (values, given) => keep(attention.featureMap(...values, given))),
     made('map.apply', ['x'], [gaussian([2, 3, dim], 1)], { as: 'key', position: 1 }, on(map, 'apply')),
-    made('state', [], [], { ...seen, featureMap: 'elu', normalize: true, scale: 0.5, eps: 1e-3 }, (_, options) => keep(attention.state(options))),
+    made('state', [], [], { ...seen, featureMap: 'elu', normalize: true, scale: 0.5, eps: 1e-3, history: 2, start: 3 }, (_, options) => keep(attention.state(options))),
     made('state, favor by name', [], [], { ...seen, featureMap: 'favor' }, (_, options) => keep(attention.state(options))),
     onState('state.step', stepped, 'step', ['q', 'k', 'v'], token(), { decay: [-0.1, -0.2], out: new Float32Array(B * HEADS * VALUE_DIM) }),
     onState('state.step, delta', delta, 'step', ['q', 'k', 'v'], token(), { decay: below0([B, KV, dim], 1), beta: unit([B, KV], 2), out: keep(attention.tensor([B, HEADS, VALUE_DIM])) }),
+    onState('state.step, ragged', state({}), 'step', ['q', 'k', 'v'], token(), { lengths: [1, 0], decay: [-0.1, -0.2] }),
     onState('state.set', stepped, 'set', ['S', 'z'], [gaussian([B, KV, dim, VALUE_DIM], 3), gaussian([B, KV, dim], 4)]),
     { ...onState('state.clone', stepped, 'clone', [], []), call: () => keep(stepped.clone()) },
+    onState('state.select', state({}), 'select', ['rows'], [[1, 0, 1]]),
+    onState('state.rewind', state({ history: 3 }), 'rewind', ['n'], [[1, 0]]),
+    onState('state.step, history', state({ history: 3 }), 'step', ['q', 'k', 'v'], token(), { decay: [-0.1, -0.2], beta: unit([B, KV], 2) }),
+    onState('state.merge', state({ transition: true }), 'merge', ['later'], [state({ transition: true, start: 1 })]),
+    onState('state.merge, delta rule', moved({}), 'merge', ['later'], [moved({ start: 1 })]),
+    onState('state.step, transition', moved({}), 'step', ['q', 'k', 'v'], token(), { decay: [-0.1, -0.2], beta: unit([B, KV], 2) }),
+    onState('state.select, transition', moved({}), 'select', ['rows'], [[1, 0, 1]]),
+    onState('state.copyFrom', state({}), 'copyFrom', ['other'], [stepped]),
+    onState('state.reset', state({}), 'reset', ['rows'], [[1]]),
     onState('state.save', stepped, 'save', [], []),
     made('restore', ['bytes'], [state({ featureMap: map }).save()], undefined, (values) => keep(attention.restore(...values))),
     onState('map.save', map, 'save', [], []),

@@ -122,7 +122,9 @@ async function callOnce(one, attention, inputs, held, call) {
       ...(beta !== undefined && { beta }),
       ...(one.sliced === 'yes' && { onProgress: () => {} }),
       ...(one.input === 'transferred' && { transfer: true }),
-      ...(!isStep && { causal: one.causal === 'causal', layout: one.layout, ...held.options, ...(call.keyLengths && { keyLengths: call.keyLengths }) }),
+      ...(!isStep && { causal: one.causal === 'causal', layout: one.layout, ...held.options }),
+      ...(call.starts && { lengths: call.keyLengths, ...(one.keyLengths === 'padded' && { starts: call.starts }) }),
+      ...(call.keyLengths && !call.starts && { keyLengths: call.keyLengths }),
     };
     const ask = isStep ? (...args) => held.object.step(...args) : one.map === 'softmax' ? (...args) => attention.softmax(...args) : (...args) => attention.linear(...args);
     const result = await ask(...given, options);
@@ -137,6 +139,37 @@ async function callOnce(one, attention, inputs, held, call) {
     return restoreLayout(isStep ? { ...one, layout: 'bhtd' } : one, { data, shape }, headsOf(one).most);
   } finally {
     await keep.release();
+  }
+}
+
+/** A copy of the state that has absorbed the call's keys and values. */
+async function absorbBeside(one, attention, inputs, state, call) {
+  const copy = await state.clone();
+  await absorbInto(one, attention, inputs, copy, call);
+  return copy;
+}
+
+/** Has a state absorb a call's keys and values. */
+async function absorbInto(one, attention, inputs, state, call) {
+  const part = (x) => layOut(one, sliceTime(x, call.from, call.to));
+  const [decay, beta] = ['decay', 'beta'].map((name) => layOutGate(one, inputs[name], { ...call, step: false }));
+  const rows = call.starts ? { lengths: call.keyLengths, starts: call.starts } : { keyLengths: call.keyLengths ?? undefined };
+  const same = await attention.absorb(part(inputs.k), part(inputs.v), { state, layout: one.layout, decay, beta, ...rows });
+  assert.deepEqual(await same.lengths, await state.lengths);
+}
+
+/** One call of the case, as callOnce, and beside it what the case has happen beside. */
+async function callBeside(one, attention, inputs, held, call) {
+  if (one.beside === 'nothing') return callOnce(one, attention, inputs, held, call);
+  const copy = await absorbBeside(one, attention, inputs, held.object, call);
+  try {
+    const result = await callOnce(one, attention, inputs, held, call);
+    assertClose(await readData(copy), await readData(held.object), { rule: toleranceOf(one), name: 'S of absorb' });
+    if (held.object.normalize) assertClose(await copy.keySum, await held.object.keySum, { rule: toleranceOf(one), name: 'z of absorb' });
+    assert.deepEqual(await copy.lengths, await held.object.lengths);
+    return result;
+  } finally {
+    await copy.dispose();
   }
 }
 
@@ -155,15 +188,66 @@ async function open(one, attention, keep, inputs) {
   settings.featureMap = options ? keep.add(await attention.featureMap(name, options)) : name;
   if (one.split === 'whole') return { options: settings };
   const isGated = one.rule !== 'linear' || one.decay !== 'none';
-  const object = keep.add(await attention.state({ ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' }));
-  return { options: { ...settings, state: object, ...(normalize === 'default' && { normalize: undefined }) }, object };
+  const made = { ...(one.carry === 'rewound' && { history: Math.max(length, 1) }), ...sizes, ...settings, normalize: normalize === 'default' ? !isGated : normalize === 'yes' };
+  const object = keep.add(await attention.state(made));
+  return { options: { ...settings, state: object, ...(normalize === 'default' && { normalize: undefined }) }, object, settings: made };
+}
+
+/** For each call what absorbs its tokens into a state, and where they begin. */
+const partsOf = (one, attention, inputs, calls) => calls.map((call) => ({ start: call.from, absorb: (state) => absorbInto(one, attention, inputs, state, call) }));
+
+/** A state merged of one for each part, the last two first. */
+async function mergeParts(attention, settings, parts) {
+  const states = [await attention.state(settings)];
+  for (const { start, absorb } of parts) {
+    const part = await attention.state({ ...settings, transition: true, start });
+    states.push(part);
+    await absorb(part);
+  }
+  while (states.length > 1) {
+    const later = states.pop();
+    await states.at(-1).merge(later);
+    await later.dispose();
+  }
+  return states[0];
+}
+
+/** The rows turned round and the first once more; then as they were. */
+async function selectTwice(state, batch) {
+  const turned = Array.from({ length: batch }, (_, b) => batch - 1 - b);
+  await state.select([...turned, 0]);
+  await state.select(turned);
+}
+
+/** Makes a call once more, which comes to nothing; its tokens, of every row its own number, are taken back. */
+async function takeBack(state, again) {
+  const before = await state.lengths;
+  await again();
+  await state.rewind((await state.lengths).map((length, b) => length - before[b]));
 }
 
 /** Goes on with a copy of the state or cache, and leaves none of the old one. */
-async function replaceHeld({ carry, map }, attention, keep, held) {
+async function replaceHeld({ carry, map, batch }, attention, keep, held, again, parts) {
   if (carry === 'kept') return;
   const old = held.object;
-  held.object = keep.add(carry === 'clone' ? await old.clone() : await attention.restore(await old.save()));
+  if (carry === 'merged') {
+    held.object = keep.add(await mergeParts(attention, held.settings, parts));
+    held.options.state = held.object;
+    await old.dispose();
+    return;
+  }
+  if (carry === 'selected') return selectTwice(old, batch);
+  if (carry === 'rewound') return takeBack(old, again);
+  const copies = {
+    clone: () => old.clone(),
+    restored: async () => attention.restore(await old.save()),
+    copied: async () => {
+      const fresh = await attention.state(held.settings);
+      await fresh.copyFrom(old);
+      return fresh;
+    },
+  };
+  held.object = keep.add(await copies[carry]());
   held.options[map === 'softmax' ? 'cache' : 'state'] = held.object;
   if (map === 'softmax') await old.reset();
   await old.dispose();
@@ -186,13 +270,14 @@ export async function runCase(one, instances) {
     const held = await open(one, attention, keep, inputs);
     const outputs = [];
     for (const [i, call] of inputs.calls.entries()) {
-      if (i === Math.ceil(inputs.calls.length / 2)) await replaceHeld(one, attention, keep, held);
-      outputs.push(await callOnce(one, attention, inputs, held, call));
+      if (i === Math.ceil(inputs.calls.length / 2)) await replaceHeld(one, attention, keep, held, () => callOnce(one, attention, inputs, held, call), partsOf(one, attention, inputs, inputs.calls.slice(0, i)));
+      outputs.push(await callBeside(one, attention, inputs, held, call));
     }
     const rule = toleranceOf(one);
     assertClose(joinTime(outputs), expected.o, { rule, name: 'o' });
     if (held.object) {
       if (one.keyLengths === 'none') assert.equal(await held.object.length, one.length, 'length');
+      if (expected.lengths) assert.deepEqual(await held.object.lengths, expected.lengths, 'lengths');
       if (expected.S && holdsPlainSums(one)) {
         assertClose({ data: await readData(held.object), shape: expected.S.shape }, expected.S, { rule, name: 'S' });
         if (held.object.normalize) assertClose({ data: await held.object.keySum, shape: expected.z.shape }, expected.z, { rule, name: 'z' });

@@ -46,7 +46,7 @@ struct call {
   size_t args_size;
   int causal, causal_offset; /* query i sees keys 0 … i + causal_offset */
   int looks_ahead;           /* and yet later keys may change its bits */
-  const int32_t *key_lengths;
+  const int32_t *key_lengths, *starts;
   int pooled;       /* threads take part: results are the same in every run */
   double tolerance; /* and those of one thread: to the bit where it is 0, relative to the largest; not where it is negative */
   field fields[MOST_FIELDS];

@@ -25,7 +25,8 @@ static int may_depend(const call *k, element poisoned, element result) {
   if (p->size[0] > 1 && poisoned.b != result.b) return 0;
   if (!heads_meet(poisoned, result)) return 0;
   if (p->rows == QUERY_ROWS) return result.field->rows == QUERY_ROWS && poisoned.t == result.t;
-  if (k->key_lengths && poisoned.t >= (size_t)k->key_lengths[result.b]) return 0;
+  size_t start = k->starts ? (size_t)k->starts[result.b] : 0;
+  if (k->key_lengths && (poisoned.t < start || poisoned.t >= start + (size_t)k->key_lengths[result.b])) return 0;
   return result.field->rows != QUERY_ROWS || k->looks_ahead || sees(k, poisoned, result.t);
 }
 

@@ -1,4 +1,5 @@
 /** The suites that any engine runs, a browser's as well: they need nothing of Node, and little memory. */
+import { absorb } from './absorb.js';
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
@@ -16,6 +17,7 @@ import { longGates } from './long_gates.js';
 import { longMaps } from './long_maps.js';
 import { longSoftmax } from './long_softmax.js';
 import { mapArguments } from './map_arguments.js';
+import { merge } from './merge.js';
 import { nn } from './nn.js';
 import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
@@ -23,13 +25,16 @@ import { packed } from './packed.js';
 import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
+import { ragged } from './ragged.js';
 import { ratio } from './ratio.js';
 import { savedMap } from './saved_map.js';
+import { rewind } from './rewind.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { state } from './state.js';
+import { stateRows } from './state_rows.js';
 
 export const portable = {
   exp,
@@ -51,6 +56,11 @@ export const portable = {
   presets,
   onnx,
   state,
+  'rows of a state': stateRows,
+  'ragged batches': ragged,
+  absorb,
+  'tokens taken back': rewind,
+  'parts merged': merge,
   'saved state': savedState,
   'saved map': savedMap,
   'what is given': given,

@@ -150,6 +150,10 @@ export function linear(attention: Attention, tensor: Tensor, state: State, map: 
   expectType<Result>()(attention.linear(x, x, x));
   expectType<Result>()(attention.linear(x, x, x, { featureMap: 'relu', causal: true, normalize: false, scale: 2, eps: 0 }));
   expectType<Result>()(attention.linear(x, x, x, { featureMap: map, keyLengths: [1, 2], state, layout: 'bhtd' }));
+  expectType<Result>()(attention.linear(x, x, x, { lengths: [1, 2], starts: Int32Array.of(0, 1), state }));
+  expectType<Result>()(state.step(x, x, x, { lengths: { data: [1, 0] } }));
+  // @ts-expect-error lengths are numbers
+  attention.linear(x, x, x, { lengths: ['1'] });
   expectType<Tensor>()(attention.linear(tensor, tensor, tensor, { out: tensor }));
   expectType<Result>()(attention.linear(x, x, x, { out: floats }));
 
@@ -228,6 +232,20 @@ export function state(attention: Attention, tensor: Tensor, map: FeatureMap): vo
   state.set(x, tensor);
   state.set(tensor);
   expectType<void>()(state.reset());
+  expectType<void>()(state.reset([0]));
+  expectType<void>()(state.select(Int32Array.of(1, 0)));
+  attention.state({ heads: 2, dim: 4, history: 8 }).rewind(2);
+  expectType<void>()(state.rewind([state.history]));
+  expectType<State>()(state.merge(attention.state({ heads: 2, dim: 4, transition: true, start: 5 })));
+  expectType<boolean>()(state.transition);
+  expectType<number>()(state.start);
+  expectType<State>()(attention.absorb(x, tensor, { state, decay: -0.1, beta: [0.5], lengths: [1], layout: 'bthd' }));
+  // @ts-expect-error a state must be given
+  attention.absorb(x, x, {});
+  expectType<void>()(state.copyFrom(state.clone()));
+  expectType<number[]>()(state.lengths);
+  // @ts-expect-error which rows must be said
+  state.select();
   const copy = expectType<State>()(state.clone());
   const saved: Uint8Array = copy.save();
   expectType<State>()(attention.restore(saved));

@@ -143,6 +143,14 @@ export async function objects(attention: AsyncAttention): Promise<void> {
   await state.set(tensor, null);
   await state.set(await state.data, floats);
   expectType<AsyncState>()(await state.clone());
+  expectType<void>()(await state.select([0, 0]));
+  expectType<void>()(await state.copyFrom(await state.clone()));
+  expectType<void>()(await state.reset([1]));
+  expectType<number[]>()(await state.lengths);
+  expectType<void>()(await state.rewind(state.history));
+  expectType<AsyncState>()(await state.merge(await attention.state({ heads: 2, dim: 4, transition: true, start: 5 })));
+  expectType<AsyncState>()(await attention.absorb(tensor, tensor, { state, ...{ signal } }));
+  expectType<number>()(await state.batch);
   expectType<AsyncState>()(await attention.restore(await state.save()));
   await state.dispose();
 

@@ -1,5 +1,6 @@
 import { softmax } from './softmax.js';
 import { Cache } from './cache.js';
+import { absorb } from './absorb.js';
 import { wrongKind } from '../core/errors.js';
 import { FeatureMap } from '../maps/feature_map.js';
 import { restoreMap } from '../maps/saved_map.js';
@@ -50,6 +51,10 @@ export class Attention {
 
   linear(q, k, v, options) {
     return linear(this.#core, q, k, v, options);
+  }
+
+  absorb(k, v, options) {
+    return absorb(this.#core, k, v, options);
   }
 
   retention(q, k, v, options) {

@@ -112,20 +112,25 @@ export function gateField(frame, gate) {
   return { data: place(frame, given), heads, batch, head, row, channel };
 }
 
+/** Every token counts. */
+const ALL = { counts: null, starts: null };
+
 /** LA_MAX_GROWTH. */
 const MAX_GROWTH = 88;
 /** FLT_MAX. */
 const MAX_FLOAT = 2 ** 128 - 2 ** 104;
 
-/** The first element that counts, by the key lengths of the call, and is not at most `limit`; undefined where there is none. */
-function findAbove(core, gate, limit, keyLengths) {
+/** The first element that counts, by what checkRows gave, and is not at most `limit`; undefined where there is none. */
+function findAbove(core, gate, limit, { counts, starts }) {
   const data = floatsOf(core, gate.given);
   const [batches, heads, rows, channels] = ['batch', 'heads', 'length', 'features'].map((axis) => gate.sizeOf(axis));
   // A gate with a length and no axis of batches belongs to a batch of one.
-  const tokensOf = (b) => (keyLengths === null || gate.row === 0 ? rows : Math.min(rows, keyLengths[b]));
+  const firstOf = (b) => (starts === null || gate.row === 0 ? 0 : starts[b]);
+  const endOf = (b) => (counts === null || gate.row === 0 ? rows : Math.min(rows, firstOf(b) + counts[b]));
   for (let b = 0; b < batches; b++) {
+    if (starts !== null && gate.batch !== 0 && counts[b] === 0) continue;
     for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < tokensOf(b); t++) {
+      for (let t = firstOf(b); t < endOf(b); t++) {
         for (let i = 0; i < channels; i++) {
           const element = b * gate.batch + h * gate.head + t * gate.row + i * gate.channel;
           if (!(data[element] <= limit)) return { element, value: data[element] };
@@ -137,12 +142,12 @@ function findAbove(core, gate, limit, keyLengths) {
 }
 
 /** What to throw when the core found a decay above 0 or, where growth is allowed, above what float32 bears, or a gate that is not a number. */
-export function invalidGate(core, { decay, beta, writeGate = null }, keyLengths = null, allowGrowth = false) {
+export function invalidGate(core, { decay, beta, writeGate = null }, rows = ALL, allowGrowth = false) {
   const most = allowGrowth ? MAX_GROWTH : 0;
-  const above = decay && findAbove(core, decay, most, keyLengths);
+  const above = decay && findAbove(core, decay, most, rows);
   if (above) return new RangeError(`${decay.given.name} must be at most ${most} (it is the natural logarithm of what is kept), got ${above.value} at element ${above.element}`);
   for (const gate of [beta, writeGate]) {
-    const found = gate && findAbove(core, gate, MAX_FLOAT, keyLengths);
+    const found = gate && findAbove(core, gate, MAX_FLOAT, rows);
     if (found) return new RangeError(`${gate.given.name} must be finite numbers, got ${found.value} at element ${found.element}`);
   }
   return new RangeError('gates must be finite numbers');

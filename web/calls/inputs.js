@@ -91,6 +91,12 @@ export function placeInputs(frame, { q, k, v }, args) {
   if (v) args.v = arrayField(frame, v);
 }
 
+/** Sets k and v alone. */
+export function placePair(frame, { k, v }, args) {
+  args.k = arrayField(frame, k);
+  args.v = arrayField(frame, v);
+}
+
 /** The la_array of a result with so many heads and q's layout and rows. */
 export function outField(pointer, layout, { q, v }, heads) {
   const { batch, head, row } = stridesOf(layout, { heads, rows: q.rows }, v.width);

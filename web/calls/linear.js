@@ -1,29 +1,40 @@
 /** linear(): the one recurrence on whole sequences. */
 import { Frame, INVALID_GATE } from '../core/core.js';
-import { asTheyAre, checkKeyLengths, optionTakers, readKeyLengths, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
+import { asTheyAre, optionTakers, takeKeyLengths, takeNumbers, takeOptions } from '../core/given.js';
 import { commitOut, LAYOUTS, locate, locateOut, refuseOverlap, refuseStateOverlap } from '../core/operand.js';
 import { checkBoolean, checkNonNegative, checkNumber, checkOneOf } from '../core/validate.js';
 import { checkFeatureMap, checkMapHeads, checkPositions, mapFields, sameMap } from '../maps/feature_map.js';
 import { GateAxes, gateField, invalidGate, readGate, shapeGate } from './gates.js';
-import { linearFields, locateHeld, locateInputs, outField, placeInputs, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
+import { linearFields, locateHeld, locateInputs, outField, placeInputs, placePair, rankWith, requireSameLength, resultHeads, resultShape, sizeLinear, stateHeads, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
+import { keepCall, rememberCall } from './history.js';
+import { advance, placesOf } from './positions.js';
+import { checkRows, readRows } from './row_lengths.js';
 import { State } from './state.js';
+import { runWithTransition } from './transition.js';
+
 
 /** Names of the numbers of heads in la_linear_args. */
 const HEADS = ['heads', 'q_heads', 'k_heads', 'v_heads'];
+
+/** The result of absorb(). */
+const NO_OUT = { pointer: 0, length: 0 };
 
 /** Tokens before a call without a state. */
 const NO_TOKENS = [0];
 
 const OPTIONS = optionTakers({
   ...asTheyAre('featureMap', 'causal', 'normalize', 'scale', 'eps'), decay: takeNumbers, beta: takeNumbers, ...asTheyAre('allowGrowth'),
-  keyLengths: takeKeyLengths, ...asTheyAre('state', 'layout', 'out'),
+  keyLengths: takeKeyLengths, lengths: takeKeyLengths, starts: takeKeyLengths, ...asTheyAre('state', 'layout', 'out'),
 });
 
 export function linear(core, q, k, v, options) {
   const o = takeOptions('linear', options, OPTIONS);
   return attend(core, takeInputs(q, k, v), o);
 }
+
+/** Floats of what a call takes in. */
+const lengthsOf = ({ k, v }, { decay, beta, writeGate }) => ({ k: k.length, v: v.length, decay: decay?.given.length, beta: beta?.given.length, writeGate: writeGate?.given.length });
 
 /** Refuses a call whose setting is not its state's; presets have settings that their callers never gave. */
 function refuseConflict(name, value, ofState, isPreset) {
@@ -46,10 +57,10 @@ export function gateAxes(layout, { k, v }, features = 'features') {
 }
 
 /**
- * linear() on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
+ * linear(), or absorb(), on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
  * multiplies φ(k), of beta's shapes.
  */
-export function attend(core, inputs, o, isPreset = false) {
+export function attend(core, inputs, o, isPreset = false, absorbs = false) {
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   sizeLinear(inputs, layout);
   const { q, k, v } = inputs;
@@ -58,15 +69,15 @@ export function attend(core, inputs, o, isPreset = false) {
   const gated = givenDecay !== null || givenBeta !== null;
   const causal = checkBoolean('causal', o.causal, gated);
   if (gated && !causal) throw new RangeError('decay and beta are defined for causal attention only, got causal: false');
-  const lengths = readKeyLengths(o.keyLengths, k.batch);
+  const rows = readRows(o, k.batch);
   core.check();
   const { state } = o;
   const memory = state === undefined ? null : locateHeld(core, 'state', State, state, inputs, axes.stateHeads);
   locateInputs(core, inputs, layout);
   const heads = resultHeads(inputs);
-  const out = locateOut(core, o.out, resultShape(layout, inputs, heads));
+  const out = absorbs ? NO_OUT : locateOut(core, o.out, resultShape(layout, inputs, heads));
   for (const gate of [givenDecay, givenBeta, givenWriteGate]) if (gate !== null) locate(core, gate);
-  const keyLengths = checkKeyLengths(lengths, k.rows);
+  const { counts, starts } = checkRows(rows, q.rows, k.rows);
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
   const normalize = checkBoolean('normalize', o.normalize, state?.normalize ?? !gated);
   const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
@@ -80,7 +91,7 @@ export function attend(core, inputs, o, isPreset = false) {
   if (state) requireSettings({ map, normalize, scale, eps }, state, isPreset);
   axes.features = map.features;
   const [decay, beta, writeGate] = [shapeGate(givenDecay, 'decay', axes), shapeGate(givenBeta, 'beta', axes), shapeGate(givenWriteGate, 'beta', axes)];
-  checkPositions(map, memory?.lengths ?? NO_TOKENS, Math.max(q.rows, k.rows), 'the sequence');
+  checkPositions(map, memory === null ? NO_TOKENS : placesOf(memory), starts === null ? Math.max(q.rows, k.rows) : counts, 'the sequence');
   const frame = new Frame(core);
   try {
     const args = linearFields(inputs);
@@ -89,7 +100,8 @@ export function attend(core, inputs, o, isPreset = false) {
     args.scale = scale;
     args.eps = eps;
     args.map = mapFields(map);
-    args.key_lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
+    args.key_lengths = counts ? frame.copyIn(counts) : 0;
+    args.starts = starts ? frame.copyIn(starts) : 0;
     args.decay = gateField(frame, decay);
     args.beta = gateField(frame, beta);
     args.write_gate = gateField(frame, writeGate);
@@ -99,14 +111,20 @@ export function attend(core, inputs, o, isPreset = false) {
       args.positions = memory.positions;
     }
     const plan = { call: 'la_linear', args, sliceable: true };
-    const alike = memory === null && !gated && writeGate === null && keyLengths === null && map.heads === 1;
+    const alike = memory === null && !gated && writeGate === null && counts === null && map.heads === 1;
     if (alike && isPiecewise(core, layout, inputs, heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, heads, out);
-    const pointer = out.pointer || frame.alloc(out.length * 4);
-    placeInputs(frame, inputs, args);
-    args.out = outField(pointer, layout, inputs, heads);
-    core.run(plan, { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, keyLengths, allowGrowth) });
-    memory?.advance(k.rows, keyLengths);
-    return commitOut(core, out, pointer);
+    const pointer = absorbs ? 0 : out.pointer || frame.alloc(out.length * 4);
+    if (absorbs) placePair(frame, inputs, args);
+    else placeInputs(frame, inputs, args);
+    if (!absorbs) args.out = outField(pointer, layout, inputs, heads);
+    const kept = memory !== null && memory.history !== null && k.rows > 0 ? keepCall(memory, args, { counts, starts }, lengthsOf(inputs, { decay, beta, writeGate })) : undefined;
+    const causes = { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) };
+    const run = () => core.run(plan, causes);
+    if (memory === null || memory.transition === null) run();
+    else runWithTransition(state, memory, frame, args, { decay, beta }, { counts, starts }, causes, run);
+    if (memory !== null) advance(memory, k.rows, counts);
+    if (kept !== undefined) rememberCall(memory, kept);
+    return absorbs ? state : commitOut(core, out, pointer);
   } finally {
     frame.release();
   }

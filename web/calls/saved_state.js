@@ -1,8 +1,10 @@
 /**
  * What a saved state holds, in the layout of sections.js. Fields: state { batch, heads, dim, valueDim, normalize, scale,
  * eps } and map (packed_map.js). Sections: state [batch, heads, la_state_floats], what the core keeps as it lies, so that a
- * restored state goes on with the same bits; lengths [batch], the tokens that each row has seen; and those of the map. All
- * are float32 but lengths, which are float64. The core bears any numbers in a block.
+ * restored state goes on with the same bits; lengths [batch], the tokens that each row has seen; and those of the map. Of a
+ * state that does not begin with its sequence start [1]; of one with a transition decays [batch, heads, features], their
+ * sums, and with delta rules matrix, the block of its matrix state. All are float32 but lengths, start and decays, which
+ * are float64. The core bears any numbers in a block.
  */
 import { asCorrupt, corrupt } from '../core/errors.js';
 import { checkBytes, copyBytes, isRecord, packSections, readSections, refuseRest, refuseUnknown } from '../core/sections.js';
@@ -10,7 +12,10 @@ import { mapFieldsOf, mapSections } from '../maps/packed_map.js';
 import { takeSavedMap } from '../maps/saved_map.js';
 import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 import { readVersion2 } from './saved_v2.js';
-import { sameShape } from '../core/validate.js';
+import { MAX_DIM, sameShape } from '../core/validate.js';
+
+/** Sections of float64. */
+const WIDE = ['lengths', 'start', 'decays'];
 
 /** The shapes of what a state of these options holds: `streamFloats` of each head, or, of version 0.1.0, its sums. */
 const shapesOf = ({ batch, heads }, streamFloats) => ({ state: [batch, heads, streamFloats], lengths: [batch] });
@@ -21,10 +26,14 @@ const oldShapesOf = ({ batch, heads, valueDim, normalize }, features, isScaled) 
   lengths: [batch],
 });
 
-export function packState(state, streamFloats, arrays) {
+/** What is saved of a state with a transition, or that does not begin with a sequence. */
+const moreShapesOf = ({ batch, heads }, features, matrixFloats) => ({ start: [1], decays: [batch, heads, features], matrix: [batch, heads, matrixFloats] });
+
+export function packState(state, streamFloats, arrays, matrixFloats) {
   const options = Object.fromEntries(STATE_OPTIONS.map((name) => [name, state[name]]));
   const map = state.featureMap;
-  const sections = Object.entries(shapesOf(state, streamFloats)).map(([name, shape]) => ({ name, data: arrays[name], shape }));
+  const shapes = { ...shapesOf(state, streamFloats), ...moreShapesOf(state, map.features, matrixFloats) };
+  const sections = Object.keys(shapes).filter((name) => arrays[name] !== undefined).map((name) => ({ name, data: arrays[name], shape: shapes[name] }));
   return packSections({ state: options, map: mapFieldsOf(map) }, [...sections, ...mapSections(map)]);
 }
 
@@ -50,6 +59,11 @@ export function unpackState(given, floatsOf) {
   if (streamFloats === 0) throw corrupt('no state is as large as it says');
   const shapes = isOld ? oldShapesOf(options, features, saved.scaled) : shapesOf(options, streamFloats);
   const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, shape)]));
+  const more = moreShapesOf(options, features, sections.has('matrix') ? floatsOf(features, features) : 0);
+  for (const name of Object.keys(more)) if (!isOld && sections.has(name)) arrays[name] = takeSection(sections, name, more[name]);
+  if (arrays.matrix && (!arrays.decays || features > MAX_DIM)) throw corrupt('it has a matrix that no state has');
+  if (arrays.decays && map.options.epsilon > 0) throw corrupt('its feature map goes with no transition');
+  if (arrays.start) checkLengths(arrays.start);
   refuseRest(sections);
   checkLengths(arrays.lengths);
   return { options, map: saved.map, arrays };
@@ -58,7 +72,7 @@ export function unpackState(given, floatsOf) {
 /** The elements of a section that has to be there; what is left in `sections` at the end is known to nobody. */
 function takeSection(sections, name, shape) {
   const section = sections.get(name);
-  const kind = name === 'lengths' ? Float64Array : Float32Array;
+  const kind = WIDE.includes(name) ? Float64Array : Float32Array;
   if (!(section?.data instanceof kind) || !sameShape(section.shape, shape)) throw corrupt(`it has no section '${name}' of shape [${shape.join(', ')}]`);
   sections.delete(name);
   return section.data;

@@ -1,78 +1,48 @@
-import { newArray, newFloats, outOfMemory } from '../core/arrays.js';
+import { newArray, newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { AttentionError, wrongShape } from '../core/errors.js';
-import { asTheyAre, Given, optionTakers, takeOptions, takeTensor } from '../core/given.js';
+import { asTheyAre, Given, optionTakers, takeKeyLengths, takeOptions, takeTensor } from '../core/given.js';
 import { locate, place, refuseStateOverlap } from '../core/operand.js';
-import { internal, own, releaseMemory, residentMemory } from '../core/resident.js';
+import { internal, memoryOf, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
 import { restoreStateMap } from '../maps/saved_map.js';
+import { copyHistory, forget, lengthsBefore, rewindTo } from './history.js';
+import { mergeStates } from './merge.js';
+import { setLengths } from './positions.js';
 import { packState, unpackState } from './saved_state.js';
-import { readStateOptions, STATE_OPTIONS } from './state_options.js';
+import { allocateRows, clearRow, copyRows, describeMemory, streamFloatsOf } from './state_memory.js';
+import { KEEPING_OPTIONS, readStateOptions, requireAlike, STATE_OPTIONS } from './state_options.js';
+import { selectRows, takenRows } from './state_rows.js';
 import { readSums, writeSums } from './state_sums.js';
-import { prepareStep, step, STEP_BYTES } from './step.js';
+import { step } from './step.js';
+import { checkTransitionMap, clearTransition, copyTransition, openTransition, restoreTransition } from './transition.js';
 
-const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap'));
+const OPTIONS = optionTakers(asTheyAre(...STATE_OPTIONS, 'featureMap', ...KEEPING_OPTIONS));
 
-/** Positions are 31 bits of lengths: those of maps that look at them are whole, and the core divides others by powers of two alone. */
-const POSITION_MASK = 2 ** 31 - 1;
-
-/** The recurrent state of linear attention. In memory: what the core keeps, a block a stream; the arguments of steps; positions. */
+/** The recurrent state of linear attention. */
 export class State {
-  /** Tokens that each row of the batch has seen: whole numbers, exact to 2^53. */
-  #lengths;
-
   constructor(core, options) {
     const o = takeOptions('state', options, OPTIONS);
     core.check();
-    Object.assign(this, readStateOptions(o));
+    const { batch, ...settings } = readStateOptions(o);
+    Object.assign(this, settings);
     this.featureMap = checkFeatureMap(core, o.featureMap, this.dim);
     checkStateMapHeads(this.featureMap, this.heads);
-    const { batch, valueDim, featureMap: { features } } = this;
-    const streams = batch * this.heads;
-    const streamFloats = core.exports.la_state_floats(features, valueDim) >>> 0;
-    // More than can be addressed.
-    if (streamFloats === 0) throw outOfMemory(8 * features * valueDim, 'WebAssembly');
-    const blockBytes = streams * streamFloats * 4;
-    const bytes = blockBytes + STEP_BYTES + batch * 4;
-    this.#lengths = newArray(Float64Array, batch);
-    const pointer = core.alloc(bytes);
-    own(this, {
-      core, pointer, length: bytes / 4, streams, streamFloats, features, valueDim,
-      blockFloats: streams * streamFloats,
-      stepArgs: pointer + blockBytes,
-      positions: pointer + blockBytes + STEP_BYTES,
-      lengths: this.#lengths,
-      advance: (tokens, keyLengths) => this.#advance(tokens, keyLengths),
-      setLengths: (lengths) => this.#setLengths(lengths),
-    });
+    if (this.transition) checkTransitionMap('transition', this.featureMap);
+    if (this.transition && this.history > 0) throw new RangeError('history must be 0 in a state with transition');
+    const memory = describeMemory(core, this);
+    if (this.transition) memory.transition = openTransition(memory, batch);
+    allocateRows(this, memory, batch);
+    own(this, memory);
     holdMap(this.featureMap);
-    prepareStep(this, this[internal]);
-    this.#clear();
+    for (let b = 0; b < batch; b++) clearRow(memory, b);
+    forget(memory);
   }
 
-  /** A state of zeros has seen nothing. */
-  #clear() {
-    const { core, pointer, blockFloats } = this[internal];
-    core.floatsAt(pointer, blockFloats).fill(0);
-    this.#lengths.fill(0);
-    this.#setLengths(this.#lengths);
-  }
-
-  #advance(tokens, keyLengths) {
-    const { core: { i32 }, positions } = this[internal];
-    for (let b = 0; b < this.#lengths.length; b++) {
-      const count = keyLengths === null ? tokens : keyLengths[b];
-      this.#lengths[b] += count;
-      i32[(positions >>> 2) + b] = (i32[(positions >>> 2) + b] + count) & POSITION_MASK;
-    }
-  }
-
-  #setLengths(lengths) {
-    const { core: { i32 }, positions } = this[internal];
-    this.#lengths.set(lengths);
-    for (let b = 0; b < lengths.length; b++) i32[(positions >>> 2) + b] = lengths[b] % (POSITION_MASK + 1);
+  get batch() {
+    return this[internal].batch;
   }
 
   get data() {
@@ -91,11 +61,16 @@ export class State {
   }
 
   get length() {
-    return this.#lengths.reduce((most, length) => Math.max(most, length), 0);
+    return this[internal].lengths.reduce((most, length) => Math.max(most, length), 0);
+  }
+
+  get lengths() {
+    return Array.from(this[internal].lengths);
   }
 
   get bytes() {
-    return this[internal].length * 4;
+    const { length, transition } = this[internal];
+    return length * 4 + (transition?.decays.byteLength ?? 0) + (transition?.matrix?.bytes ?? 0);
   }
 
   step(q, k, v, options) {
@@ -112,6 +87,7 @@ export class State {
     const givenSum = this.normalize ? this.#takePart('z', z, [batch, heads, features]) : null;
     const memory = residentMemory('state', this);
     const { core } = memory;
+    if (memory.transition !== null) throw new AttentionError('unsupported', 'set: a state with transition is what its own tokens make of nothing');
     const places = [locate(core, given), givenSum && locate(core, givenSum)];
     refuseStateOverlap(memory, NO_OUT, places);
     const also = this.length === 0 ? null : isPositional(this.featureMap) ? 'a position' : isScaled(this.featureMap) || this.#hasExponents(memory) ? 'exponents' : null;
@@ -125,6 +101,7 @@ export class State {
       // A map's own epsilon is relative to what was seen, of which S and z tell nothing.
       const exponents = options.epsilon > 0 ? frame.copyIn(newFloats(memory.streams).fill(-Infinity)) : 0;
       writeSums(memory, { s, z: sums, exponents });
+      forget(memory);
     } finally {
       frame.release();
     }
@@ -145,31 +122,77 @@ export class State {
     return part;
   }
 
-  reset() {
-    residentMemory('state', this);
-    this.#clear();
+  reset(rows) {
+    const given = rows === undefined ? null : takeKeyLengths('rows', rows);
+    const memory = residentMemory('state', this);
+    const { batch } = memory;
+    const chosen = given === null ? null : takenRows(given, batch, 0, batch);
+    for (let i = 0; i < (chosen ?? memory.lengths).length; i++) {
+      const row = chosen === null ? i : chosen[i];
+      clearTransition(memory, row);
+      clearRow(memory, row);
+    }
+    forget(memory);
+  }
+
+  select(rows) {
+    const given = takeKeyLengths('rows', rows);
+    const memory = residentMemory('state', this);
+    selectRows(this, memory, given);
+    forget(memory);
+  }
+
+  copyFrom(other) {
+    const memory = residentMemory('state', this);
+    const from = memoryOf(memory.core, 'other', other, State, 'a State');
+    requireAlike(this, 'other', other);
+    if (other.start !== this.start) throw new RangeError(`other must have start ${this.start}, as this state has, got ${other.start}`);
+    if (this.transition && !other.transition) throw new RangeError('other must have a transition, as this state has');
+    if (from === memory) return;
+    copyTransition(memory, from);
+    copyRows(memory, from, allRows(memory));
+    forget(memory);
   }
 
   clone() {
-    const { core, pointer, blockFloats } = residentMemory('state', this);
-    const copy = new State(core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
-    core.f32.copyWithin(copy[internal].pointer >>> 2, pointer >>> 2, (pointer >>> 2) + blockFloats);
-    copy.#setLengths(this.#lengths);
+    const memory = residentMemory('state', this);
+    const copy = new State(memory.core, Object.fromEntries([...OPTIONS.known].map((name) => [name, this[name]])));
+    copyRows(copy[internal], memory, allRows(memory));
+    copyHistory(copy[internal], memory);
+    try {
+      copyTransition(copy[internal], memory);
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
     return copy;
   }
 
+  merge(later) {
+    const { core } = residentMemory('state', this);
+    memoryOf(core, 'later', later, State, 'a State');
+    mergeStates(this, later);
+    return this;
+  }
+
   save() {
-    const { core, pointer, blockFloats, streamFloats } = residentMemory('state', this);
-    return packState(this, streamFloats, { state: core.floatsAt(pointer, blockFloats), lengths: this.#lengths });
+    const { core, pointer, blockFloats, streamFloats, lengths, transition } = residentMemory('state', this);
+    const matrix = transition?.matrix?.[internal];
+    return packState(this, streamFloats, {
+      state: core.floatsAt(pointer, blockFloats), lengths,
+      start: this.start === 0 ? undefined : newArray(Float64Array, 1).fill(this.start),
+      decays: transition?.decays,
+      matrix: matrix && core.floatsAt(matrix.pointer, matrix.blockFloats),
+    }, matrix?.streamFloats);
   }
 
   static restore(core, bytes) {
     core.check();
-    const { options, map, arrays, streamFloats } = unpackState(bytes, (features, valueDim) => core.exports.la_state_floats(features, valueDim) >>> 0);
+    const { options, map, arrays } = unpackState(bytes, (features, valueDim) => streamFloatsOf(core, features, valueDim));
     const featureMap = restoreStateMap(core, map);
     let state;
     try {
-      state = new State(core, { ...options, featureMap });
+      state = new State(core, { ...options, featureMap, transition: arrays.decays !== undefined, start: arrays.start?.[0] });
       state.#restoreArrays(arrays);
     } catch (error) {
       state?.dispose();
@@ -180,7 +203,7 @@ export class State {
   }
 
   /** What was saved: the block as it lay, or S, z and exponents of version 0.1.0. */
-  #restoreArrays({ state, S, z, exponents, lengths }) {
+  #restoreArrays({ state, S, z, exponents, lengths, decays, matrix }) {
     const memory = this[internal];
     const { core, pointer, streams, features } = memory;
     if (state) core.f32.set(state, pointer >>> 2);
@@ -192,16 +215,28 @@ export class State {
         frame.release();
       }
     }
-    this.#setLengths(lengths);
+    setLengths(memory, lengths);
+    forget(memory);
+    if (decays) restoreTransition(this, memory, decays, matrix);
+  }
+
+  rewind(n) {
+    const given = typeof n === 'number' ? null : takeKeyLengths('n', n);
+    const memory = residentMemory('state', this);
+    rewindTo(this, memory, lengthsBefore(memory, n, given));
   }
 
   dispose() {
-    if (this[internal].pointer !== 0) releaseMap(this.featureMap);
+    const { pointer, transition } = this[internal];
+    if (pointer !== 0) releaseMap(this.featureMap);
+    transition?.matrix?.dispose();
     releaseMemory(this);
   }
 }
 
 if (Symbol.dispose) State.prototype[Symbol.dispose] = State.prototype.dispose;
+
+const allRows = ({ batch }) => Array.from({ length: batch }, (_, row) => row);
 
 /** A call without a result. */
 const NO_OUT = { pointer: 0, length: 0 };

@@ -1,6 +1,10 @@
 /** What a call changes in resident objects, kept so that a cancelled call can be taken back. */
 import { Cache } from './cache.js';
 import { State } from './state.js';
+import { holdHistory } from './history.js';
+import { setLengths } from './positions.js';
+import { allocateRows } from './state_memory.js';
+import { holdTransition } from './transition.js';
 import { copyOf, newFloats } from '../core/arrays.js';
 import { internal, isResident } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
@@ -12,26 +16,36 @@ function rememberCache(cache) {
   return () => setLength(length);
 }
 
-function rememberFloats(object) {
-  const { core, pointer, length } = object[internal];
+function rememberFloats(memory, length) {
+  const { core, pointer } = memory;
   const floats = newFloats(length);
   floats.set(core.floatsAt(pointer, length));
-  return () => core.f32.set(floats, pointer >>> 2);
+  return () => core.f32.set(floats, memory.pointer >>> 2);
 }
 
+/** select() gives a state another memory, in whose place it then gets one of the old size. */
 function rememberState(state) {
-  const putBack = rememberFloats(state);
-  const { lengths, setLengths } = state[internal];
-  const before = copyOf(lengths);
+  const memory = state[internal];
+  const { batch, blockFloats } = memory;
+  const putBack = rememberFloats(memory, blockFloats);
+  const lengths = copyOf(memory.lengths);
+  const putHistoryBack = holdHistory(memory);
+  const putTransitionBack = holdTransition(state, memory);
   return () => {
+    if (memory.batch !== batch) {
+      memory.core.free(memory.pointer);
+      allocateRows(state, memory, batch);
+    }
     putBack();
-    setLengths(before);
+    setLengths(memory, lengths);
+    putHistoryBack();
+    putTransitionBack();
   };
 }
 
 function rememberOne(object) {
   if (object instanceof Cache) return rememberCache(object);
-  return object instanceof State ? rememberState(object) : rememberFloats(object);
+  return object instanceof State ? rememberState(object) : rememberFloats(object[internal], object[internal].length);
 }
 
 const isWritable = (one) => [Cache, State, Tensor].some((Kind) => isResident(one, Kind)) && one[internal].pointer !== 0;

@@ -174,11 +174,15 @@ export function checkStateMapHeads(map, heads) {
   if (heads % map.heads !== 0) throw new RangeError(`featureMap must be for 1 head or a divisor of the state's heads, ${heads}, got one for ${map.heads}`);
 }
 
-/** Whether `length` vectors that come after `before` others, one number a row of the batch, end within what a map by position knows. `what` are all of them. */
+/**
+ * Whether `length` vectors, of every row of the batch or a number a row, that come after `before` others, a number a row, end
+ * within what a map by position knows. `what` are all of them.
+ */
 export function checkPositions(map, before, length, what) {
   if (!map[internal].row.positional) return;
   const { maxLength } = map.options;
-  const end = before.reduce((most, one) => Math.max(most, one), 0) + length;
+  const after = typeof length === 'number' ? length : null;
+  const end = (after === null ? length : before).reduce((most, one, b) => Math.max(most, after === null ? one + (before[b] ?? 0) : one + after), 0);
   if (end > maxLength) throw new RangeError(`${what} must end within the feature map's maxLength of ${maxLength}, got a length of ${end}`);
 }
 

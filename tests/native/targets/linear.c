@@ -15,7 +15,7 @@ static int32_t run(const core *c, const call *k) {
 
 SLICED_CALL(la_linear)
 
-enum { WAYS = 21 };
+enum { WAYS = 23 };
 
 static void spoil(const call *k, uint32_t how) {
   (void)k;
@@ -41,6 +41,9 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 17) args.decay = (la_gate){.data = gate, .heads = 0};
   if (how == 18) args.beta = (la_gate){.data = gate, .heads = 7};
   if (how == 19) args.causal = 0, args.write_gate = (la_gate){.data = gate, .heads = 1};
+  static const int32_t past[] = {INT32_MAX, INT32_MAX}, none[] = {0, 0};
+  if (how == 21) args.starts = past, args.key_lengths = none, args.batch += args.batch == 0;
+  if (how == 22) args.starts = none, args.key_lengths = NULL;
   if (how == 20) args.heads = 6, args.q_heads = 1, args.k_heads = 3, args.v_heads = 2;
 }
 
@@ -152,6 +155,11 @@ void target_linear(input *in) {
     int32_t *lengths = (int32_t *)add_field(&k, (field){.name = "key_lengths", .place = &args.key_lengths, .size = {1, 1, 1, s.batch}});
     for (size_t i = 0; i < s.batch; i++) lengths[i] = (int32_t)choose(in, (uint32_t)s.n_k + 1);
     k.key_lengths = lengths;
+    if (s.n_q == s.n_k && rarely(in, 2)) {
+      int32_t *starts = (int32_t *)add_field(&k, (field){.name = "starts", .place = &args.starts, .size = {1, 1, 1, s.batch}});
+      for (size_t i = 0; i < s.batch; i++) starts[i] = (int32_t)choose(in, (uint32_t)s.n_k - (uint32_t)lengths[i] + 1);
+      k.starts = starts;
+    }
   }
   int tame = !forged && linear_is_tame(&args, &k);
   k.tolerance = tame ? 1e-4 : -1.0;

@@ -86,7 +86,7 @@ static int32_t run_naive(const core *c, const call *k) {
 }
 
 /* The arguments of tokens t … t + n − 1. */
-static la_linear_args piece_of(const la_linear_args *a, size_t t, size_t n, int32_t *positions, int32_t *lengths) {
+static la_linear_args piece_of(const la_linear_args *a, size_t t, size_t n, int32_t *positions, int32_t *lengths, int32_t *starts) {
   la_linear_args piece = *a;
   la_array *arrays[] = {&piece.q, &piece.k, &piece.v, &piece.out};
   la_gate *gates[] = {&piece.decay, &piece.beta, &piece.write_gate};
@@ -94,10 +94,15 @@ static la_linear_args piece_of(const la_linear_args *a, size_t t, size_t n, int3
   for (size_t i = 0; i < 3; i++)
     if (gates[i]->data) gates[i]->data += t * gates[i]->row;
   for (size_t b = 0; b < (size_t)a->batch; b++) {
-    positions[b] = (a->positions ? a->positions[b] : 0) + (int32_t)t;
-    int32_t left = a->key_lengths ? a->key_lengths[b] - (int32_t)t : 0;
-    lengths[b] = left < 0 ? 0 : left < (int32_t)n ? left : (int32_t)n;
+    int32_t start = a->starts ? a->starts[b] : 0, seen = (int32_t)t < start ? 0 : (int32_t)t - start;
+    int32_t left = a->key_lengths ? a->key_lengths[b] - seen : 0, room = (int32_t)n;
+    starts[b] = (int32_t)t < start ? start - (int32_t)t : 0;
+    if (starts[b] > room) starts[b] = room;
+    room -= starts[b];
+    positions[b] = (a->positions ? a->positions[b] : 0) + seen;
+    lengths[b] = left < 0 ? 0 : left < room ? left : room;
   }
+  if (a->starts) piece.starts = starts;
   piece.n_q = piece.n_k = (int32_t)n;
   piece.positions = positions;
   if (a->key_lengths) piece.key_lengths = lengths;
@@ -111,19 +116,20 @@ static int32_t run_pieces(const core *c, const call *k) {
   state_sizes n = sizes_of(&a);
   size_t bytes = n.heads * c->la_state_floats((int32_t)n.features, a.value_dim) * sizeof(float);
   float *own = a.state ? NULL : aligned_alloc(64, bytes + 64 - bytes % 64);
-  int32_t *positions = calloc((size_t)a.batch + 1, sizeof *positions), *lengths = calloc((size_t)a.batch + 1, sizeof *lengths), status = LA_OK;
+  int32_t *positions = calloc((size_t)a.batch + 1, sizeof *positions), *lengths = calloc((size_t)a.batch + 1, sizeof *lengths), *starts = calloc((size_t)a.batch + 1, sizeof *starts), status = LA_OK;
   if (own) memset(own, 0, bytes), a.state = own;
   uint64_t seed = seed_of_pieces;
   for (size_t t = 0, count; t < (size_t)a.n_q && status == LA_OK; t += count) {
     size_t left = (size_t)a.n_q - t;
     count = random_bits(&seed) % 8 ? 1 : 1 + random_bits(&seed) % 70;
     if (count > left) count = left;
-    la_linear_args piece = piece_of(&a, t, count, positions, lengths);
+    la_linear_args piece = piece_of(&a, t, count, positions, lengths, starts);
     status = c->la_linear(&piece);
   }
   free(own);
   free(positions);
   free(lengths);
+  free(starts);
   return status;
 }
 

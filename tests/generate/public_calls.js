@@ -95,6 +95,7 @@ export function publicCalls(attention, keep, dim = 5) {
     onState('state.merge', state({ transition: true }), 'merge', ['later'], [state({ transition: true, start: 1 })]),
     onState('state.merge, delta rule', moved({}), 'merge', ['later'], [moved({ start: 1 })]),
     onState('state.step, transition', moved({}), 'step', ['q', 'k', 'v'], token(), { decay: [-0.1, -0.2], beta: unit([B, KV], 2) }),
+    onState('state.reset, transition', moved({}), 'reset', ['rows'], [[1]]),
     onState('state.select, transition', moved({}), 'select', ['rows'], [[1, 0, 1]]),
     onState('state.copyFrom', state({}), 'copyFrom', ['other'], [stepped]),
     onState('state.reset', state({}), 'reset', ['rows'], [[1]]),

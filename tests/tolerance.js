@@ -13,6 +13,8 @@ export const tolerances = {
   gated: { relative: 2e-5, worst: 5e-5 },
   // v − Sᵀk̃ subtracts nearly equal numbers, and the difference is written back.
   delta: { relative: 2e-5, worst: 5e-5 },
+  // Sums over all later tokens of products of what was rounded on the way forwards, and, of the delta rule, of differences.
+  gradient: { relative: 2e-5, worst: 1e-4 },
   // The vectors are other people's float32 results, so their rounding counts as well as ours.
   golden: { relative: 5e-5, worst: 5e-4 },
   // An exponent of a few units, itself a float32 sum of up to 256 products, makes exp wrong by as much as it is.

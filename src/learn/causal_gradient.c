@@ -1,0 +1,303 @@
+/* Gradients of causal linear attention; see stream.h for the formulas and causal_gradient.h for what is kept. */
+#include "learn/causal_gradient.h"
+
+#include <math.h>
+
+#include "base/arguments.h"
+#include "base/outer.h"
+#include "base/scratch.h"
+#include "learn/delta_gradient.h"
+
+typedef struct {
+  uint32_t start, count;
+  float exponent; /* of the state before */
+  float due;      /* of all features alike: where there is no decay */
+} block_record;
+
+typedef struct {
+  uint32_t start;
+  float exponent;
+} segment_record;
+
+static int keeps_states(const linear_call *call) { return call->gated || call->delta; }
+
+/* Floats of decay's gradient a token: one, or one a feature. */
+static size_t decay_width(const linear_call *call) { return call->args->decay.channel ? call->d_f : 1; }
+
+uint64_t causal_memory_layout(const linear_call *call, causal_memory *m, float *base) {
+  running sizes_of;
+  running_layout(&sizes_of, call->d_f, call->d_v, 0, NULL);
+  size_t n = call->n_k, keeps = (size_t)keeps_states(call), side = 1;
+  while (side * side < n) side++;
+  m->blocks = keeps ? side : n;
+  m->segments = keeps ? (n + side - 1) / (side ? side : 1) : 0;
+  m->tokens = keeps ? smaller(n, side * BLOCK) : n;
+  float *records, *segment_records, **arrays[] = {&m->factors, &m->d_decay, &m->recalled, &m->states, &m->due, &m->starts, &m->folds, &m->from, &m->to, &m->next, &records, &segment_records};
+  uint64_t state = running_floats(&sizes_of), row = sizes_of.row;
+  uint64_t sizes[] = {2 * (uint64_t)call->group * m->tokens, call->gated ? (uint64_t)m->tokens * decay_width(call) : 0, call->delta ? (uint64_t)m->tokens * sizes_of.width : 0,
+                      keeps * m->blocks * state, keeps * m->blocks * row, m->segments * state, m->segments * row, row, row, row,
+                      m->blocks * sizeof(block_record) / sizeof(float), m->segments * sizeof(segment_record) / sizeof(float)};
+  uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
+  if (!base) return floats;
+  m->records = records;
+  m->segment_records = segment_records;
+  return floats;
+}
+
+/* The walk over one stream. */
+typedef struct {
+  gradient_stream *s;
+  causal_memory *m;
+  size_t first; /* token of the segment */
+  size_t state_floats;
+} walk;
+
+static float *factors_of(const walk *w, size_t g, size_t t) { return w->m->factors + 2 * g * w->m->tokens + (t - w->first); }
+
+/* Σ of both over a row of gradients by feature, or each. */
+static void add_decay(float *sum, const float *x, const float *gradient, const linear_call *call) {
+  if (decay_width(call) == 1) {
+    *sum += dot(x, gradient, call->d_f);
+    return;
+  }
+  for (size_t i = 0; i < call->d_f; i++) sum[i] += x[i] * gradient[i];
+}
+
+/* f and h of a head's queries, and the gradient of their features. z runs along. */
+static void query_block(const walk *w, size_t g, size_t t, size_t tokens) {
+  gradient_stream *s = w->s;
+  const linear_call *call = s->call;
+  size_t next = token_floats(call), row = s->s.row;
+  stream_queries(s, s->state_head * call->group + g, t, tokens);
+  block_scores(s->scores, s->out, s->s.width, s->value_panels, call->d_v, tokens);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->out, s->s.width, call->d_v, s->s.t, row},
+                (block_inside){s->scores, 0, 1, stream_row(s, 0), next}, BLOCK_SET);
+  float *f = factors_of(w, g, t), *h = f + w->m->tokens, *z = s->sum;
+  memcpy(z, s->s.z, row * sizeof *z);
+  for (size_t u = 0; u < tokens; u++) {
+    const float *k = stream_row(s, u), *q = k + call->stride;
+    float *gradient = s->d_features + u * row, own = s->scores[u * SCORE_ROW + u], q_k = dot(q, k, call->d_f), q_z = 0.0f;
+    if (call->args->normalize) q_z = dot(q, z, call->d_f) + q_k;
+    f[u] = output_factor(call, q_z, s->p.exponent, s->tokens.exponents[u]);
+    h[u] = call->args->normalize ? -f[u] * f[u] * (dot(q, gradient, call->d_f) + own * q_k) : 0.0f;
+    for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_madd(v4_splat(h[u]), v4_load(z + i), v4_mul(v4_splat(f[u]), v4_load(gradient + i))));
+    if (call->gated) add_decay(w->m->d_decay + (t + u - w->first) * decay_width(call), q, gradient, call);
+    v4 of_own = v4_splat(f[u] * own + h[u]);
+    for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_madd(of_own, v4_load(k + i), v4_load(gradient + i)));
+    if (call->args->normalize) add_to(z, k, call->d_fp);
+  }
+  if (s->wants_maps_q) stream_query_gradient(s, s->state_head * call->group + g, t, tokens);
+}
+
+/* u of the block, into values, and in panels. */
+static void take_values(const walk *w, size_t t, size_t tokens, int again) {
+  gradient_stream *s = w->s;
+  float *recalled = s->call->delta ? w->m->recalled + (t - w->first) * s->s.width : NULL;
+  if (!recalled) {
+    stream_values(s, t, tokens);
+  } else if (again) {
+    delta_values_again(s, recalled, tokens);
+  } else {
+    stream_values(s, t, tokens);
+    running_transpose(&s->s);
+    delta_values(s, recalled, tokens);
+  }
+}
+
+/* A block forwards. With `answers` it has what the way back needs, and the gradients of queries. */
+static size_t forward_block(const walk *w, size_t t, size_t block, int answers) {
+  gradient_stream *s = w->s;
+  const linear_call *call = s->call;
+  float exponent = s->p.exponent;
+  size_t tokens = stream_keys(s, t);
+  if (answers) {
+    ((block_record *)w->m->records)[block] = (block_record){(uint32_t)t, (uint32_t)tokens, exponent, call->map->scaled ? s->p.due[0] : 0.0f};
+    if (keeps_states(call)) {
+      running_keep(&s->s, w->m->states + block * w->state_floats);
+      memcpy(w->m->due + block * s->s.row, s->p.due, call->d_fp * sizeof(float));
+    }
+    if (call->gated) zero_floats(w->m->d_decay + (t - w->first) * decay_width(call), tokens * decay_width(call));
+  }
+  take_values(w, t, tokens, 0);
+  if (answers) {
+    pack_panels(s->value_panels, s->values, s->s.width, tokens, call->d_v, 8, 1.0f);
+    for (size_t g = 0; g < call->group; g++) query_block(w, g, t, tokens);
+  }
+  stream_write(s, tokens);
+  return tokens;
+}
+
+/* What a head's queries add to the gradients of the block's keys and values, and to R. */
+static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wants_values) {
+  gradient_stream *s = w->s;
+  const linear_call *call = s->call;
+  size_t next = token_floats(call), row = s->s.row, width = s->s.width;
+  const float *f = factors_of(w, g, t), *h = f + w->m->tokens;
+  float *r = s->sum, *queries = stream_row(s, 0) + call->stride;
+  stream_queries(s, s->state_head * call->group + g, t, tokens);
+  zero_floats(r, row);
+  for (size_t u = tokens; u-- > 0;) {
+    float *q = queries + u * next, *gradient = s->d_features + u * row, *own = s->own + u * row;
+    for (size_t i = 0; call->args->normalize && i < call->d_f; i += 4) {
+      v4 added = v4_mul(v4_splat(h[u]), v4_load(q + i)), before = v4_load(r + i);
+      v4_store(gradient + i, v4_add(v4_load(gradient + i), before));
+      v4_store(own + i, v4_add(v4_load(own + i), added));
+      v4_store(r + i, v4_add(before, added));
+    }
+    scale_floats(q, call->d_fp, f[u]);
+  }
+  block_scores(s->scores, s->out, width, s->value_panels, call->d_v, tokens);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){0}, (block_inside){s->scores, 1, 1, queries, next}, BLOCK_ADD);
+  for (size_t u = 0; u < tokens; u++) {
+    v4 own = v4_splat(s->scores[u * SCORE_ROW + u]);
+    float *to = s->own + u * row, *q = queries + u * next;
+    for (size_t i = 0; i < call->d_f; i += 4) v4_store(to + i, v4_madd(own, v4_load(q + i), v4_load(to + i)));
+  }
+  if (wants_values) {
+    block_scores(s->more_scores, queries, next, s->key_panels, call->d_f, tokens);
+    block_product(s->d_values, width, tokens, call->d_v, (block_outside){0}, (block_inside){s->more_scores, 1, 0, s->out, width}, BLOCK_ADD);
+  }
+  running_add(&s->r, queries, next, s->out, width, tokens, 1.0f);
+  if (call->args->normalize) running_add_sum(&s->r, r);
+}
+
+/* Where the gradient of a gate's tokens from t goes; NULL: nowhere. */
+static float *gate_gradient(const gradient_stream *s, float *all, la_gate gate, size_t width, size_t t) {
+  size_t rows = gate.row ? s->call->n_k : 1, state = s->b * s->call->state_heads + s->state_head;
+  return all ? all + (state * rows + (gate.row ? t : 0)) * width : NULL;
+}
+
+/* Takes off a token's share what its key contributes: as it wrote and, of a delta rule, as it recalls. */
+static void subtract_key(const gradient_stream *s, float *share, const float *k, size_t u) {
+  const linear_call *call = s->call;
+  const float *written = s->d_features + u * s->s.row, *recalled = s->d_recalled + u * s->s.row, *recalling = k + recalled_row(call);
+  if (decay_width(call) == 1) {
+    *share -= dot(k, written, call->d_f);
+    if (call->delta) *share += dot(recalling, recalled, call->d_f);
+    return;
+  }
+  for (size_t i = 0; i < call->d_f; i++) {
+    share[i] -= k[i] * written[i];
+    if (call->delta) share[i] += recalling[i] * recalled[i];
+  }
+}
+
+/* x [d_f], or its sum where the decay has one number a token. */
+static void take_share(const linear_call *call, float *share, const float *x) {
+  size_t width = decay_width(call);
+  zero_floats(share, width);
+  for (size_t i = 0; i < call->d_f; i++) share[width == 1 ? 0 : i] += x[i];
+}
+
+/* The decay of a token changes what it and all after it do in the block, and the state after the block, whose share is in
+ * `from`; that of the first token is the share of the state before, `to`. What a token does with itself no decay changes. */
+static void decay_gradient(const walk *w, size_t t, size_t tokens) {
+  gradient_stream *s = w->s;
+  const linear_call *call = s->call;
+  size_t width = decay_width(call), seen = stream_seen(s, t, tokens);
+  float *sum = w->m->next;
+  take_share(call, sum, w->m->from);
+  for (size_t u = tokens; u-- > 0;) {
+    float *share = w->m->d_decay + (t + u - w->first) * width, *out = gate_gradient(s, s->args->d_decay, call->args->decay, width, t + u);
+    if (u < seen) subtract_key(s, share, stream_row(s, u), u);
+    for (size_t i = 0; i < width; i++) sum[i] += share[i];
+    if (u >= seen) continue;
+    if (u == 0) take_share(call, sum, w->m->to);
+    for (size_t i = 0; i < width; i++) out[i] = call->args->decay.row ? sum[i] : out[i] + sum[i];
+  }
+}
+
+/* A block backwards. */
+static void backward_block(const walk *w, size_t block) {
+  gradient_stream *s = w->s;
+  const linear_call *call = s->call;
+  const block_record *record = (const block_record *)w->m->records + block;
+  size_t t = record->start, tokens = record->count, row = s->s.row, width = s->s.width, next = token_floats(call);
+  const float *before = keeps_states(call) ? w->m->states + block * w->state_floats : NULL;
+  int wants_values = s->wants_values || call->delta;
+  s->p.exponent = record->exponent;
+  stream_keys_again(s, t);
+  take_values(w, t, tokens, 1);
+  pack_panels(s->value_panels, s->values, width, tokens, call->d_v, 8, 1.0f);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->values, width, call->d_v, s->r.t, row}, (block_inside){0}, BLOCK_SET);
+  for (size_t u = 0; call->args->normalize && u < tokens; u++) add_to(s->d_features + u * row, s->r.z, call->d_fp);
+  if (wants_values) {
+    running_transpose(&s->r);
+    block_product(s->d_values, width, tokens, call->d_v, (block_outside){stream_row(s, 0), next, call->d_f, s->r.plain, s->r.plain_row}, (block_inside){0}, BLOCK_SET);
+    pack_panels(s->key_panels, stream_row(s, 0), next, tokens, call->d_f, 8, 1.0f);
+  }
+  zero_floats(s->own, tokens * row);
+  for (size_t g = 0; g < call->group; g++) add_queries(w, g, t, tokens, wants_values);
+  if (call->delta) {
+    float d_beta[BLOCK], *out = gate_gradient(s, s->args->d_beta, call->args->beta, 1, t);
+    delta_gradient(s, before, w->m->recalled + (t - w->first) * width, d_beta, tokens);
+    for (size_t u = 0; out && u < stream_seen(s, t, tokens); u++) {
+      if (call->args->beta.row) out[u] = d_beta[u];
+      else *out += d_beta[u];
+    }
+  }
+  if (call->gated) {
+    running_products(before, before + width * row, &s->r, w->m->to);
+    if (s->args->d_decay) decay_gradient(w, t, tokens);
+    memcpy(w->m->from, w->m->to, row * sizeof(float));
+  }
+  for (size_t u = 0; u < tokens; u++) add_to(s->d_features + u * row, s->own + u * row, call->d_fp);
+  if (s->wants_maps_k) stream_key_gradient(s, t, tokens);
+  stream_value_gradient(s, s->d_values, t, tokens);
+  if (keeps_states(call)) {
+    running_move(&s->r, w->m->due + block * row);
+  } else if (record->due != 0.0f) {
+    for (size_t i = 0; i < call->d_fp; i++) s->sum[i] = record->due;
+    running_move(&s->r, s->sum);
+  }
+}
+
+/* From token t on, up to as many blocks as a segment has; the token after, and how many blocks. */
+static size_t forward_segment(walk *w, size_t t, int answers, size_t *blocks) {
+  const linear_call *call = w->s->call;
+  w->first = t;
+  for (*blocks = 0; t < call->n_k && *blocks < w->m->blocks; ++*blocks) t += forward_block(w, t, *blocks, answers);
+  return t;
+}
+
+/* Back through the blocks of the segment that was just run forwards. */
+static void backward_segment(walk *w, size_t blocks) {
+  while (blocks-- > 0) backward_block(w, blocks);
+}
+
+/* R of a state that no token follows yet. */
+static void turn(walk *w) {
+  gradient_stream *s = w->s;
+  stream_turn(s);
+  if (s->call->gated) running_products(s->s.t, s->s.z, &s->r, w->m->from);
+}
+
+void causal_gradient(gradient_stream *s, causal_memory *m) {
+  const linear_call *call = s->call;
+  walk w = {s, m, 0, running_floats(&s->s)};
+  segment_record *segments = m->segment_records;
+  size_t count = 0, blocks = 0;
+  stream_start(s);
+  float exponent = s->p.exponent;
+  for (size_t t = 0; m->segments > 0 && t < call->n_k; count++) {
+    segments[count] = (segment_record){(uint32_t)t, s->p.exponent};
+    running_keep(&s->s, m->starts + count * w.state_floats);
+    memcpy(m->folds + count * s->s.row, s->p.fold, call->d_fp * sizeof(float));
+    t = forward_segment(&w, t, 0, &blocks);
+  }
+  if (count == 0) {
+    forward_segment(&w, 0, 1, &blocks);
+    turn(&w);
+    backward_segment(&w, blocks);
+  }
+  for (size_t n = count; n-- > 0;) {
+    running_restore(&s->s, m->starts + n * w.state_floats);
+    memcpy(s->p.fold, m->folds + n * s->s.row, call->d_fp * sizeof(float));
+    s->p.exponent = segments[n].exponent;
+    forward_segment(&w, segments[n].start, 1, &blocks);
+    if (n + 1 == count) turn(&w);
+    backward_segment(&w, blocks);
+  }
+  if (exponent == -INFINITY) exponent = s->p.exponent; /* that of the first key: sums of nothing have any */
+  stream_end(s, exponent == -INFINITY ? 0.0f : exponent);
+}

@@ -1,0 +1,56 @@
+/* Products of a block with a part of itself: row r of the result sums over its own span of the inner index, as causal masks
+ * ask for. What lies outside a row's span is not read: a product with 0 would let through what is not finite. */
+#ifndef LA_TILE_SPAN_H
+#define LA_TILE_SPAN_H
+
+#include "base/outer.h"
+
+/* Of four rows: first ≤ last, and neither falls from one row to the next. */
+typedef struct {
+  size_t first[4], last[4];
+} row_spans;
+
+/* Tokens 0 … row, or 0 … row − 1 where strict. */
+static inline row_spans spans_before(size_t row, size_t tokens, int strict) {
+  row_spans s;
+  for (size_t r = 0; r < 4; r++) {
+    s.first[r] = 0;
+    s.last[r] = smaller(row + r + (strict ? 0 : 1), tokens);
+  }
+  return s;
+}
+
+/* Tokens row … tokens − 1, or row + 1 … where strict. */
+static inline row_spans spans_after(size_t row, size_t tokens, int strict) {
+  row_spans s;
+  for (size_t r = 0; r < 4; r++) {
+    s.first[r] = smaller(row + r + (strict ? 1 : 0), tokens);
+    s.last[r] = tokens;
+  }
+  return s;
+}
+
+static inline void row_outer(tile4x8 *c, size_t r, size_t first, size_t last, const float *a, size_t a_step, const float *b, size_t b_step) {
+  for (size_t i = first; i < last; i++) {
+    v4 factor = v4_load_splat(a + i * a_step);
+    c->row[r][0] = v4_madd(factor, v4_load(b + i * b_step), c->row[r][0]);
+    c->row[r][1] = v4_madd(factor, v4_load(b + i * b_step + 4), c->row[r][1]);
+  }
+}
+
+/* As tile_outer; row r sums over i from first[r] to last[r] − 1. */
+static inline tile4x8 tile_spans(tile4x8 c, const row_spans *s, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_step) {
+  size_t first = s->first[3], last = s->last[0];
+  if (first >= last) {
+    for (size_t r = 0; r < 4; r++) row_outer(&c, r, s->first[r], s->last[r], a + r * a_row, a_step, b, b_step);
+    return c;
+  }
+  c = tile_outer(c, last - first, a + first * a_step, a_row, a_step, b + first * b_step, b_step);
+  for (size_t r = 0; r < 4; r++) {
+    row_outer(&c, r, s->first[r], first, a + r * a_row, a_step, b, b_step);
+    row_outer(&c, r, last, s->last[r], a + r * a_row, a_step, b, b_step);
+  }
+  return c;
+}
+
+#endif

@@ -56,7 +56,7 @@ typedef struct {
   la_array q;          /* [batch, heads, n_q, dim] */
   la_array k;          /* [batch, kv_heads, n_k, dim] */
   la_map_gradient d_map;
-  double *loss;        /* [heads]: of each; their mean is the loss that d_map belongs to */
+  double *loss;        /* [heads]: of each; their mean is the loss that d_map belongs to. NULL: not wanted */
 } la_weights_gradient_args;
 
 int32_t LA_API(la_weights_gradient)(const la_weights_gradient_args *args);

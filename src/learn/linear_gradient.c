@@ -10,7 +10,6 @@
 #include "learn/causal_gradient.h"
 #include "learn/full_gradient.h"
 #include "learn/map_gradient.h"
-#include "learn/weight_sums.h"
 #include "threads/parallel.h"
 
 typedef struct {
@@ -74,17 +73,17 @@ static void run_item(void *context, size_t slot, size_t item) {
   s.args = work->args;
   s.b = b;
   s.slot = slot;
-  weight_sums_of(&work->sums, item, set * q_heads, set * k_heads, &s);
+  s.sums = weight_sums_of(&work->sums, item, set * q_heads, set * k_heads);
+  s.query_weights = s.key_weights = SIZE_MAX; /* none yet */
   s.wants_values = work->args->dv.data != NULL;
-  s.wants_maps_q = work->args->dq.data || s.d_query_weights || s.d_query_bias;
-  s.wants_maps_k = work->args->dk.data || s.d_key_weights || s.d_key_bias;
+  s.wants_maps_q = work->args->dq.data || s.sums.at.query_weights || s.sums.at.query_bias;
+  s.wants_maps_k = work->args->dk.data || s.sums.at.key_weights || s.sums.at.key_bias;
   zero_heads(work->args->dq, b, set * q_heads, q_heads, call->n_q, call->d);
   zero_heads(work->args->dk, b, set * k_heads, k_heads, call->n_k, call->d);
   zero_heads(work->args->dv, b, set * v_heads, v_heads, call->n_k, call->d_v);
   zero_gate(work->args->d_decay, b, call->state_heads, set * states, states, (a->decay.row ? call->n_k : 1) * (a->decay.channel ? call->d_f : 1));
   zero_gate(work->args->d_beta, b, call->state_heads, set * states, states, a->beta.row ? call->n_k : 1);
   for (s.state_head = set * states; s.state_head < (set + 1) * states; s.state_head++) {
-    weight_sums_head(&work->sums, &s);
     if (a->causal) causal_gradient(&s, &m);
     else full_gradient(&s);
   }

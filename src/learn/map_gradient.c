@@ -1,6 +1,7 @@
 #include "learn/map_gradient.h"
 
 #include "base/outer.h"
+#include "maps/project.h"
 
 static map_gradient_function *const table[] = {
     [LA_MAP_ELU] = elu_gradient,
@@ -22,11 +23,20 @@ size_t map_columns(const la_feature_map *map) {
   return entry->columns ? (size_t)entry->columns(map) : 0;
 }
 
-void transpose_weights(const la_feature_map *map, const float *panels, float *out) {
+void transpose_weights(const la_feature_map *map, int as_key, size_t number, float *out) {
   size_t d = (size_t)map->dim, columns = map_columns(map), row = weights_row(map);
+  const float *panels = as_key ? map->key_weights : map->query_weights;
+  if (panels) panels += number * packed_floats(d, columns);
   zero_floats(out, columns * row);
   for (size_t c = 0; c < columns; c++)
     for (size_t i = 0; i < d; i++) out[c * row + i] = panels ? panels[c / 8 * 8 * d + i * 8 + c % 8] : i == c ? 1.0f : 0.0f;
+}
+
+void point_at_sums(map_gradient *g, const item_sums *sums, int as_key, size_t number) {
+  float *weights = as_key ? sums->at.key_weights : sums->at.query_weights, *bias = as_key ? sums->at.key_bias : sums->at.query_bias;
+  size_t columns = round_up(map_columns(g->map), 8), head = number - (as_key ? sums->first_key : sums->first_query);
+  g->d_weights = weights ? weights + head * columns * (size_t)g->map->dim : NULL;
+  g->d_bias = bias ? bias + head * columns : NULL;
 }
 
 /* dx += y·Wᵀ, in tiles that are cut to the rows and columns there are. */

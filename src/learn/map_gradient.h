@@ -3,6 +3,7 @@
 #ifndef LA_MAP_GRADIENT_H
 #define LA_MAP_GRADIENT_H
 
+#include "learn/weight_sums.h"
 #include "maps/feature_map.h"
 
 enum { GRADIENT_ROWS = 32 }; /* rows at once, at most */
@@ -31,8 +32,11 @@ size_t map_columns(const la_feature_map *map);
 
 static inline size_t weights_row(const la_feature_map *map) { return ((size_t)map->dim + 7) / 8 * 8; }
 
-/* Wᵀ of one head from its panels, [columns][weights_row], padding 0; the identity where there are none. */
-void transpose_weights(const la_feature_map *map, const float *panels, float *out);
+/* Wᵀ of the head of that number, [columns][weights_row], padding 0; the identity where there are no weights. */
+void transpose_weights(const la_feature_map *map, int as_key, size_t number, float *out);
+
+/* Points a role's gradients at those of the head of that number. */
+void point_at_sums(map_gradient *g, const item_sums *sums, int as_key, size_t number);
 
 /* Adds d(xW + b) = y to dx, d_weights, d_bias. */
 void affine_gradient(const map_gradient *g, size_t columns);

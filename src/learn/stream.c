@@ -4,7 +4,6 @@
 #include "base/outer.h"
 #include "base/scratch.h"
 #include "learn/map_gradient.h"
-#include "maps/project.h"
 #include "threads/parallel.h"
 
 uint64_t stream_layout(const linear_call *call, gradient_stream *s, float *base) {
@@ -157,16 +156,22 @@ static map_gradient gradient_of(const gradient_stream *s, float *features, size_
                         .y = s->y};
 }
 
-/* The weights of one role: where those of this head lie. */
-static float *of_weights(float *all, size_t number, size_t first, size_t floats) { return all ? all + (number - first) * floats : NULL; }
-
-static void add_map_gradient(const gradient_stream *s, map_gradient *m, la_array x, la_array dx, size_t head, size_t t) {
-  m->x = array_at(x, s->b, head, t);
-  m->x_stride = x.row;
-  m->position = position_of(s->call, s->b) + t;
-  m->dx = dx.data ? array_at(dx, s->b, head, t) : NULL;
-  m->dx_stride = dx.row;
-  apply_map_gradient(m);
+/* Of rows of x and dx of a head, from token t on, by the weights of that number. */
+static void add_map_gradient(gradient_stream *s, map_gradient m, int as_key, size_t head, size_t weights, size_t t) {
+  const la_linear_args *a = s->call->args;
+  la_array x = as_key ? a->k : a->q, dx = as_key ? s->args->dk : s->args->dq;
+  float *transposed = as_key ? s->key_transposed : s->query_transposed;
+  size_t *number = as_key ? &s->key_weights : &s->query_weights;
+  if (s->call->map->columns && *number != weights) transpose_weights(&a->map, as_key, weights, transposed);
+  *number = weights;
+  m.transposed = transposed;
+  m.x = array_at(x, s->b, head, t);
+  m.x_stride = x.row;
+  m.position = position_of(s->call, s->b) + t;
+  m.dx = dx.data ? array_at(dx, s->b, head, t) : NULL;
+  m.dx_stride = dx.row;
+  point_at_sums(&m, &s->sums, as_key, weights);
+  apply_map_gradient(&m);
 }
 
 void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tokens) {
@@ -174,30 +179,17 @@ void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tok
   const la_linear_args *a = call->args;
   float *q = stream_row(s, 0) + call->stride;
   if (call->gated) unfold(s, q, NULL, tokens, 0);
-  map_gradient m = gradient_of(s, q, tokens);
-  size_t q_head = q_head_of(call, head), weights = weights_of_head(q_head, (size_t)a->q_heads, a->map.query_heads), columns = round_up(map_columns(&a->map), 8);
-  if (columns > 0 && s->query_weights_at != weights) {
-    transpose_weights(&a->map, a->map.query_weights ? a->map.query_weights + weights * packed_floats(call->d, map_columns(&a->map)) : NULL, s->query_transposed);
-    s->query_weights_at = weights;
-  }
-  m.transposed = s->query_transposed;
-  m.d_weights = of_weights(s->d_query_weights, weights, s->first_query_weights, columns * call->d);
-  m.d_bias = of_weights(s->d_query_bias, weights, s->first_query_weights, columns);
-  add_map_gradient(s, &m, a->q, s->args->dq, q_head, t);
+  size_t q_head = q_head_of(call, head);
+  add_map_gradient(s, gradient_of(s, q, tokens), 0, q_head, weights_of_head(q_head, (size_t)a->q_heads, a->map.query_heads), t);
 }
 
 void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   const la_linear_args *a = call->args;
-  size_t seen = stream_seen(s, t, tokens);
+  size_t seen = stream_seen(s, t, tokens), k_head = k_head_of(call, s->state_head);
   if (call->gated) unfold(s, stream_row(s, 0), call->delta ? s->d_recalled : NULL, seen, 1);
   else for (size_t u = 0; call->delta && u < seen; u++) add_to(s->d_features + u * s->s.row, s->d_recalled + u * s->s.row, call->d_f);
-  map_gradient m = gradient_of(s, stream_row(s, 0), seen);
-  size_t k_head = k_head_of(call, s->state_head), weights = weights_of_head(k_head, (size_t)a->k_heads, a->map.key_heads), columns = round_up(map_columns(&a->map), 8);
-  m.transposed = s->key_transposed;
-  m.d_weights = of_weights(s->d_key_weights, weights, s->first_key_weights, columns * call->d);
-  m.d_bias = of_weights(s->d_key_bias, weights, s->first_key_weights, columns);
-  add_map_gradient(s, &m, a->k, s->args->dk, k_head, t);
+  add_map_gradient(s, gradient_of(s, stream_row(s, 0), seen), 1, k_head, weights_of_head(k_head, (size_t)a->k_heads, a->map.key_heads), t);
 }
 
 void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, size_t tokens) {

@@ -16,6 +16,7 @@
 #include "learn.h"
 #include "learn/block.h"
 #include "learn/running.h"
+#include "learn/weight_sums.h"
 #include "linear/tokens.h"
 
 typedef struct {
@@ -39,9 +40,8 @@ typedef struct {
   float *loaded;       /* [d_f][d_v + 1]: S and z of the state before the call */
   float *y;            /* of map_gradient */
   float *query_transposed, *key_transposed; /* Wᵀ of one head */
-  float *d_query_weights, *d_query_bias, *d_key_weights, *d_key_bias; /* of the whole item, a head after the other; NULL: not wanted */
-  size_t first_query_weights, first_key_weights; /* the numbers of the first of those heads */
-  size_t query_weights_at; /* whose Wᵀ query_transposed is */
+  size_t query_weights, key_weights; /* the numbers of the heads whose those are */
+  item_sums sums;
 } gradient_stream;
 
 /* Points at the parts from base on; returns the floats. */

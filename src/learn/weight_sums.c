@@ -1,8 +1,8 @@
 #include "learn/weight_sums.h"
 
+#include "base/rows.h"
 #include "base/scratch.h"
 #include "learn/map_gradient.h"
-#include "maps/project.h"
 
 /* An item's floats: weights and bias of its query heads, then of its key heads. */
 static float *part_of(const weight_sums *w, size_t item, int key, int bias) {
@@ -25,22 +25,14 @@ int32_t weight_sums_start(weight_sums *w, const la_feature_map *map, const la_ma
   return LA_OK;
 }
 
-void weight_sums_of(const weight_sums *w, size_t item, size_t q_head, size_t k_head, gradient_stream *s) {
-  s->d_query_weights = w->all && w->out->query_weights ? part_of(w, item, 0, 0) : NULL;
-  s->d_query_bias = w->all && w->out->query_bias ? part_of(w, item, 0, 1) : NULL;
-  s->d_key_weights = w->all && w->out->key_weights ? part_of(w, item, 1, 0) : NULL;
-  s->d_key_bias = w->all && w->out->key_bias ? part_of(w, item, 1, 1) : NULL;
-  s->first_query_weights = weights_of_head(q_head, w->q_heads, w->map->query_heads);
-  s->first_key_weights = weights_of_head(k_head, w->k_heads, w->map->key_heads);
-}
-
-static const float *panels_of(const float *weights, size_t number, size_t packed) { return weights ? weights + number * packed : NULL; }
-
-void weight_sums_head(const weight_sums *w, gradient_stream *s) {
-  if (w->columns == 0) return;
-  size_t packed = packed_floats((size_t)w->map->dim, w->columns), k_head = k_head_of(s->call, s->state_head);
-  transpose_weights(w->map, panels_of(w->map->key_weights, weights_of_head(k_head, w->k_heads, w->map->key_heads), packed), s->key_transposed);
-  s->query_weights_at = (size_t)-1;
+item_sums weight_sums_of(const weight_sums *w, size_t item, size_t q_head, size_t k_head) {
+  item_sums s = {.first_query = weights_of_head(q_head, w->q_heads, w->map->query_heads), .first_key = weights_of_head(k_head, w->k_heads, w->map->key_heads)};
+  if (!w->all) return s;
+  if (w->out->query_weights) s.at.query_weights = part_of(w, item, 0, 0);
+  if (w->out->query_bias) s.at.query_bias = part_of(w, item, 0, 1);
+  if (w->out->key_weights) s.at.key_weights = part_of(w, item, 1, 0);
+  if (w->out->key_bias) s.at.key_bias = part_of(w, item, 1, 1);
+  return s;
 }
 
 /* Adds up over the items what belongs to one head of the map. `sets` of them share the heads of a batch. */

@@ -2,7 +2,14 @@
 #ifndef LA_WEIGHT_SUMS_H
 #define LA_WEIGHT_SUMS_H
 
-#include "learn/stream.h"
+#include "learn.h"
+#include "maps/feature_map.h"
+
+/* Where one item adds to: [its heads][dim][columns up to whole panels], [its heads][those columns]; NULL: not wanted. */
+typedef struct {
+  la_map_gradient at;
+  size_t first_query, first_key; /* the numbers of the first of its heads */
+} item_sums;
 
 typedef struct {
   const la_feature_map *map;
@@ -18,11 +25,8 @@ typedef struct {
 /* Memory, all of it 0. LA_OK or LA_OUT_OF_MEMORY. */
 int32_t weight_sums_start(weight_sums *w, const la_feature_map *map, const la_map_gradient *out, size_t sets, size_t items, size_t q_heads, size_t k_heads);
 
-/* Where an item whose first heads of q and k are these adds to; NULL where nothing is wanted. */
-void weight_sums_of(const weight_sums *w, size_t item, size_t q_head, size_t k_head, gradient_stream *s);
-
-/* Wᵀ of the stream's heads. */
-void weight_sums_head(const weight_sums *w, gradient_stream *s);
+/* Of an item whose first heads of q and k are these. */
+item_sums weight_sums_of(const weight_sums *w, size_t item, size_t q_head, size_t k_head);
 
 /* Writes the sums out, where the call went well, and frees. */
 void weight_sums_end(weight_sums *w, int well);

@@ -69,8 +69,8 @@ static void query_block(const walk *w, size_t g, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   size_t next = token_floats(call), row = s->s.row;
   stream_queries(s, s->state_head * call->group + g, t, tokens);
-  block_scores(s->scores, s->out, s->s.width, s->value_panels, call->d_v, tokens);
-  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->out, s->s.width, call->d_v, s->s.t, row},
+  block_scores(s->scores, s->out, s->out_row, s->value_panels, call->d_v, tokens);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->out, s->out_row, call->d_v, s->s.t, row},
                 (block_inside){s->scores, 0, 1, stream_row(s, 0), next}, BLOCK_SET);
   float *f = factors_of(w, g, t), *h = f + w->m->tokens, *z = s->sum;
   memcpy(z, s->s.z, row * sizeof *z);
@@ -120,7 +120,7 @@ static size_t forward_block(const walk *w, size_t t, size_t block, int answers) 
   }
   take_values(w, t, tokens, 0);
   if (answers) {
-    pack_panels(s->value_panels, s->values, s->s.width, tokens, call->d_v, 8, 1.0f);
+    pack_panels(s->value_panels, s->values, s->values_row, tokens, call->d_v, 8, 1.0f);
     for (size_t g = 0; g < call->group; g++) query_block(w, g, t, tokens);
   }
   stream_write(s, tokens);
@@ -146,7 +146,7 @@ static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wa
     }
     scale_floats(q, call->d_fp, f[u]);
   }
-  block_scores(s->scores, s->out, width, s->value_panels, call->d_v, tokens);
+  block_scores(s->scores, s->out, s->out_row, s->value_panels, call->d_v, tokens);
   block_product(s->d_features, row, tokens, call->d_f, (block_outside){0}, (block_inside){s->scores, 1, 1, queries, next}, BLOCK_ADD);
   for (size_t u = 0; u < tokens; u++) {
     v4 own = v4_splat(s->scores[u * SCORE_ROW + u]);
@@ -155,9 +155,9 @@ static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wa
   }
   if (wants_values) {
     block_scores(s->more_scores, queries, next, s->key_panels, call->d_f, tokens);
-    block_product(s->d_values, width, tokens, call->d_v, (block_outside){0}, (block_inside){s->more_scores, 1, 0, s->out, width}, BLOCK_ADD);
+    block_product(s->d_values, width, tokens, call->d_v, (block_outside){0}, (block_inside){s->more_scores, 1, 0, s->out, s->out_row}, BLOCK_ADD);
   }
-  running_add(&s->r, queries, next, s->out, width, tokens, 1.0f);
+  running_add(&s->r, queries, next, s->out, s->out_row, tokens, 1.0f);
   if (call->args->normalize) running_add_sum(&s->r, r);
 }
 
@@ -218,8 +218,8 @@ static void backward_block(const walk *w, size_t block) {
   s->p.exponent = record->exponent;
   stream_keys_again(s, t);
   take_values(w, t, tokens, 1);
-  pack_panels(s->value_panels, s->values, width, tokens, call->d_v, 8, 1.0f);
-  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->values, width, call->d_v, s->r.t, row}, (block_inside){0}, BLOCK_SET);
+  pack_panels(s->value_panels, s->values, s->values_row, tokens, call->d_v, 8, 1.0f);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->values, s->values_row, call->d_v, s->r.t, row}, (block_inside){0}, BLOCK_SET);
   for (size_t u = 0; call->args->normalize && u < tokens; u++) add_to(s->d_features + u * row, s->r.z, call->d_fp);
   if (wants_values) {
     running_transpose(&s->r);

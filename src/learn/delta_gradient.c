@@ -25,6 +25,17 @@ static void scale_recalled(const gradient_stream *s, float *x, size_t n) {
   scale_floats(x, n, recall);
 }
 
+/* u = β·(v − Sᵀk) of a token. */
+static void write_value(gradient_stream *s, const float *recalled, size_t t) {
+  float *u = s->values_copy + t * s->s.width;
+  for (size_t c = 0; c < s->s.width; c++) u[c] = recalled[c] * s->tokens.beta[t];
+}
+
+static void use_writes(gradient_stream *s) {
+  s->values = s->values_copy;
+  s->values_row = s->s.width;
+}
+
 void delta_values(gradient_stream *s, float *recalled, size_t tokens) {
   const linear_call *call = s->call;
   size_t width = s->s.width;
@@ -34,18 +45,18 @@ void delta_values(gradient_stream *s, float *recalled, size_t tokens) {
   score_keys(s, s->scores, tokens);
   for (size_t t = 0; t < tokens; t++) {
     float *sum = product + t * width, *w = recalled + t * width;
-    for (size_t j = 0; j < t; j++) subtract(sum, s->values + j * width, width, -s->scores[t * SCORE_ROW + j]);
+    for (size_t j = 0; j < t; j++) subtract(sum, s->values_copy + j * width, width, -s->scores[t * SCORE_ROW + j]);
     scale_recalled(s, sum, width);
-    memcpy(w, s->values + t * width, width * sizeof *w);
+    copy_rows(w, width, s->values + t * s->values_row, 0, 1, call->d_v);
     subtract(w, sum, width, 1.0f);
-    for (size_t c = 0; c < width; c++) s->values[t * width + c] = w[c] * s->tokens.beta[t];
+    write_value(s, w, t);
   }
+  use_writes(s);
 }
 
 void delta_values_again(gradient_stream *s, const float *recalled, size_t tokens) {
-  size_t width = s->s.width;
-  for (size_t t = 0; t < tokens; t++)
-    for (size_t c = 0; c < width; c++) s->values[t * width + c] = recalled[t * width + c] * s->tokens.beta[t];
+  for (size_t t = 0; t < tokens; t++) write_value(s, recalled + t * s->s.width, t);
+  use_writes(s);
 }
 
 /* du_t = Rᵀk_t − Σ_{j > t} β_j·du_j·(k_j·k_t); then β·du, and dβ = du·(v − Sᵀk). */
@@ -67,7 +78,7 @@ void delta_gradient(gradient_stream *s, const float *before, const float *recall
   const float *k = stream_row(s, 0), *recalling = recalling_rows(s);
   solve_backwards(s, recalled, d_beta, tokens);
   /* What recalls is −β·du: its products with S, with u of earlier tokens, and back. */
-  float *pull = s->out, recall = recall_factor(call, &s->p);
+  float *pull = s->out_copy, recall = recall_factor(call, &s->p);
   memcpy(pull, s->d_values, tokens * width * sizeof *pull);
   scale_floats(pull, tokens * width, recall);
   scale_floats(pull, tokens * width, recall);

@@ -6,10 +6,10 @@
 
 static void query_block(gradient_stream *s, size_t head, size_t t, size_t tokens) {
   const linear_call *call = s->call;
-  size_t next = token_floats(call), row = s->s.row, width = s->s.width;
+  size_t next = token_floats(call), row = s->s.row;
   float *queries = stream_row(s, 0) + call->stride, *r = s->sum;
   stream_queries(s, head, t, tokens);
-  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->out, width, call->d_v, s->s.t, row}, (block_inside){0}, BLOCK_SET);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->out, s->out_row, call->d_v, s->s.t, row}, (block_inside){0}, BLOCK_SET);
   zero_floats(r, row);
   float f[BLOCK];
   for (size_t u = 0; u < tokens; u++) {
@@ -24,7 +24,7 @@ static void query_block(gradient_stream *s, size_t head, size_t t, size_t tokens
   }
   if (s->wants_maps_q) stream_query_gradient(s, head, t, tokens);
   for (size_t u = 0; u < tokens; u++) scale_floats(queries + u * next, call->d_fp, f[u]);
-  running_add(&s->r, queries, next, s->out, width, tokens, 1.0f);
+  running_add(&s->r, queries, next, s->out, s->out_row, tokens, 1.0f);
   if (call->args->normalize) running_add_sum(&s->r, r);
 }
 
@@ -37,7 +37,7 @@ static void key_block(gradient_stream *s, size_t t, size_t tokens) {
   }
   if (!s->wants_maps_k) return;
   stream_values(s, t, tokens);
-  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->values, width, call->d_v, s->r.t, row}, (block_inside){0}, BLOCK_SET);
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->values, s->values_row, call->d_v, s->r.t, row}, (block_inside){0}, BLOCK_SET);
   for (size_t u = 0; call->args->normalize && u < tokens; u++) add_to(s->d_features + u * row, s->r.z, call->d_fp);
   stream_key_gradient(s, t, tokens);
 }
@@ -59,8 +59,8 @@ void full_gradient(gradient_stream *s) {
       query_block(s, s->state_head * call->group + g, t, tokens);
     }
   if (s->wants_values) running_transpose(&s->r);
-  for (size_t t = 0; t < keys && (s->wants_values || s->wants_maps_k); t += tokens) {
-    tokens = smaller(stream_keys_again(s, t), keys - t);
+  for (size_t t = 0; t < call->n_k && (s->wants_values || s->wants_maps_k); t += tokens) {
+    tokens = stream_keys_again(s, t);
     key_block(s, t, tokens);
   }
   if (exponent == -INFINITY) exponent = s->p.exponent;

@@ -49,11 +49,6 @@ static int is_valid(const la_linear_gradient_args *g, const linear_call *call) {
   return (!g->d_decay || call->gated) && (!g->d_beta || call->delta);
 }
 
-static void zero_heads(la_array x, size_t b, size_t first, size_t heads, size_t rows, size_t width) {
-  for (size_t h = first; x.data && h < first + heads; h++)
-    for (size_t t = 0; t < rows; t++) zero_floats(array_at(x, b, h, t), width);
-}
-
 static void zero_gate(float *all, size_t b, size_t heads, size_t first, size_t count, size_t floats) {
   if (all) zero_floats(all + (b * heads + first) * floats, count * floats);
 }
@@ -63,7 +58,7 @@ static void run_item(void *context, size_t slot, size_t item) {
   const linear_call *call = work->call;
   const la_linear_args *a = call->args;
   size_t b = item / work->sets, set = item % work->sets, states = call->state_heads / work->sets;
-  size_t q_heads = (size_t)a->q_heads / work->sets, k_heads = (size_t)a->k_heads / work->sets, v_heads = (size_t)a->v_heads / work->sets;
+  size_t q_heads = (size_t)a->q_heads / work->sets, k_heads = (size_t)a->k_heads / work->sets;
   float *base = work->scratch + slot * work->floats;
   gradient_stream s;
   causal_memory m;
@@ -78,9 +73,6 @@ static void run_item(void *context, size_t slot, size_t item) {
   s.wants_values = work->args->dv.data != NULL;
   s.wants_maps_q = work->args->dq.data || s.sums.at.query_weights || s.sums.at.query_bias;
   s.wants_maps_k = work->args->dk.data || s.sums.at.key_weights || s.sums.at.key_bias;
-  zero_heads(work->args->dq, b, set * q_heads, q_heads, call->n_q, call->d);
-  zero_heads(work->args->dk, b, set * k_heads, k_heads, call->n_k, call->d);
-  zero_heads(work->args->dv, b, set * v_heads, v_heads, call->n_k, call->d_v);
   zero_gate(work->args->d_decay, b, call->state_heads, set * states, states, (a->decay.row ? call->n_k : 1) * (a->decay.channel ? call->d_f : 1));
   zero_gate(work->args->d_beta, b, call->state_heads, set * states, states, a->beta.row ? call->n_k : 1);
   for (s.state_head = set * states; s.state_head < (set + 1) * states; s.state_head++) {

@@ -10,7 +10,7 @@ uint64_t stream_layout(const linear_call *call, gradient_stream *s, float *base)
   size_t columns = map_columns(&call->args->map), width = round_up(call->d_v, 8), row = round_up(call->d_f, 8) + 8;
   int delta = call->delta;
   float *of_p, *of_tokens, *of_s, *of_r;
-  float **arrays[] = {&of_p, &of_tokens, &of_s, &of_r, &s->values, &s->out, &s->value_panels, &s->key_panels, &s->scores, &s->more_scores, &s->d_features, &s->own,
+  float **arrays[] = {&of_p, &of_tokens, &of_s, &of_r, &s->values_copy, &s->out_copy, &s->value_panels, &s->key_panels, &s->scores, &s->more_scores, &s->d_features, &s->own,
                       &s->d_recalled, &s->d_values, &s->sum, &s->loaded, &s->y, &s->query_transposed, &s->key_transposed};
   uint64_t transposed = (uint64_t)columns * weights_row(&call->args->map);
   uint64_t sizes[] = {panels_layout(call, &s->p, 0, 0, 1, NULL),
@@ -89,23 +89,33 @@ size_t stream_keys(gradient_stream *s, size_t t) {
   return tokens;
 }
 
+/* Rows of the caller's that products can read as they lie, else a copy of the first `count` with zeros after them. */
+static const float *rows_or_copy(const gradient_stream *s, const float *x, size_t row, size_t count, size_t tokens, float *copy, size_t *out_row) {
+  size_t width = s->s.width;
+  *out_row = row;
+  if (count == tokens && tokens % 4 == 0 && width == s->call->d_v) return x;
+  *out_row = width;
+  copy_rows(copy, width, x, row, count, s->call->d_v);
+  zero_floats(copy + count * width, (tokens - count) * width);
+  return copy;
+}
+
 void stream_values(gradient_stream *s, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   const la_array v = call->args->v;
-  size_t seen = stream_seen(s, t, tokens);
-  copy_rows(s->values, s->s.width, array_at(v, s->b, v_head_of(call, s->state_head), t), v.row, seen, call->d_v);
-  zero_floats(s->values + seen * s->s.width, (tokens - seen) * s->s.width);
+  const float *rows = array_at(v, s->b, v_head_of(call, s->state_head), t);
+  s->values = rows_or_copy(s, rows, v.row, stream_seen(s, t, tokens), tokens, s->values_copy, &s->values_row);
 }
 
 void stream_queries(gradient_stream *s, size_t head, size_t t, size_t tokens) {
   const la_array out = s->args->out_gradient;
   finish_queries(s->call, &s->tokens, &s->p, s->b, head, t, tokens);
-  copy_rows(s->out, s->s.width, array_at(out, s->b, head, t), out.row, tokens, s->call->d_v);
+  s->out = rows_or_copy(s, array_at(out, s->b, head, t), out.row, tokens, tokens, s->out_copy, &s->out_row);
 }
 
 void stream_write(gradient_stream *s, size_t tokens) {
   const linear_call *call = s->call;
-  running_add(&s->s, stream_row(s, 0), token_floats(call), s->values, s->s.width, tokens, 1.0f);
+  running_add(&s->s, stream_row(s, 0), token_floats(call), s->values, s->values_row, tokens, 1.0f);
   if (!call->args->normalize) return;
   zero_floats(s->sum, s->s.row);
   for (size_t u = 0; u < tokens; u++) add_to(s->sum, stream_row(s, u), call->d_fp);
@@ -156,10 +166,20 @@ static map_gradient gradient_of(const gradient_stream *s, float *features, size_
                         .y = s->y};
 }
 
-/* Of rows of x and dx of a head, from token t on, by the weights of that number. */
+/* Rows of dx of a head, zeros where no head that shares them came before. */
+static float *gradient_rows(const gradient_stream *s, la_array dx, size_t head, int is_first, size_t t, size_t tokens, size_t width) {
+  if (!dx.data) return NULL;
+  for (size_t u = 0; is_first && u < tokens; u++) zero_floats(array_at(dx, s->b, head, t + u), width);
+  return array_at(dx, s->b, head, t);
+}
+
+/* Whether no head of `heads` before this one uses the same of n heads. */
+static int is_first_of(size_t head, size_t heads, int32_t n) { return head == 0 || head_of(head, heads, n) != head_of(head - 1, heads, n); }
+
+/* Of rows of x of a head, from token t on, by the weights of that number. */
 static void add_map_gradient(gradient_stream *s, map_gradient m, int as_key, size_t head, size_t weights, size_t t) {
   const la_linear_args *a = s->call->args;
-  la_array x = as_key ? a->k : a->q, dx = as_key ? s->args->dk : s->args->dq;
+  la_array x = as_key ? a->k : a->q;
   float *transposed = as_key ? s->key_transposed : s->query_transposed;
   size_t *number = as_key ? &s->key_weights : &s->query_weights;
   if (s->call->map->columns && *number != weights) transpose_weights(&a->map, as_key, weights, transposed);
@@ -168,8 +188,6 @@ static void add_map_gradient(gradient_stream *s, map_gradient m, int as_key, siz
   m.x = array_at(x, s->b, head, t);
   m.x_stride = x.row;
   m.position = position_of(s->call, s->b) + t;
-  m.dx = dx.data ? array_at(dx, s->b, head, t) : NULL;
-  m.dx_stride = dx.row;
   point_at_sums(&m, &s->sums, as_key, weights);
   apply_map_gradient(&m);
 }
@@ -180,7 +198,10 @@ void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tok
   float *q = stream_row(s, 0) + call->stride;
   if (call->gated) unfold(s, q, NULL, tokens, 0);
   size_t q_head = q_head_of(call, head);
-  add_map_gradient(s, gradient_of(s, q, tokens), 0, q_head, weights_of_head(q_head, (size_t)a->q_heads, a->map.query_heads), t);
+  map_gradient m = gradient_of(s, q, tokens);
+  m.dx = gradient_rows(s, s->args->dq, q_head, is_first_of(head, call->heads, a->q_heads), t, tokens, call->d);
+  m.dx_stride = s->args->dq.row;
+  add_map_gradient(s, m, 0, q_head, weights_of_head(q_head, (size_t)a->q_heads, a->map.query_heads), t);
 }
 
 void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens) {
@@ -189,12 +210,16 @@ void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens) {
   size_t seen = stream_seen(s, t, tokens), k_head = k_head_of(call, s->state_head);
   if (call->gated) unfold(s, stream_row(s, 0), call->delta ? s->d_recalled : NULL, seen, 1);
   else for (size_t u = 0; call->delta && u < seen; u++) add_to(s->d_features + u * s->s.row, s->d_recalled + u * s->s.row, call->d_f);
-  add_map_gradient(s, gradient_of(s, stream_row(s, 0), seen), 1, k_head, weights_of_head(k_head, (size_t)a->k_heads, a->map.key_heads), t);
+  map_gradient m = gradient_of(s, stream_row(s, 0), seen);
+  m.dx = gradient_rows(s, s->args->dk, k_head, is_first_of(s->state_head, call->state_heads, a->k_heads), t, tokens, call->d);
+  m.dx_stride = s->args->dk.row;
+  add_map_gradient(s, m, 1, k_head, weights_of_head(k_head, (size_t)a->k_heads, a->map.key_heads), t);
 }
 
 void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, size_t tokens) {
+  const linear_call *call = s->call;
   const la_array dv = s->args->dv;
-  if (!dv.data) return;
-  float *out = array_at(dv, s->b, v_head_of(s->call, s->state_head), t);
-  for (size_t u = 0; u < stream_seen(s, t, tokens); u++) add_to(out + u * dv.row, d_values + u * s->s.width, s->call->d_v);
+  int32_t heads = call->args->v_heads;
+  float *out = gradient_rows(s, dv, v_head_of(call, s->state_head), is_first_of(s->state_head, call->state_heads, heads), t, tokens, call->d_v);
+  for (size_t u = 0; out && u < stream_seen(s, t, tokens); u++) add_to(out + u * dv.row, d_values + u * s->s.width, call->d_v);
 }

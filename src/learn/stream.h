@@ -27,8 +27,9 @@ typedef struct {
   panel_state p;      /* of which exponent, fold and due are used */
   token_block tokens; /* rows k, q and, of a gated delta rule, k as it is recalled */
   running s, r;
-  float *values;       /* [BLOCK][width]: u */
-  float *out;          /* [BLOCK][width]: do of one head */
+  const float *values, *out;      /* rows of u and, of one head, of do: the caller's own where they are whole tiles, or copies */
+  size_t values_row, out_row;     /* floats from one to the next */
+  float *values_copy, *out_copy;  /* [BLOCK][width] */
   float *value_panels; /* [BLOCK/8][d_v][8] */
   float *key_panels;   /* [BLOCK/8][d_f][8] */
   float *scores, *more_scores; /* [BLOCK][SCORE_ROW] */

@@ -8,6 +8,8 @@
 #include "base/scratch.h"
 #include "learn/delta_gradient.h"
 
+enum { SEGMENT_FLOATS = 3 << 18 }; /* 3 MB of states: no second pass up to some 5000 tokens of 64 × 64 */
+
 typedef struct {
   uint32_t start, count;
   float exponent; /* of the state before */
@@ -28,9 +30,10 @@ uint64_t causal_memory_layout(const linear_call *call, causal_memory *m, float *
   running sizes_of;
   running_layout(&sizes_of, call->d_f, call->d_v, 0, NULL);
   size_t n = call->n_k, keeps = (size_t)keeps_states(call), side = 1;
-  while (side * side < n) side++;
+  while (side * side < n || side * running_floats(&sizes_of) < SEGMENT_FLOATS) side++;
+  side = smaller(side, n);
   m->blocks = keeps ? side : n;
-  m->segments = keeps ? (n + side - 1) / (side ? side : 1) : 0;
+  m->segments = keeps ? n > 0 ? (n + side - 1) / side : 0 : 0;
   m->tokens = keeps ? smaller(n, side * BLOCK) : n;
   float *records, *segment_records, **arrays[] = {&m->factors, &m->d_decay, &m->recalled, &m->states, &m->due, &m->starts, &m->folds, &m->from, &m->to, &m->next, &records, &segment_records};
   uint64_t state = running_floats(&sizes_of), row = sizes_of.row;
@@ -252,7 +255,7 @@ static void backward_block(const walk *w, size_t block) {
   }
 }
 
-/* From token t on, up to as many blocks as a segment has; the token after, and how many blocks. */
+/* From token t on, up to as many blocks as a segment has, counted in `blocks`; the token after. */
 static size_t forward_segment(walk *w, size_t t, int answers, size_t *blocks) {
   const linear_call *call = w->s->call;
   w->first = t;
@@ -272,30 +275,41 @@ static void turn(walk *w) {
   if (s->call->gated) running_products(s->s.t, s->s.z, &s->r, w->m->from);
 }
 
+/* Notes S before a segment. */
+static void keep_start(const walk *w, size_t n, size_t t) {
+  gradient_stream *s = w->s;
+  ((segment_record *)w->m->segment_records)[n] = (segment_record){(uint32_t)t, s->p.exponent};
+  running_keep(&s->s, w->m->starts + n * w->state_floats);
+  memcpy(w->m->folds + n * s->s.row, s->p.fold, s->call->d_fp * sizeof(float));
+}
+
+/* Back to it; the token that comes first. */
+static size_t restore_start(const walk *w, size_t n) {
+  gradient_stream *s = w->s;
+  const segment_record *segment = (const segment_record *)w->m->segment_records + n;
+  running_restore(&s->s, w->m->starts + n * w->state_floats);
+  memcpy(s->p.fold, w->m->folds + n * s->s.row, s->call->d_fp * sizeof(float));
+  s->p.exponent = segment->exponent;
+  return segment->start;
+}
+
 void causal_gradient(gradient_stream *s, causal_memory *m) {
   const linear_call *call = s->call;
   walk w = {s, m, 0, running_floats(&s->s)};
-  segment_record *segments = m->segment_records;
-  size_t count = 0, blocks = 0;
+  size_t count = 0, blocks = 0, t = 0;
   stream_start(s);
   float exponent = s->p.exponent;
-  for (size_t t = 0; m->segments > 0 && t < call->n_k; count++) {
-    segments[count] = (segment_record){(uint32_t)t, s->p.exponent};
-    running_keep(&s->s, m->starts + count * w.state_floats);
-    memcpy(m->folds + count * s->s.row, s->p.fold, call->d_fp * sizeof(float));
-    t = forward_segment(&w, t, 0, &blocks);
+  /* A segment that whole blocks take to the end is the last, and needs no second pass. */
+  for (int is_last = 0; !is_last; count++) {
+    int may_be_last = call->n_k - t <= m->blocks * BLOCK;
+    if (m->segments > 0) keep_start(&w, count, t);
+    t = forward_segment(&w, t, may_be_last, &blocks);
+    is_last = t == call->n_k; /* then it was one that may be */
   }
-  if (count == 0) {
-    forward_segment(&w, 0, 1, &blocks);
-    turn(&w);
-    backward_segment(&w, blocks);
-  }
-  for (size_t n = count; n-- > 0;) {
-    running_restore(&s->s, m->starts + n * w.state_floats);
-    memcpy(s->p.fold, m->folds + n * s->s.row, call->d_fp * sizeof(float));
-    s->p.exponent = segments[n].exponent;
-    forward_segment(&w, segments[n].start, 1, &blocks);
-    if (n + 1 == count) turn(&w);
+  turn(&w);
+  backward_segment(&w, blocks);
+  for (size_t n = count - 1; n-- > 0;) {
+    forward_segment(&w, restore_start(&w, n), 1, &blocks);
     backward_segment(&w, blocks);
   }
   if (exponent == -INFINITY) exponent = s->p.exponent; /* that of the first key: sums of nothing have any */

@@ -4,8 +4,9 @@
 #include "learn/stream.h"
 
 /* What a causal stream keeps between its passes. Decay and delta rules need S before each block again: they go segment by
- * segment from the end, each replayed from S at its beginning. Segments have as many blocks as there may be segments, so
- * that what is kept grows as the square root of the length. Others have one segment, of which a block keeps four numbers. */
+ * segment from the end, each replayed from S at its beginning. Segments have as many blocks as there may be segments, or as
+ * fit into SEGMENT_FLOATS, so that what is kept grows at most as the square root of the length. Others have one segment, of
+ * which a block keeps four numbers. */
 typedef struct {
   size_t blocks, tokens, segments; /* of a segment, of a segment, and how many at most */
   float *factors;   /* [group][2][tokens]: f and h */

@@ -13,7 +13,7 @@
 typedef struct {
   const la_softmax_gradient_args *args;
   const la_softmax_args *forward;
-  size_t n_q, n_k, d, d_v, d_p, d_vp; /* padded to whole panels of 8 */
+  size_t n_q, n_k, d, d_v, d_p, d_vp; /* padded to whole panels of 8, and d_p so that rows do not compete for cache sets */
   float *scratch;
   uint64_t floats;
 } softmax_work;
@@ -36,7 +36,7 @@ static uint64_t scratch_layout(const softmax_work *work, scratch *w, float *base
   softmax_sums *s = &w->sums;
   float **arrays[] = {&w->q, &w->q_rows, &w->out, &w->out_rows, &w->k, &w->k_rows, &w->v, &w->v_panels, &w->weights, &w->p, &w->d_score, &w->dq, &w->o, &w->log_sum,
                       &w->product, &s->recent, &s->settled, &s->recent_sum, &s->settled_sum, &s->maximum};
-  uint64_t sizes[] = {queries * d, queries * d_p, queries * d_v, queries * d_vp, keys * d, keys * d_p, keys * d_v, keys * d_vp, TILE_KEYS * TILE_QUERIES, pairs, pairs, queries * d_p, d_vp,
+  uint64_t sizes[] = {queries * d, queries * d_p, queries * d_v, queries * (d_vp + COPY_PAD), keys * d, keys * d_p, keys * d_v, keys * d_vp, TILE_KEYS * TILE_QUERIES, pairs, pairs, queries * d_p, d_vp,
                       queries, queries, queries * d_vp, queries * d_vp, queries, queries, queries};
   return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
@@ -87,21 +87,44 @@ static void forward_rows(const softmax_head *h, size_t at, size_t queries, size_
   }
   for (size_t i = 0; i < queries; i++) {
     sums_write(&w->sums, i, w->o, work->d_v);
-    w->product[i] = dot(w->o, w->out_rows + i * work->d_vp, work->d_v);
+    w->product[i] = dot(w->o, w->out_rows + i * (work->d_vp + COPY_PAD), work->d_v);
     w->log_sum[i] = w->sums.maximum[i] + logf(w->sums.recent_sum[i] + w->sums.settled_sum[i]);
   }
 }
 
-/* p and dscore of a tile: keys from j, queries from i on. */
-static void tile_of_pairs(const softmax_work *work, const scratch *w, size_t j, size_t i) {
-  float *p = w->p + j * PAIR_ROW + i;
-  tile4x8 score = tile_outer_panels(tile_zero(), work->d, w->k + j * work->d, w->q + i * work->d);
-  for (size_t r = 0; r < 4; r++)
-    for (size_t c = 0; c < 2; c++) v4_store(p + r * PAIR_ROW + 4 * c, v4_exp(v4_sub(score.row[r][c], v4_load(w->log_sum + i + 4 * c))));
-  tile4x8 change = tile_outer_panels(tile_zero(), work->d_v, w->v + j * work->d_v, w->out + i * work->d_v);
-  for (size_t r = 0; r < 4; r++)
-    for (size_t c = 0; c < 2; c++)
-      v4_store(w->d_score + (j + r) * PAIR_ROW + i + 4 * c, v4_mul(v4_load(p + r * PAIR_ROW + 4 * c), v4_sub(change.row[r][c], v4_load(w->product + i + 4 * c))));
+/* The first queries of a panel of eight that see a tile of keys. */
+static size_t first_panel(const pair_block *b, size_t j) { return b->first[j] / 8 * 8; }
+
+/* Each of the three passes over a block is a function of its own: in one, an engine's compiler runs out of registers. */
+static __attribute__((noinline)) void score_pairs(const softmax_work *work, const scratch *w, const pair_block *b) {
+  for (size_t j = 0; j < b->keys; j += 4)
+    for (size_t i = first_panel(b, j); i < b->queries; i += 8)
+      tile_store(w->p + j * PAIR_ROW + i, PAIR_ROW, tile_outer_panels(tile_zero(), work->d, w->k + j * work->d, w->q + i * work->d));
+}
+
+/* p of the scores. */
+static __attribute__((noinline)) void weigh_pairs(const scratch *w, const pair_block *b) {
+  for (size_t j = 0; j < b->keys; j++) {
+    float *p = w->p + j * PAIR_ROW;
+    for (size_t i = first_panel(b, j / 4 * 4); i < b->queries; i += 8) {
+      v4 x = v4_exp(v4_sub(v4_load(p + i), v4_load(w->log_sum + i))), y = v4_exp(v4_sub(v4_load(p + i + 4), v4_load(w->log_sum + i + 4)));
+      v4_store(p + i, x);
+      v4_store(p + i + 4, y);
+    }
+  }
+}
+
+/* dscore = p∘(do·v − do·o). */
+static __attribute__((noinline)) void change_pairs(const softmax_work *work, const scratch *w, const pair_block *b) {
+  for (size_t j = 0; j < b->keys; j += 4) {
+    for (size_t i = first_panel(b, j); i < b->queries; i += 8) {
+      tile4x8 change = tile_outer_panels(tile_zero(), work->d_v, w->v + j * work->d_v, w->out + i * work->d_v);
+      const float *p = w->p + j * PAIR_ROW + i;
+      for (size_t r = 0; r < 4; r++)
+        for (size_t c = 0; c < 2; c++) change.row[r][c] = v4_mul(v4_load(p + r * PAIR_ROW + 4 * c), v4_sub(change.row[r][c], v4_load(w->product + i + 4 * c)));
+      tile_store(w->d_score + j * PAIR_ROW + i, PAIR_ROW, change);
+    }
+  }
 }
 
 static float *rows_of(la_array x, size_t b, size_t head, size_t t) { return x.data ? array_at(x, b, head, t) : NULL; }
@@ -114,10 +137,11 @@ static void backward_keys(const softmax_head *h, size_t t, size_t at, size_t que
   take_keys(h, t, b.keys);
   copy_rows(w->k_rows, work->d_p, array_at(a->k, h->b, h->kv_head, t), a->k.row, b.keys, work->d);
   pack_panels(w->v, array_at(a->v, h->b, h->kv_head, t), a->v.row, b.keys, work->d_v, 4, 1.0f);
-  for (size_t j = 0; j < b.keys; j += 4)
-    for (size_t i = b.first[j] / 8 * 8; i < queries; i += 8) tile_of_pairs(work, w, j, i);
+  score_pairs(work, w, &b);
+  weigh_pairs(w, &b);
+  change_pairs(work, w, &b);
   float *dk = rows_of(work->args->dk, h->b, h->kv_head, t), *dv = rows_of(work->args->dv, h->b, h->kv_head, t);
-  if (dv) pairs_to_keys(&b, w->p, w->out_rows, work->d_vp, dv, work->args->dv.row, work->d_v);
+  if (dv) pairs_to_keys(&b, w->p, w->out_rows, work->d_vp + COPY_PAD, dv, work->args->dv.row, work->d_v);
   if (dk) pairs_to_keys(&b, w->d_score, w->q_rows, work->d_p, dk, work->args->dk.row, work->d);
   if (work->args->dq.data) pairs_to_queries(&b, w->d_score, w->k_rows, work->d_p, w->dq, work->d_p, work->d);
 }
@@ -133,7 +157,7 @@ static void query_block(const softmax_head *h, size_t at, size_t queries) {
   pack_panels(w->out, d_out, out.row, queries, work->d_v, 8, 1.0f);
   copy_rows(w->q_rows, work->d_p, q, a->q.row, queries, work->d);
   scale_floats(w->q_rows, queries * work->d_p, a->scale);
-  copy_rows(w->out_rows, work->d_vp, d_out, out.row, queries, work->d_v);
+  copy_rows(w->out_rows, work->d_vp + COPY_PAD, d_out, out.row, queries, work->d_v);
   zero_floats(w->dq, queries * work->d_p);
   forward_rows(h, at, queries, keys);
   for (size_t t = 0; t < keys; t += PAIR_KEYS) backward_keys(h, t, at, queries);
@@ -178,7 +202,7 @@ int32_t la_softmax_gradient(const la_softmax_gradient_args *args) {
   if (!args || !args->forward || !is_valid(args)) return LA_INVALID_ARGUMENT;
   const la_softmax_args *a = args->forward;
   softmax_work work = {.args = args, .forward = a, .n_q = (size_t)a->n_q, .n_k = (size_t)a->n_k, .d = (size_t)a->dim, .d_v = (size_t)a->value_dim};
-  work.d_p = round_up(work.d, 8);
+  work.d_p = round_up(work.d, 8) + COPY_PAD;
   work.d_vp = round_up(work.d_v, 8);
   size_t items = (size_t)a->batch * (size_t)a->kv_heads, slots = parallel_slots((uint64_t)a->batch * (uint64_t)a->heads * work.n_q * work.n_k * 3 * (work.d + work.d_v));
   scratch w;

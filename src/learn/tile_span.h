@@ -30,7 +30,7 @@ static inline row_spans spans_after(size_t row, size_t tokens, int strict) {
   return s;
 }
 
-static inline void row_outer(tile4x8 *c, size_t r, size_t first, size_t last, const float *a, size_t a_step, const float *b, size_t b_step) {
+LA_INLINE void row_outer(tile4x8 *c, size_t r, size_t first, size_t last, const float *a, size_t a_step, const float *b, size_t b_step) {
   for (size_t i = first; i < last; i++) {
     v4 factor = v4_load_splat(a + i * a_step);
     c->row[r][0] = v4_madd(factor, v4_load(b + i * b_step), c->row[r][0]);
@@ -39,13 +39,14 @@ static inline void row_outer(tile4x8 *c, size_t r, size_t first, size_t last, co
 }
 
 /* As tile_outer; row r sums over i from first[r] to last[r] − 1. */
-static inline tile4x8 tile_spans(tile4x8 c, const row_spans *s, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_step) {
+LA_INLINE tile4x8 tile_spans(tile4x8 c, const row_spans *s, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_step) {
   size_t first = s->first[3], last = s->last[0];
   if (first >= last) {
     for (size_t r = 0; r < 4; r++) row_outer(&c, r, s->first[r], s->last[r], a + r * a_row, a_step, b, b_step);
     return c;
   }
   c = tile_outer(c, last - first, a + first * a_step, a_row, a_step, b + first * b_step, b_step);
+  if (s->first[0] == first && s->last[3] == last) return c;
   for (size_t r = 0; r < 4; r++) {
     row_outer(&c, r, s->first[r], first, a + r * a_row, a_step, b, b_step);
     row_outer(&c, r, last, s->last[r], a + r * a_row, a_step, b, b_step);

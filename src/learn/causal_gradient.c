@@ -140,7 +140,7 @@ static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wa
   stream_queries(s, s->state_head * call->group + g, t, tokens);
   zero_floats(r, row);
   for (size_t u = tokens; u-- > 0;) {
-    float *q = queries + u * next, *gradient = s->d_features + u * row, *own = s->own + u * row;
+    float *q = queries + u * next, *gradient = s->d_features + u * row, *own = call->gated ? s->own + u * row : gradient;
     for (size_t i = 0; call->args->normalize && i < call->d_f; i += 4) {
       v4 added = v4_mul(v4_splat(h[u]), v4_load(q + i)), before = v4_load(r + i);
       v4_store(gradient + i, v4_add(v4_load(gradient + i), before));
@@ -150,8 +150,8 @@ static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wa
     scale_floats(q, call->d_fp, f[u]);
   }
   block_scores(s->scores, s->out, s->out_row, s->value_panels, call->d_v, tokens);
-  block_product(s->d_features, row, tokens, call->d_f, (block_outside){0}, (block_inside){s->scores, 1, 1, queries, next}, BLOCK_ADD);
-  for (size_t u = 0; u < tokens; u++) {
+  block_product(s->d_features, row, tokens, call->d_f, (block_outside){0}, (block_inside){s->scores, 1, call->gated, queries, next}, BLOCK_ADD);
+  for (size_t u = 0; call->gated && u < tokens; u++) {
     v4 own = v4_splat(s->scores[u * SCORE_ROW + u]);
     float *to = s->own + u * row, *q = queries + u * next;
     for (size_t i = 0; i < call->d_f; i += 4) v4_store(to + i, v4_madd(own, v4_load(q + i), v4_load(to + i)));
@@ -229,7 +229,7 @@ static void backward_block(const walk *w, size_t block) {
     block_product(s->d_values, width, tokens, call->d_v, (block_outside){stream_row(s, 0), next, call->d_f, s->r.plain, s->r.plain_row}, (block_inside){0}, BLOCK_SET);
     pack_panels(s->key_panels, stream_row(s, 0), next, tokens, call->d_f, 8, 1.0f);
   }
-  zero_floats(s->own, tokens * row);
+  if (call->gated) zero_floats(s->own, tokens * row);
   for (size_t g = 0; g < call->group; g++) add_queries(w, g, t, tokens, wants_values);
   if (call->delta) {
     float d_beta[BLOCK], *out = gate_gradient(s, s->args->d_beta, call->args->beta, 1, t);
@@ -244,7 +244,7 @@ static void backward_block(const walk *w, size_t block) {
     if (s->args->d_decay) decay_gradient(w, t, tokens);
     memcpy(w->m->from, w->m->to, row * sizeof(float));
   }
-  for (size_t u = 0; u < tokens; u++) add_to(s->d_features + u * row, s->own + u * row, call->d_fp);
+  for (size_t u = 0; call->gated && u < tokens; u++) add_to(s->d_features + u * row, s->own + u * row, call->d_fp);
   if (s->wants_maps_k) stream_key_gradient(s, t, tokens);
   stream_value_gradient(s, s->d_values, t, tokens);
   if (keeps_states(call)) {

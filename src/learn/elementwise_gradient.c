@@ -8,8 +8,12 @@ static inline v4 no_slope(v4 feature) {
 }
 
 static inline void each(const map_gradient *g, v4 (*slope)(v4)) {
-  for (size_t r = 0; g->dx && r < g->rows; r++)
-    through_slope(g->dx + r * g->dx_stride, g->gradient + r * g->gradient_stride, g->features + r * g->features_stride, (size_t)g->map->dim, slope, 1);
+  for (size_t r = 0; g->dx && r < g->rows; r++) {
+    float *dx = g->dx + r * g->dx_stride;
+    const float *gradient = g->gradient + r * g->gradient_stride, *features = g->features + r * g->features_stride;
+    if (g->is_first) through_slope(dx, gradient, features, (size_t)g->map->dim, slope, 0);
+    else through_slope(dx, gradient, features, (size_t)g->map->dim, slope, 1);
+  }
 }
 
 void elu_gradient(const map_gradient *g) { each(g, elu_slope); }

@@ -16,7 +16,11 @@ static map_gradient_function *const table[] = {
     [LA_MAP_COSFORMER] = cosformer_gradient,
 };
 
-void apply_map_gradient(const map_gradient *g) { table[g->map->kind](g); }
+void apply_map_gradient(const map_gradient *g) {
+  int fills = g->dx && g->is_first && !map_find(g->map)->elementwise;
+  for (size_t r = 0; fills && r < g->rows; r++) zero_floats(g->dx + r * g->dx_stride, (size_t)g->map->dim);
+  table[g->map->kind](g);
+}
 
 size_t map_columns(const la_feature_map *map) {
   const map_entry *entry = map_find(map);

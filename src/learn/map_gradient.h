@@ -18,13 +18,14 @@ typedef struct {
   size_t position;        /* of row 0, from 0 */
   float floor;            /* that epsilon added to each feature */
   const float *transposed; /* [columns][row_of_weights]: Wᵀ, as transpose_weights gives it */
-  float *dx;              /* added to, rows dx_stride apart; NULL: not wanted */
+  float *dx;              /* rows dx_stride apart; NULL: not wanted */
   size_t dx_stride;
+  int is_first;           /* dx is written, else added to */
   float *d_weights, *d_bias; /* added to, [dim][columns up to whole panels of 8] and [columns up to 8]; NULL: not wanted */
   float *y;               /* [GRADIENT_ROWS][round_up(columns, 8) + 8]: scratch of maps with weights */
 } map_gradient;
 
-/* Adds to dx, d_weights and d_bias. */
+/* Writes dx or adds to it, and adds to d_weights and d_bias. */
 void apply_map_gradient(const map_gradient *g);
 
 /* Columns of W, 0 of maps without. */
@@ -44,6 +45,7 @@ void affine_gradient(const map_gradient *g, size_t columns);
 /* Floats from one row of y to the next. */
 static inline size_t y_stride(size_t columns) { return (columns + 7) / 8 * 8 + 8; }
 
+/* Maps that are not elementwise find zeros in dx where it is to be written. */
 typedef void map_gradient_function(const map_gradient *g);
 
 map_gradient_function elu_gradient, relu_gradient, identity_gradient, cosformer_gradient; /* elementwise_gradient.c */

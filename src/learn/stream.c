@@ -166,20 +166,18 @@ static map_gradient gradient_of(const gradient_stream *s, float *features, size_
                         .y = s->y};
 }
 
-/* Rows of dx of a head, zeros where no head that shares them came before. */
-static float *gradient_rows(const gradient_stream *s, la_array dx, size_t head, int is_first, size_t t, size_t tokens, size_t width) {
-  if (!dx.data) return NULL;
-  for (size_t u = 0; is_first && u < tokens; u++) zero_floats(array_at(dx, s->b, head, t + u), width);
-  return array_at(dx, s->b, head, t);
-}
-
 /* Whether no head of `heads` before this one uses the same of n heads. */
 static int is_first_of(size_t head, size_t heads, int32_t n) { return head == 0 || head_of(head, heads, n) != head_of(head - 1, heads, n); }
+
+/* Rows of keys that do not count have gradients of 0. */
+static void zero_unseen(const gradient_stream *s, la_array dx, size_t head, int is_first, size_t t, size_t rows, size_t width) {
+  for (size_t r = 0; dx.data && is_first && r < rows; r++) zero_floats(array_at(dx, s->b, head, t + r), width);
+}
 
 /* Of rows of x of a head, from token t on, by the weights of that number. */
 static void add_map_gradient(gradient_stream *s, map_gradient m, int as_key, size_t head, size_t weights, size_t t) {
   const la_linear_args *a = s->call->args;
-  la_array x = as_key ? a->k : a->q;
+  la_array x = as_key ? a->k : a->q, dx = as_key ? s->args->dk : s->args->dq;
   float *transposed = as_key ? s->key_transposed : s->query_transposed;
   size_t *number = as_key ? &s->key_weights : &s->query_weights;
   if (s->call->map->columns && *number != weights) transpose_weights(&a->map, as_key, weights, transposed);
@@ -188,6 +186,8 @@ static void add_map_gradient(gradient_stream *s, map_gradient m, int as_key, siz
   m.x = array_at(x, s->b, head, t);
   m.x_stride = x.row;
   m.position = position_of(s->call, s->b) + t;
+  m.dx = dx.data ? array_at(dx, s->b, head, t) : NULL;
+  m.dx_stride = dx.row;
   point_at_sums(&m, &s->sums, as_key, weights);
   apply_map_gradient(&m);
 }
@@ -199,8 +199,7 @@ void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tok
   if (call->gated) unfold(s, q, NULL, tokens, 0);
   size_t q_head = q_head_of(call, head);
   map_gradient m = gradient_of(s, q, tokens);
-  m.dx = gradient_rows(s, s->args->dq, q_head, is_first_of(head, call->heads, a->q_heads), t, tokens, call->d);
-  m.dx_stride = s->args->dq.row;
+  m.is_first = is_first_of(head, call->heads, a->q_heads);
   add_map_gradient(s, m, 0, q_head, weights_of_head(q_head, (size_t)a->q_heads, a->map.query_heads), t);
 }
 
@@ -211,15 +210,20 @@ void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens) {
   if (call->gated) unfold(s, stream_row(s, 0), call->delta ? s->d_recalled : NULL, seen, 1);
   else for (size_t u = 0; call->delta && u < seen; u++) add_to(s->d_features + u * s->s.row, s->d_recalled + u * s->s.row, call->d_f);
   map_gradient m = gradient_of(s, stream_row(s, 0), seen);
-  m.dx = gradient_rows(s, s->args->dk, k_head, is_first_of(s->state_head, call->state_heads, a->k_heads), t, tokens, call->d);
-  m.dx_stride = s->args->dk.row;
+  m.is_first = is_first_of(s->state_head, call->state_heads, a->k_heads);
+  zero_unseen(s, s->args->dk, k_head, m.is_first, t + seen, tokens - seen, call->d);
   add_map_gradient(s, m, 1, k_head, weights_of_head(k_head, (size_t)a->k_heads, a->map.key_heads), t);
 }
 
 void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   const la_array dv = s->args->dv;
-  int32_t heads = call->args->v_heads;
-  float *out = gradient_rows(s, dv, v_head_of(call, s->state_head), is_first_of(s->state_head, call->state_heads, heads), t, tokens, call->d_v);
-  for (size_t u = 0; out && u < stream_seen(s, t, tokens); u++) add_to(out + u * dv.row, d_values + u * s->s.width, call->d_v);
+  size_t v_head = v_head_of(call, s->state_head), seen = stream_seen(s, t, tokens);
+  int is_first = is_first_of(s->state_head, call->state_heads, call->args->v_heads);
+  for (size_t u = 0; dv.data && u < seen; u++) {
+    float *out = array_at(dv, s->b, v_head, t + u);
+    if (is_first) memcpy(out, d_values + u * s->s.width, call->d_v * sizeof *out);
+    else add_to(out, d_values + u * s->s.width, call->d_v);
+  }
+  zero_unseen(s, dv, v_head, is_first, t + seen, tokens - seen, call->d_v);
 }

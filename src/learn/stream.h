@@ -34,7 +34,7 @@ typedef struct {
   float *key_panels;   /* [BLOCK/8][d_f][8] */
   float *scores, *more_scores; /* [BLOCK][SCORE_ROW] */
   float *d_features;   /* [BLOCK][row] */
-  float *own;          /* [BLOCK][row]: of what a token does with itself */
+  float *own;          /* [BLOCK][row]: with decay, which changes nothing of it, what a token does with itself */
   float *d_recalled;   /* [BLOCK][row], of delta rules */
   float *d_values;     /* [BLOCK][width] */
   float *sum;          /* [row] */
@@ -70,9 +70,9 @@ void stream_turn(gradient_stream *s);
 
 /* From d_features, gradients of rows as they were brought, to those of x and the weights. */
 void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tokens);
-/* And of d_recalled of delta rules; adds `own`. */
+/* And of d_recalled of delta rules. */
 void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens);
-/* Adds d_values to dv. */
+/* Of u, which of the linear rule is v. */
 void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, size_t tokens);
 
 /* Writes the gradient of the state before the call; `exponent`: that of the state then. */

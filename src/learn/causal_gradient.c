@@ -112,6 +112,7 @@ static size_t forward_block(const walk *w, size_t t, size_t block, int answers) 
   gradient_stream *s = w->s;
   const linear_call *call = s->call;
   float exponent = s->p.exponent;
+  if (answers) stream_touch(s, t, smaller(BLOCK, call->n_k - t));
   size_t tokens = stream_keys(s, t);
   if (answers) {
     ((block_record *)w->m->records)[block] = (block_record){(uint32_t)t, (uint32_t)tokens, exponent, call->map->scaled ? s->p.due[0] : 0.0f};
@@ -219,6 +220,7 @@ static void backward_block(const walk *w, size_t block) {
   const float *before = keeps_states(call) ? w->m->states + block * w->state_floats : NULL;
   int wants_values = s->wants_values || call->delta;
   s->p.exponent = record->exponent;
+  stream_touch(s, t, tokens);
   stream_keys_again(s, t);
   take_values(w, t, tokens, 1);
   pack_panels(s->value_panels, s->values, s->values_row, tokens, call->d_v, 8, 1.0f);

@@ -89,7 +89,7 @@ void stream_start(gradient_stream *s) {
 size_t stream_keys_again(gradient_stream *s, size_t t) {
   int settle;
   show_life(s->slot);
-  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(BLOCK, s->call->n_k - t), 0, &settle);
+  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(s->block, s->call->n_k - t), 0, &settle);
   finish_keys(s->call, &s->tokens, &s->p, s->b, s->state_head, t, tokens);
   return tokens;
 }

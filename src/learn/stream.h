@@ -23,6 +23,7 @@ typedef struct {
   const linear_call *call;
   const la_linear_gradient_args *args;
   size_t b, state_head, slot;
+  size_t block;       /* tokens at once */
   int wants_values, wants_maps_q, wants_maps_k; /* whether anybody asks for du, for dφ(q), for dφ(k) */
   panel_state p;      /* of which exponent, fold and due are used */
   token_block tokens; /* rows k, q and, of a gated delta rule, k as it is recalled */

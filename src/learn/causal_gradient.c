@@ -1,73 +1,15 @@
-/* Gradients of causal linear attention; see stream.h for the formulas and causal_gradient.h for what is kept. */
+/* Gradients of causal linear attention; see stream.h for the formulas and causal_memory.h for what is kept. */
 #include "learn/causal_gradient.h"
 
 #include <math.h>
 
-#include "base/arguments.h"
 #include "base/outer.h"
-#include "base/scratch.h"
+#include "learn/decay_gradient.h"
 #include "learn/delta_gradient.h"
 
-enum {
-  SEGMENT_FLOATS = 3 << 18, /* 3 MB of states: no second pass up to some 5000 tokens of 64 × 64 */
-  SHORT_BLOCK = 24,         /* without decay and delta rule, where what a block's tokens do with one another weighs more: 32 take 2 % longer, 48 6 % */
-};
-
-typedef struct {
-  uint32_t start, count;
-  float exponent; /* of the state before */
-  float due;      /* of all features alike: where there is no decay */
-} block_record;
-
-typedef struct {
-  uint32_t start;
-  float exponent;
-} segment_record;
-
-static int keeps_states(const linear_call *call) { return call->gated || call->delta; }
-
-/* Floats of decay's gradient a token: one, or one a feature. */
-static size_t decay_width(const linear_call *call) { return call->args->decay.channel ? call->d_f : 1; }
-
-uint64_t causal_memory_layout(const linear_call *call, causal_memory *m, float *base) {
-  running sizes_of;
-  running_layout(&sizes_of, call->d_f, call->d_v, 0, NULL);
-  size_t n = call->n_k, keeps = (size_t)keeps_states(call), side = 1;
-  while (side * side < n || side * running_floats(&sizes_of) < SEGMENT_FLOATS) side++;
-  side = smaller(side, n);
-  m->blocks = keeps ? side : n;
-  m->segments = keeps ? n > 0 ? (n + side - 1) / side : 0 : 0;
-  m->tokens = keeps ? smaller(n, side * BLOCK) : n;
-  float *records, *segment_records, **arrays[] = {&m->factors, &m->d_decay, &m->recalled, &m->states, &m->due, &m->starts, &m->folds, &m->from, &m->to, &m->next, &records, &segment_records};
-  uint64_t state = running_floats(&sizes_of), row = sizes_of.row;
-  uint64_t sizes[] = {2 * (uint64_t)call->group * m->tokens, call->gated ? (uint64_t)m->tokens * decay_width(call) : 0, call->delta ? (uint64_t)m->tokens * sizes_of.width : 0,
-                      keeps * m->blocks * state, keeps * m->blocks * row, m->segments * state, m->segments * row, row, row, row,
-                      m->blocks * sizeof(block_record) / sizeof(float), m->segments * sizeof(segment_record) / sizeof(float)};
-  uint64_t floats = carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
-  if (!base) return floats;
-  m->records = records;
-  m->segment_records = segment_records;
-  return floats;
-}
-
-/* The walk over one stream. */
-typedef struct {
-  gradient_stream *s;
-  causal_memory *m;
-  size_t first; /* token of the segment */
-  size_t state_floats;
-} walk;
+enum { SHORT_BLOCK = 24 }; /* without decay and delta rule, where what a block's tokens do with one another weighs more: 32 take 2 % longer, 48 6 % */
 
 static float *factors_of(const walk *w, size_t g, size_t t) { return w->m->factors + 2 * g * w->m->tokens + (t - w->first); }
-
-/* Σ of both over a row of gradients by feature, or each. */
-static void add_decay(float *sum, const float *x, const float *gradient, const linear_call *call) {
-  if (decay_width(call) == 1) {
-    *sum += dot(x, gradient, call->d_f);
-    return;
-  }
-  for (size_t i = 0; i < call->d_f; i++) sum[i] += x[i] * gradient[i];
-}
 
 /* f and h of a head's queries, and the gradient of their features. z runs along. */
 static void query_block(const walk *w, size_t g, size_t t, size_t tokens) {
@@ -87,7 +29,7 @@ static void query_block(const walk *w, size_t g, size_t t, size_t tokens) {
     f[u] = output_factor(call, q_z, s->p.exponent, s->tokens.exponents[u]);
     h[u] = call->args->normalize ? -f[u] * f[u] * (dot(q, gradient, call->d_f) + own * q_k) : 0.0f;
     for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_madd(v4_splat(h[u]), v4_load(z + i), v4_mul(v4_splat(f[u]), v4_load(gradient + i))));
-    if (call->gated) add_decay(w->m->d_decay + (t + u - w->first) * decay_width(call), q, gradient, call);
+    if (call->gated) add_decay(w, t + u, q, gradient);
     v4 of_own = v4_splat(f[u] * own + h[u]);
     for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_madd(of_own, v4_load(k + i), v4_load(gradient + i)));
     if (call->args->normalize) add_to(z, k, call->d_fp);
@@ -118,7 +60,7 @@ static size_t forward_block(const walk *w, size_t t, size_t block, int answers) 
   if (answers) stream_touch(s, t, smaller(s->block, call->n_k - t));
   size_t tokens = stream_keys(s, t);
   if (answers) {
-    ((block_record *)w->m->records)[block] = (block_record){(uint32_t)t, (uint32_t)tokens, exponent, call->map->scaled ? s->p.due[0] : 0.0f};
+    w->m->records[block] = (block_record){(uint32_t)t, (uint32_t)tokens, exponent, call->map->scaled ? s->p.due[0] : 0.0f};
     if (keeps_states(call)) {
       running_keep(&s->s, w->m->states + block * w->state_floats);
       memcpy(w->m->due + block * s->s.row, s->p.due, call->d_fp * sizeof(float));
@@ -168,57 +110,11 @@ static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wa
   if (call->args->normalize) running_add_sum(&s->r, r);
 }
 
-/* Where the gradient of a gate's tokens from t goes; NULL: nowhere. */
-static float *gate_gradient(const gradient_stream *s, float *all, la_gate gate, size_t width, size_t t) {
-  size_t rows = gate.row ? s->call->n_k : 1, state = s->b * s->call->state_heads + s->state_head;
-  return all ? all + (state * rows + (gate.row ? t : 0)) * width : NULL;
-}
-
-/* Takes off a token's share what its key contributes: as it wrote and, of a delta rule, as it recalls. */
-static void subtract_key(const gradient_stream *s, float *share, const float *k, size_t u) {
-  const linear_call *call = s->call;
-  const float *written = s->d_features + u * s->s.row, *recalled = s->d_recalled + u * s->s.row, *recalling = k + recalled_row(call);
-  if (decay_width(call) == 1) {
-    *share -= dot(k, written, call->d_f);
-    if (call->delta) *share += dot(recalling, recalled, call->d_f);
-    return;
-  }
-  for (size_t i = 0; i < call->d_f; i++) {
-    share[i] -= k[i] * written[i];
-    if (call->delta) share[i] += recalling[i] * recalled[i];
-  }
-}
-
-/* x [d_f], or its sum where the decay has one number a token. */
-static void take_share(const linear_call *call, float *share, const float *x) {
-  size_t width = decay_width(call);
-  zero_floats(share, width);
-  for (size_t i = 0; i < call->d_f; i++) share[width == 1 ? 0 : i] += x[i];
-}
-
-/* The decay of a token changes what it and all after it do in the block, and the state after the block, whose share is in
- * `from`; that of the first token is the share of the state before, `to`. What a token does with itself no decay changes. */
-static void decay_gradient(const walk *w, size_t t, size_t tokens) {
-  gradient_stream *s = w->s;
-  const linear_call *call = s->call;
-  size_t width = decay_width(call), seen = stream_seen(s, t, tokens);
-  float *sum = w->m->next;
-  take_share(call, sum, w->m->from);
-  for (size_t u = tokens; u-- > 0;) {
-    float *share = w->m->d_decay + (t + u - w->first) * width, *out = gate_gradient(s, s->args->d_decay, call->args->decay, width, t + u);
-    if (u < seen) subtract_key(s, share, stream_row(s, u), u);
-    for (size_t i = 0; i < width; i++) sum[i] += share[i];
-    if (u >= seen) continue;
-    if (u == 0) take_share(call, sum, w->m->to);
-    for (size_t i = 0; i < width; i++) out[i] = call->args->decay.row ? sum[i] : out[i] + sum[i];
-  }
-}
-
 /* A block backwards. */
 static void backward_block(const walk *w, size_t block) {
   gradient_stream *s = w->s;
   const linear_call *call = s->call;
-  const block_record *record = (const block_record *)w->m->records + block;
+  const block_record *record = w->m->records + block;
   size_t t = record->start, tokens = record->count, row = s->s.row, width = s->s.width, next = token_floats(call);
   const float *before = keeps_states(call) ? w->m->states + block * w->state_floats : NULL;
   int wants_values = s->wants_values || call->delta;
@@ -278,24 +174,6 @@ static void turn(walk *w) {
   gradient_stream *s = w->s;
   stream_turn(s);
   if (s->call->gated) running_products(s->s.t, s->s.z, &s->r, w->m->from);
-}
-
-/* Notes S before a segment. */
-static void keep_start(const walk *w, size_t n, size_t t) {
-  gradient_stream *s = w->s;
-  ((segment_record *)w->m->segment_records)[n] = (segment_record){(uint32_t)t, s->p.exponent};
-  running_keep(&s->s, w->m->starts + n * w->state_floats);
-  memcpy(w->m->folds + n * s->s.row, s->p.fold, s->call->d_fp * sizeof(float));
-}
-
-/* Back to it; the token that comes first. */
-static size_t restore_start(const walk *w, size_t n) {
-  gradient_stream *s = w->s;
-  const segment_record *segment = (const segment_record *)w->m->segment_records + n;
-  running_restore(&s->s, w->m->starts + n * w->state_floats);
-  memcpy(s->p.fold, w->m->folds + n * s->s.row, s->call->d_fp * sizeof(float));
-  s->p.exponent = segment->exponent;
-  return segment->start;
 }
 
 void causal_gradient(gradient_stream *s, causal_memory *m) {

@@ -59,7 +59,7 @@ typedef enum {
   LA_MAP_DPFP = 5,      /* deterministic parameter-free projection      Schlag et al. 2021, eq. 37 */
   LA_MAP_TAYLOR = 6,    /* second-order Taylor series of exp            Arora et al. 2024 */
   LA_MAP_HEDGEHOG = 7,  /* softmax of ±(xW + b)                         Zhang et al. 2024 */
-  LA_MAP_LEARNED = 8,   /* relu(xW + b)                                 Kasai et al. 2021 */
+  LA_MAP_LEARNED = 8,   /* relu(xW + b), or exp(xW + b)                 Kasai et al. 2021 */
   LA_MAP_COSFORMER = 9, /* relu(x) by sin and cos of the position       Qin et al. 2022 */
 } la_map_kind;
 
@@ -68,6 +68,7 @@ typedef enum {
   LA_MAP_NO_NORM_TERM = 2, /* favor: −‖x‖²/2 is left out */
   LA_MAP_GAUSSIAN = 4,     /* rff: exp(‖x‖²/2) is left out: the Gaussian kernel */
   LA_MAP_JOINT = 8,        /* hedgehog: one softmax over [2y, −2y] instead of one each over y and −y */
+  LA_MAP_EXP = 16,         /* learned: exp(xW + b) instead of relu(xW + b) */
 } la_map_options;
 
 /* A feature map φ: R^dim → R^features. Weights may differ between heads: query head h of H uses those numbered
@@ -75,11 +76,13 @@ typedef enum {
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;
-  int32_t size;    /* favor, rff: features; learned: columns of W; dpfp: ν; cosformer: longest sequence; else 0 */
+  int32_t size;    /* favor, rff: features; learned, hedgehog: columns of W (hedgehog, 0: dim); dpfp: ν; cosformer: longest
+                      sequence; else 0 */
   int32_t options; /* la_map_options */
   float epsilon;   /* favor: added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2); ≥ 0; else 0 */
   int32_t query_heads, key_heads;
-  const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none */
+  const float *query_weights, *key_weights; /* from la_feature_map_pack, [heads] of them; NULL where the map has none, or, of
+                                               hedgehog with dim columns, for the identity */
   const float *query_bias, *key_bias;       /* [heads][columns of W]; NULL: 0 */
 } la_feature_map;
 
@@ -177,7 +180,7 @@ typedef struct {
   int32_t heads, features, value_dim; /* heads: of all rows of the batch */
   float *state;     /* [heads, la_state_floats] */
   float *s, *z;     /* [heads, features, value_dim], [heads, features] */
-  float *exponents; /* [heads]: S and z are to be multiplied by exp of it; −∞ of favor and rff while nothing was seen. NULL:
+  float *exponents; /* [heads]: S and z are to be multiplied by exp of it; −∞ of favor, rff and exp(xW + b) while nothing was seen. NULL:
                        is not read, and written as 0 */
 } la_state_args;
 

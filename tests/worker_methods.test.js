@@ -61,6 +61,7 @@ const programs = {
     featureMap: async (a, o) => [(await a.featureMap('favor', { dim: 16, seed: 3, ...o })).features],
     state: async (a, o) => [await (await a.state({ heads: 2, dim: 8, ...o })).data],
     restore: async (a, o) => [await (await a.restore(await (await seen(a)).save(), o)).data],
+    restoreMap: async (a, o) => [await (await a.restoreMap(await (await a.featureMap('rff', { dim: 16, seed: 4 })).save(), o)).apply(q)],
     cache: async (a, o) => [(await a.cache({ heads: 2, dim: 8, maxLength: 5, ...o })).maxLength],
     gap: async (a, o) => [await a.gap(...qkv, o), await a.gap(...qkv, { causal: true, featureMap: 'relu', ...o })],
     weights: async (a, o) => [await a.weights(q, k, { kind: 'softmax', ...o }), await a.weights(q, k, { kind: 'linear', causal: true, ...o })],
@@ -96,6 +97,11 @@ const programs = {
         for (const as of ['query', 'key']) results.push(await map.apply(q, { as, ...o }));
       }
       return results;
+    },
+    save: async (a, o) => {
+      const weights = { data: q.data.slice(0, 48), shape: [16, 3] };
+      const map = await a.featureMap('learned', { dim: 16, weights, activation: 'exp' });
+      return [await map.save(o), await map.weights, await (await a.featureMap('taylor', { dim: 16 })).weights];
     },
     dispose: async (a, o) => [await (await a.featureMap('favor', { dim: 16, seed: 8 })).dispose(o)],
   },

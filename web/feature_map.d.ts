@@ -102,8 +102,10 @@ interface AffineOptions extends FeatureMapOptions {
   keyBias?: Input;
 }
 
-/** Softmaxes of ±y, no feature below 1e-12. Weights have dim columns; without any, y = x. Zhang et al. 2024. */
+/** Softmaxes of ±y, no feature below 1e-12; without weights, y = x. Zhang et al. 2024. */
 export interface HedgehogOptions extends AffineOptions {
+  /** Twice the columns of W, 2 to 65536. Default: as many as the weights make, 2·dim without; others need weights. */
+  features?: number;
   /**
    * One softmax each over y and −y, or one over both. Default `'separate'`.
    *
@@ -113,10 +115,16 @@ export interface HedgehogOptions extends AffineOptions {
   dialect?: 'separate' | 'joint';
 }
 
-/** relu(y): T2R, Kasai et al. 2021. 1 to 65536 columns. */
+/** relu(y): T2R, Kasai et al. 2021; or exp(y). 1 to 65536 columns. */
 export interface LearnedOptions extends AffineOptions {
   /** W of y = xW + b: [dim, columns] or [heads, dim, columns]. */
   weights: Input;
+  /**
+   * `'relu'`: max(y, 0); `'exp'`: exp(y), which is positive. Default `'relu'`.
+   *
+   * With `'exp'` sums are kept divided by exp of the largest y, so that they never overflow; eps is relative to the true ones.
+   */
+  activation?: 'relu' | 'exp';
 }
 
 /** [relu(x)·sin θ, relu(x)·cos θ], θ = πi/(2·maxLength) at the i-th place, from 1. Qin et al. 2022. */
@@ -143,10 +151,22 @@ export interface FeatureMapOptionsByName {
   taylor: FeatureMapOptions;
   /** Softmaxes of ±(xW + b). Zhang et al. 2024. */
   hedgehog: HedgehogOptions;
-  /** relu(xW + b). Kasai et al. 2021. */
+  /** relu(xW + b), or exp(xW + b). Kasai et al. 2021. */
   learned: LearnedOptions;
   /** relu(x), weighed by its place. Qin et al. 2022. */
   cosformer: CosformerOptions;
+}
+
+/** The weights and biases that a map was given, each of the shape in which it was given; what was not given is absent. */
+export interface FeatureMapWeights {
+  /** W, [dim, columns] or [heads, dim, columns]. */
+  weights?: Result;
+  /** b, [columns] or [heads, columns]. */
+  bias?: Result;
+  /** W of keys. */
+  keyWeights?: Result;
+  /** b of keys. */
+  keyBias?: Result;
 }
 
 /** What `map.apply` takes beside x. */
@@ -171,6 +191,8 @@ export interface FeatureMap {
   readonly options: Readonly<Record<string, number | boolean | string>>;
   /** Bytes of weights held in the module. */
   readonly bytes: number;
+  /** Copies of the weights and biases of hedgehog and learned, made anew each time they are read; null of a map without. */
+  readonly weights: FeatureMapWeights | null;
   /**
    * φ of every vector of `x`, [..., dim] → [..., features].
    *
@@ -182,6 +204,15 @@ export interface FeatureMap {
    * @throws RangeError for a wrong shape or a place beyond maxLength, AttentionError 'disposed'
    */
   apply(x: Input, options?: FeatureMapApplyOptions): Result;
+  /**
+   * The map as bytes, for `attention.restoreMap` on this or another instance.
+   *
+   * A map that was drawn is saved as its seed.
+   *
+   * @example const again = attention.restoreMap(map.save());
+   * @throws AttentionError 'disposed'
+   */
+  save(): Uint8Array;
   /**
    * Frees the weights; a disposed map is refused.
    *

@@ -62,6 +62,7 @@ export type {
   CosformerOptions,
   FeatureMapOptionsByName,
   FeatureMapApplyOptions,
+  FeatureMapWeights,
   FeatureMap,
 } from './feature_map.js';
 export type { Cache, CacheOptions, State, StateOptions, StepOptions } from './state.js';
@@ -252,6 +253,15 @@ export interface Attention {
    * @throws AttentionError 'corrupt-state' for anything else
    */
   restore(bytes: Uint8Array): State;
+  /**
+   * A feature map from what `map.save()` returned, with the same bits of φ.
+   *
+   * It is the caller's, who disposes of it.
+   *
+   * @example const map = attention.restoreMap(bytes);
+   * @throws AttentionError 'corrupt-state' for anything else
+   */
+  restoreMap(bytes: Uint8Array): FeatureMap;
   /**
    * An empty cache of softmax attention.
    *

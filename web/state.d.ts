@@ -76,7 +76,7 @@ export interface State {
   /**
    * S, [batch, heads, features, valueDim]: a copy, made anew each time it is read. To change a state there is `set`.
    *
-   * Of favor and rff, and with eps 0 of all maps, divided by exp of a number a head where the sums would leave float32's
+   * Of favor, rff and learned maps with exp, and with eps 0 of all maps, divided by exp of a number a head where the sums would leave float32's
    * range; that number is 0 while they do not, and goes with save and clone.
    */
   readonly data: Float32Array;

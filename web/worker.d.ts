@@ -76,7 +76,7 @@ export interface AsyncState extends Async<sync.State, 'data' | 'keySum' | 'lengt
 /** A cache of softmax attention in the Worker. */
 export interface AsyncCache extends Async<sync.Cache, 'length' | 'bytes'> {}
 /** A feature map in the Worker. */
-export interface AsyncFeatureMap extends Async<sync.FeatureMap, 'bytes'> {}
+export interface AsyncFeatureMap extends Async<sync.FeatureMap, 'bytes' | 'weights'> {}
 
 type WithoutFeatureMap = Omit<sync.Attention, 'featureMap'>;
 

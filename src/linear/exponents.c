@@ -1,4 +1,4 @@
-/* Features of scaled maps (favor, rff) may overflow, so that S and z are kept divided by exp(c), c one number a head.
+/* Features of scaled maps (favor, rff, exp of learned) may overflow, so that S and z are kept divided by exp(c), c one number a head.
  * c stays 0 while no key's exponent leaves ±BAND, so that S and z are then the plain sums; a key above takes c along
  * (an online maximum, as in softmax attention), and where there is decay a key far below lets c fall with it, as far as
  * what is kept of S and z allows. It depends on keys and decay alone and not on how a sequence is split. */

@@ -33,13 +33,14 @@ static int32_t dpfp_features(const la_feature_map *map) {
 
 static int32_t taylor_features(const la_feature_map *map) { return is_plain(map) ? 1 + map->dim + map->dim * (map->dim + 1) / 2 : 0; }
 
+static int32_t hedgehog_columns(const la_feature_map *map) { return map->size ? map->size : map->dim; }
+
 static int32_t hedgehog_features(const la_feature_map *map) {
-  return has_only(map, LA_MAP_JOINT) && map->size == 0 && map->epsilon == 0.0f ? 2 * map->dim : 0;
+  int is_valid = has_only(map, LA_MAP_JOINT) && map->size >= 0 && map->size <= LA_MAX_FEATURES / 2 && map->epsilon == 0.0f;
+  return is_valid ? 2 * hedgehog_columns(map) : 0;
 }
 
-static int32_t hedgehog_columns(const la_feature_map *map) { return map->dim; }
-
-static int32_t learned_features(const la_feature_map *map) { return has_only(map, 0) && map->epsilon == 0.0f ? map->size : 0; }
+static int32_t learned_features(const la_feature_map *map) { return has_only(map, LA_MAP_EXP) && map->epsilon == 0.0f ? map->size : 0; }
 
 static int32_t cosformer_features(const la_feature_map *map) {
   return has_only(map, 0) && map->epsilon == 0.0f && map->size > 0 ? 2 * map->dim : 0;
@@ -58,18 +59,22 @@ static const map_entry table[] = {
     [LA_MAP_COSFORMER] = {.features = cosformer_features, .apply = apply_cosformer},
 };
 
+/* LA_MAP_LEARNED with LA_MAP_EXP. */
+static const map_entry learned_exp = {.features = learned_features, .apply = apply_learned_exp, .scaled = 1, .columns = learned_features, .needs_weights = 1};
+
 /* The map's row when its sizes and options are valid, weights aside. */
 static const map_entry *find_sizes(const la_feature_map *map) {
   if (!map || map->kind < 0 || map->kind >= (int32_t)(sizeof table / sizeof *table)) return NULL;
   if (map->dim < 1 || map->dim > LA_MAX_DIM || map->query_heads < 1 || map->key_heads < 1) return NULL;
-  const map_entry *entry = &table[map->kind];
+  const map_entry *entry = map->kind == LA_MAP_LEARNED && map->options & LA_MAP_EXP ? &learned_exp : &table[map->kind];
   int32_t features = entry->features(map);
   return features > 0 && features <= LA_MAX_FEATURES ? entry : NULL;
 }
 
 const map_entry *map_find(const la_feature_map *map) {
   const map_entry *entry = find_sizes(map);
-  return entry && entry->needs_weights && (!map->query_weights || !map->key_weights) ? NULL : entry;
+  int needs_weights = entry && entry->columns && (entry->needs_weights || entry->columns(map) != map->dim);
+  return needs_weights && (!map->query_weights || !map->key_weights) ? NULL : entry;
 }
 
 la_feature_map map_of_head(const la_feature_map *map, size_t query_head, size_t query_heads, size_t key_head, size_t key_heads) {

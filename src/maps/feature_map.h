@@ -23,7 +23,7 @@ typedef struct {
   int elementwise;                               /* feature i comes from element i alone, and there are dim of them */
   int scaled;                                    /* φ may overflow: it comes with exponents, and for keys without epsilon */
   int32_t (*columns)(const la_feature_map *map); /* of W in xW; NULL: the map has no weights */
-  int needs_weights;                             /* else W is the identity where none are given */
+  int needs_weights;                             /* else W is the identity where none are given and columns are dim */
   int random;                                    /* W is given as rows ω, for x·dim^(−1/4) */
 } map_entry;
 
@@ -39,10 +39,10 @@ la_feature_map map_of_head(const la_feature_map *map, size_t query_head, size_t 
 /* What epsilon adds to every feature of a key, relative to the largest exponent of the keys; 0 for most maps. */
 float map_key_floor(const la_feature_map *map);
 
-map_function apply_elu, apply_relu, apply_identity; /* elementwise.c */
-map_function apply_favor, apply_rff;                /* random_features.c */
-map_function apply_dpfp, apply_taylor;              /* polynomial.c */
-map_function apply_hedgehog, apply_learned;         /* learned.c */
-map_function apply_cosformer;                       /* cosformer.c */
+map_function apply_elu, apply_relu, apply_identity;            /* elementwise.c */
+map_function apply_favor, apply_rff;                           /* random_features.c */
+map_function apply_dpfp, apply_taylor;                         /* polynomial.c */
+map_function apply_hedgehog, apply_learned, apply_learned_exp; /* learned.c */
+map_function apply_cosformer;                                  /* cosformer.c */
 
 #endif

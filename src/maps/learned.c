@@ -42,14 +42,14 @@ static void softmax_joint(float *out, size_t d) {
 
 /* Zhang et al. 2024. */
 void apply_hedgehog(const la_feature_map *map, map_rows m) {
-  size_t d = (size_t)map->dim;
+  size_t columns = (size_t)(map->size ? map->size : map->dim);
   for (size_t r = 0; r < m.rows; r += PROJECT_ROWS) {
     size_t count = smaller(PROJECT_ROWS, m.rows - r);
-    affine(map, m, r, count, d);
+    affine(map, m, r, count, columns);
     for (size_t u = 0; u < count; u++) {
       float *out = m.out + (r + u) * m.out_stride;
-      if (map->options & LA_MAP_JOINT) softmax_joint(out, d);
-      else softmax_apart(out, d);
+      if (map->options & LA_MAP_JOINT) softmax_joint(out, columns);
+      else softmax_apart(out, columns);
     }
   }
 }
@@ -61,5 +61,20 @@ void apply_learned(const la_feature_map *map, map_rows m) {
     size_t count = smaller(PROJECT_ROWS, m.rows - r);
     affine(map, m, r, count, columns);
     for (size_t u = 0; u < count; u++) span_map(m.out + (r + u) * m.out_stride, m.out + (r + u) * m.out_stride, columns, relu);
+  }
+}
+
+/* exp(xW + b), the largest xW + b of a row as its exponent: features are at most 1. A sum that is not finite makes all of
+ * them NaN, where exp(−∞) would hide it. */
+void apply_learned_exp(const la_feature_map *map, map_rows m) {
+  size_t columns = (size_t)map->size;
+  for (size_t r = 0; r < m.rows; r += PROJECT_ROWS) {
+    size_t count = smaller(PROJECT_ROWS, m.rows - r);
+    affine(map, m, r, count, columns);
+    for (size_t u = 0; u < count; u++) {
+      float *out = m.out + (r + u) * m.out_stride, top = span_max(out, columns, 1.0f) + 0.0f * span_sum(out, columns);
+      m.exponents[r + u] = top;
+      span_exp(out, out, columns, 1.0f, top, 1.0f, 0.0f);
+    }
   }
 }

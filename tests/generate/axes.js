@@ -3,8 +3,9 @@
 /** Values of each axis, the simplest first: failing cases shrink towards it. 'softmax' stands for softmax attention in place of linear. */
 export const AXES = {
   map: [
-    'identity', 'softmax', 'elu', 'relu', 'taylor', 'dpfp', 'dpfp nu 3', 'hedgehog', 'hedgehog joint', 'hedgehog a head', 'learned',
-    'learned a head', 'cosformer', 'favor', 'favor hyperbolic', 'favor no norm', 'favor epsilon', 'favor a head', 'favor drawn', 'rff', 'rff gaussian',
+    'identity', 'softmax', 'elu', 'relu', 'taylor', 'dpfp', 'dpfp nu 3', 'hedgehog', 'hedgehog joint', 'hedgehog a head', 'hedgehog 6 features',
+    'hedgehog 10 features a head', 'learned', 'learned a head', 'learned exp', 'learned exp a head', 'cosformer', 'favor', 'favor hyperbolic',
+    'favor no norm', 'favor epsilon', 'favor a head', 'favor drawn', 'rff', 'rff gaussian',
   ],
   rule: ['linear', 'delta token', 'delta number', 'delta shared'],
   decay: ['none', 'number', 'head', 'token', 'channel'],
@@ -63,7 +64,7 @@ const RULES = [
     [{ map: but('map', 'softmax') }, { causal: ['causal'] }, { size: ['ordinary'] }, { queries: ['same'] }].map((right) => [{ [axis]: AXES[axis].slice(1) }, right]),
   ),
   // Of features that are 0 for many tokens the oracle's own sums decay to nothing, whose ratios the library still knows.
-  [{ strength: ['strong', 'mixed'], eps: [0] }, { map: ['identity', 'elu', 'taylor', 'hedgehog', 'hedgehog joint', 'hedgehog a head', 'favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn', 'rff', 'rff gaussian'] }],
+  [{ strength: ['strong', 'mixed'], eps: [0] }, { map: ['identity', 'elu', 'taylor', 'hedgehog', 'hedgehog joint', 'hedgehog a head', 'hedgehog 6 features', 'hedgehog 10 features a head', 'learned exp', 'learned exp a head', 'favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn', 'rff', 'rff gaussian'] }],
   // 1 + s + s²/2 is positive, but not with a decay of its own for every feature.
   [{ map: ['taylor'], decay: ['channel'] }, { normalize: but('normalize', 'yes') }],
   // Maps whose features or weights would be too many for a test.
@@ -75,8 +76,8 @@ const RULES = [
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
   [{ carry: ['restored'] }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
-  // Exponents that leave the ordinary range are favor's. Beside an eps results would underflow; so may what decays.
-  [{ size: ['large'] }, { map: ['favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn'] }],
+  // Exponents that leave the ordinary range are favor's and exp's. Beside an eps results would underflow; so may what decays.
+  [{ size: ['large'] }, { map: ['favor', 'favor hyperbolic', 'favor no norm', 'favor a head', 'favor drawn', 'learned exp', 'learned exp a head'] }],
   [{ size: ['large'] }, { rule: ['linear'] }],
   [{ size: ['large'] }, { decay: ['none'] }],
   [{ size: ['large'] }, { eps: [0] }],
@@ -120,6 +121,8 @@ export function isConsistent(partial) {
 /** d' of a map. */
 export function featuresOf(map, dim) {
   const [name] = map.split(' ');
+  const named = / (\d+) features/.exec(map);
+  if (named) return Number(named[1]);
   const sizes = { softmax: dim, elu: dim, relu: dim, identity: dim, taylor: 1 + dim + (dim * (dim + 1)) / 2, dpfp: 2 * dim * (map === 'dpfp nu 3' ? 3 : 1), hedgehog: 2 * dim, learned: 9, cosformer: 2 * dim };
   if (sizes[name] !== undefined) return sizes[name];
   if (map === 'favor drawn') return 4 * dim;

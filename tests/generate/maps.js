@@ -24,10 +24,12 @@ function random(name, settings = {}, extra = {}) {
 function affine(name, columnsOf, settings = {}) {
   return (one, heads) => {
     const { dim, seed } = one;
+    // Where exponents are to leave the ordinary range, biases take them there: not so far apart that all weights underflow.
+    const most = one.size === 'large' ? 60 : 0;
     const columns = columnsOf(dim);
     const of = (...shape) => (heads > 1 ? [heads, ...shape] : shape);
     const [weights, keyWeights] = [1, 2].map((n) => gaussian(of(dim, columns), seed + n, dim ** -0.5));
-    const [bias, keyBias] = [3, 4].map((n) => gaussian(of(columns), seed + n));
+    const [bias, keyBias] = [3, 4].map((n) => gaussian(of(columns), seed + n)).map((b) => ({ ...b, data: b.data.map((x) => x + most) }));
     const map = (w, b) => oracle[name]({ weights: perHeadRows({ ...w, shape: [dim, columns] }, dim), bias: rowsOf2d({ ...b, shape: [heads, columns] }), ...settings });
     const roles = { query: map(weights, bias), key: map(keyWeights, keyBias) };
     return { name, options: { dim, weights, bias, keyWeights, keyBias, ...settings }, reference: () => (x, where) => roles[where.as](x, { ...where, head: weightsOf(one, heads, where) }) };
@@ -47,8 +49,12 @@ const MAPS = {
   hedgehog: byName('hedgehog', oracle.hedgehog()),
   'hedgehog joint': shared(affine('hedgehog', (dim) => dim, { dialect: 'joint' })),
   'hedgehog a head': aHead(affine('hedgehog', (dim) => dim)),
+  'hedgehog 6 features': shared(affine('hedgehog', () => 3, { features: 6, dialect: 'joint' })),
+  'hedgehog 10 features a head': aHead(affine('hedgehog', () => 5)),
   learned: shared(affine('learned', () => 9)),
   'learned a head': aHead(affine('learned', () => 9)),
+  'learned exp': shared(affine('learned', () => 9, { activation: 'exp' })),
+  'learned exp a head': aHead(affine('learned', () => 9, { activation: 'exp' })),
   cosformer({ dim, length }) {
     const maxLength = 4 * length + 20;
     return { name: 'cosformer', options: { dim, maxLength }, reference: (starts) => oracle.cosformer({ maxLength, starts }) };

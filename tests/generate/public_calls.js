@@ -50,8 +50,8 @@ export function publicCalls(attention, keep, dim = 5) {
     elu: {}, relu: {}, identity: {}, taylor: {}, dpfp: { nu: 2 },
     favor: { features: 6, seed: 3, orthogonal: true, hyperbolic: true, normTerm: false, epsilon: 1e-3 },
     rff: { features: 6, seed: 3, orthogonal: false, gaussian: true },
-    hedgehog: { heads: KV, weights: gaussian([KV, dim, dim], 1), bias: gaussian([dim], 2), keyWeights: gaussian([dim, dim], 3), keyBias: gaussian([KV, dim], 4), dialect: 'joint' },
-    learned: { heads: KV, weights: gaussian([dim, 3], 1), bias: gaussian([KV, 3], 2), keyWeights: gaussian([KV, dim, 3], 3), keyBias: gaussian([3], 4) },
+    hedgehog: { heads: KV, weights: gaussian([KV, dim, dim], 1), bias: gaussian([dim], 2), keyWeights: gaussian([dim, dim], 3), keyBias: gaussian([KV, dim], 4), dialect: 'joint', features: 2 * dim },
+    learned: { heads: KV, weights: gaussian([dim, 3], 1), bias: gaussian([KV, 3], 2), keyWeights: gaussian([KV, dim, 3], 3), keyBias: gaussian([3], 4), activation: 'exp' },
     cosformer: { maxLength: 50 },
   };
   return [
@@ -82,6 +82,8 @@ export function publicCalls(attention, keep, dim = 5) {
     { ...onState('state.clone', stepped, 'clone', [], []), call: () => keep(stepped.clone()) },
     onState('state.save', stepped, 'save', [], []),
     made('restore', ['bytes'], [state({ featureMap: map }).save()], undefined, (values) => keep(attention.restore(...values))),
+    onState('map.save', map, 'save', [], []),
+    made('restoreMap', ['bytes'], [map.save()], undefined, (values) => keep(attention.restoreMap(...values))),
     made('cache', [], [], { ...seen, maxLength: 7 }, (_, options) => keep(attention.cache(options))),
     { ...onState('cache.clone', stored, 'clone', [], []), call: () => keep(stored.clone()) },
     sequence('gap', 'gap', { featureMap: 'elu', causal: true, layout: 'bhtd' }),

@@ -169,8 +169,8 @@ async function replaceHeld({ carry, map }, attention, keep, held) {
   await old.dispose();
 }
 
-/** Whether a state's data are S and z themselves: powers are taken out of favor's and rff's, and of ratios whose sums decay away. */
-const holdsPlainSums = ({ map, eps, normalize, decay, strength }) => !/^(favor|rff)/.test(map) && !(eps === 0 && normalize === 'yes' && (decay === 'token' || strength !== 'mild'));
+/** Whether a state's data are S and z themselves: powers are taken out of favor's, rff's and exp's, and of ratios whose sums decay away. */
+const holdsPlainSums = ({ map, eps, normalize, decay, strength }) => !/^(favor|rff|learned exp)/.test(map) && !(eps === 0 && normalize === 'yes' && (decay === 'token' || strength !== 'mild'));
 
 /** Throws unless the library gives what the oracle says, leaves the inputs alone, and holds no memory afterwards. */
 export async function runCase(one, instances) {

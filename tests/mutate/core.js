@@ -80,6 +80,8 @@ export const coreMutants = [
   { file: 'src/softmax/decode.c', find: 'size_t row = j < count / 4 * 4 ? j % 4 * (count / 4) + j / 4 : j;', replace: 'size_t row = j;', suites: ['simd'] },
 
   // Feature maps.
+  { file: 'src/maps/learned.c', find: 'span_max(out, columns, 1.0f) + 0.0f * span_sum(out, columns);', replace: 'span_max(out, columns, 1.0f);', suites: ['simd'] },
+  { file: 'src/maps/learned.c', find: 'm.exponents[r + u] = top;', replace: 'm.exponents[r + u] = 0.0f * top;', suites: ['simd'] },
   { file: 'src/maps/polynomial.c', find: 'if (count == 2) out[1] = x[i] * x[i + 1];', replace: '', suites: ['simd'] },
   { file: 'src/maps/polynomial.c', find: 'y[d + i] = y[i] - x[i];', replace: 'y[d + i] = x[i] < 0.0f ? -x[i] : 0.0f;', suites: ['simd'] },
   { file: 'src/maps/cosformer.c', find: '(uint64_t)m.position + r + 1', replace: '(uint64_t)m.position + r', suites: ['simd'] },

@@ -52,9 +52,9 @@ export const hedgehog = ({ weights, bias, dialect = 'separate' } = {}) =>
     return features.map((f) => Math.max(f, 1e-12));
   });
 
-/** T2R, Kasai et al. 2021: relu(xW + b). weights [heads][d][d'], bias [heads][d']. */
-export const learned = ({ weights, bias }) =>
-  perRow((x, _, { head }) => project(x, weights[head], bias?.[head]).map((a) => Math.max(a, 0)));
+/** T2R, Kasai et al. 2021: relu(xW + b); activation 'exp': exp(xW + b). weights [heads][d][d'], bias [heads][d']. */
+export const learned = ({ weights, bias, activation = 'relu' }) =>
+  perRow((x, _, { head }) => project(x, weights[head], bias?.[head]).map((a) => (activation === 'exp' ? Math.exp(a) : Math.max(a, 0))));
 
 /** Qin et al. 2022: the row at place i, counted from 1, is weighed by sin and cos of πi/(2M). `starts`: rows before, by batch. */
 export const cosformer = ({ maxLength, start = 0, starts }) =>

@@ -152,8 +152,9 @@ export function family(name, make) {
         const { options, reference } = build(dim);
         const map = keep(attention.featureMap(mapName, { dim, ...options }));
         const { q, k, v, gate } = draw({ heads, T, dim, valueDim: 7, features: map.features }, kind);
-        // Features may be long; halving them keeps the delta rule within its domain.
-        const soft = kind.rule === 'delta' && gate.beta ? { ...gate, beta: tensorOf(gate.beta.shape, (i) => gate.beta.data[i] / map.features) } : gate;
+        // Features may be long, those of exp above all; a small beta keeps the delta rule within its domain.
+        const length = map.features * (options.activation === 'exp' ? 50 : 1);
+        const soft = kind.rule === 'delta' && gate.beta ? { ...gate, beta: tensorOf(gate.beta.shape, (i) => gate.beta.data[i] / length) } : gate;
         const form = { featureMap: map, normalize: !gated && !['rff', 'identity'].includes(mapName), scale: 1, eps: 1e-6 };
         const expected = oracle.linear(q, k, v, { ...form, featureMap: reference, causal: true, ...soft });
         const rule = gated ? ruleOf(kind) : 'map linear';

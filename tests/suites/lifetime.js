@@ -103,7 +103,7 @@ export function lifetime(name, make) {
       attention.cache({ heads: 1, dim: 3, maxLength: 9 }),
       attention.featureMap('elu', { dim: 3 }),
     ];
-    const bytes = state.save();
+    const [bytes, mapBytes] = [state.save(), map.save()];
     attention.dispose();
     attention.dispose();
     const calls = {
@@ -116,6 +116,7 @@ export function lifetime(name, make) {
       state: () => attention.state({ heads: 1, dim: 1 }),
       cache: () => attention.cache({ heads: 1, dim: 1, maxLength: 1 }),
       restore: () => attention.restore(bytes),
+      restoreMap: () => attention.restoreMap(mapBytes),
       'tensor.data': () => tensor.data,
       'state.step': () => state.step(token(q, 0), token(k, 0), token(v, 0)),
       'state.data': () => state.data,

@@ -11,8 +11,8 @@ const PIECES = [1, 0, 7, 31, 0, 0, 32, 33, 1000, 64, 129];
 /** rff's and identity's sums of weights may vanish. */
 const mayVanish = ({ mapName }) => mapName === 'rff' || mapName === 'identity';
 
-/** favor's sums are relative to the largest exponent seen: a state's data are not the plain sums. */
-const isScaled = ({ mapName }) => mapName === 'favor' || mapName === 'rff';
+/** Sums of these are relative to the largest exponent seen: a state's data are not the plain sums. */
+const isScaled = ({ mapName, title }) => mapName === 'favor' || mapName === 'rff' || title.includes('"exp"');
 
 export function longMaps(name, make) {
   const test = attentionSuite(name, make);

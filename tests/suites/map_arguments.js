@@ -58,8 +58,17 @@ export function mapArguments(name, make) {
       ...wrong.number('nu', [0, 8, 1.5], maker(attention, 'dpfp')),
       ...wrong.wrongKind('dialect', [1, null], hedgehog),
       ...wrong.wrongValue('dialect', ['', 'both'], hedgehog),
-      range('hedgehog weights that are not square', 'weights', () => hedgehog({}, { weights: gaussian([4, 6], 1) })),
+      ...wrong.number('features', [0, -2, 1.5, 65538], hedgehog),
+      range('odd features of hedgehog', 'features', () => hedgehog({}, { features: 7 })),
+      type('features of hedgehog that the identity does not make', 'weights', () => hedgehog({}, { features: 6 })),
+      type('a bias of hedgehog that the identity does not go with', 'weights', () => hedgehog({}, { bias: gaussian([3], 1) })),
+      type('weights of hedgehog for keys alone', 'weights', () => hedgehog({}, { keyWeights: gaussian([4, 6], 1) })),
+      range('features of hedgehog that the weights do not make', 'weights', () => hedgehog({}, { features: 6, weights: gaussian([4, 6], 1) })),
+      range('keyWeights of hedgehog of other columns', 'keyWeights', () => hedgehog({}, { weights: gaussian([4, 6], 1), keyWeights: gaussian([4, 4], 1) })),
+      range('weights of hedgehog of another dim', 'weights', () => hedgehog({}, { weights: gaussian([5, 4], 1) })),
       type('no weights', 'weights', () => learned({}, { weights: undefined })),
+      ...wrong.wrongKind('activation', [1, null, true], learned),
+      ...wrong.wrongValue('activation', ['', 'softplus', 'EXP'], learned),
       ...['weights', 'bias', 'keyWeights', 'keyBias'].flatMap((key) => wrong.wrongKind(key, [1, null, [1], {}], learned)),
       range('a bias of other columns', 'bias', () => learned({}, { bias: gaussian([2, 5], 1) })),
       range('a bias of other heads', 'bias', () => learned({}, { bias: gaussian([3, 6], 1) })),
@@ -77,6 +86,21 @@ export function mapArguments(name, make) {
     const { q, k, v } = inputs({ T: 3, dim: 4 });
     throwsKind(() => attention.weights(q, k, { kind: 'linear', featureMap: 'learned' }), TypeError, /needs weights/);
     throwsKind(() => attention.gap(q, k, v, { featureMap: 'cosformer' }), TypeError, /needs maxLength/);
+  });
+
+  test('hedgehog: features follow from the weights', (attention, keep) => {
+    const features = (options) => keep(attention.featureMap('hedgehog', { dim: 4, ...options })).features;
+    assert.deepEqual([{}, { features: 8 }, { weights: gaussian([4, 3], 1) }, { weights: gaussian([2, 4, 3], 1), features: 6 }, { weights: gaussian([4, 1], 1), dialect: 'joint' }].map(features), [8, 8, 6, 6, 2]);
+  });
+
+  test('maps of as many weights, but of other columns, are two maps', (attention, keep) => {
+    const weights = gaussian([2, 4, 3], 1);
+    for (const mapName of ['hedgehog', 'learned']) {
+      const [aHead, shared] = [weights, { ...weights, shape: [4, 6] }].map((given) => keep(attention.featureMap(mapName, { dim: 4, heads: 2, weights: given })));
+      const { q, k, v } = inputs({ heads: 2, T: 3, dim: 4 });
+      const state = keep(attention.state({ heads: 2, dim: 4, featureMap: shared }));
+      throwsKind(() => attention.linear(q, k, v, { state, featureMap: aHead }), RangeError, /\bfeatureMap\b/);
+    }
   });
 
   test('weights a head ask for inputs with heads', (attention, keep) => {

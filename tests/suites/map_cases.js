@@ -40,10 +40,10 @@ function randomCase(mapName, extra, reference = oracle[mapName]) {
 }
 
 /** A map whose heads, and whose queries and keys, have weights of their own. */
-function learnedCase(mapName, extra, columnsOf) {
+function learnedCase(mapName, extra, columnsOf, note = '') {
   const heads = 3;
   return {
-    title: `${mapName} ${JSON.stringify(extra)} with weights a head`,
+    title: `${mapName} ${JSON.stringify(extra)} with weights a head${note}`,
     mapName,
     build: (dim) => {
       const columns = columnsOf(dim);
@@ -84,6 +84,9 @@ export const mapCases = [
   plain('hedgehog', { dialect: 'joint' }, oracle.hedgehog({ dialect: 'joint' })),
   learnedCase('hedgehog', {}, (dim) => dim),
   learnedCase('hedgehog', { dialect: 'joint' }, (dim) => dim),
+  learnedCase('hedgehog', {}, (dim) => (dim % 5) + 1, ', other features'),
+  learnedCase('hedgehog', { dialect: 'joint' }, (dim) => 7 * (dim % 3) + 2, ', other features'),
   learnedCase('learned', {}, (dim) => (dim % 3) * 4 + 5),
+  learnedCase('learned', { activation: 'exp' }, (dim) => (dim % 3) * 4 + 5),
   plain('cosformer', { maxLength: 25 }, oracle.cosformer({ maxLength: 25 })),
 ];

@@ -2,6 +2,7 @@
 import { cache } from './cache.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
+import { expMap } from './exp_map.js';
 import { foreign } from './foreign.js';
 import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
@@ -23,6 +24,7 @@ import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { ratio } from './ratio.js';
+import { savedMap } from './saved_map.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
@@ -42,6 +44,7 @@ export const portable = {
   heads,
   sizes,
   scaled,
+  'exp map': expMap,
   ratio,
   packed,
   pieces,
@@ -49,6 +52,7 @@ export const portable = {
   onnx,
   state,
   'saved state': savedState,
+  'saved map': savedMap,
   'what is given': given,
   'tensors of other libraries': foreign,
   cache,

@@ -115,7 +115,7 @@ export function savedState(name, make, makeOther = make) {
     for (const one of [map, named]) one.apply(gaussian([3], 1));
   });
 
-  for (const [mapName, mapOptions] of [['favor', { features: 8 }], ['favor', { features: 8, epsilon: 1e-4 }], ['rff', { features: 8 }], ['cosformer', { maxLength: 50 }]]) {
+  for (const [mapName, mapOptions] of [['favor', { features: 8 }], ['favor', { features: 8, epsilon: 1e-4 }], ['rff', { features: 8 }], ['learned', { weights: gaussian([3, 8], 1), activation: 'exp' }], ['cosformer', { maxLength: 50 }]]) {
     test(`set is refused where it cannot give the state back: ${mapName} ${JSON.stringify(mapOptions)}`, (attention, keep) => {
       const featureMap = keep(attention.featureMap(mapName, { dim: 3, ...mapOptions }));
       const held = keep(filled(attention, { featureMap }));

@@ -7,6 +7,7 @@ import {
   type AttentionErrorCode,
   type Cache,
   type FeatureMap,
+  type FeatureMapWeights,
   type FeatureMapName,
   type Gap,
   type GateOptions,
@@ -182,19 +183,24 @@ export function featureMap(attention: Attention): void {
   expectType<Result>()(map.apply(x));
   expectType<Result>()(map.apply(x, { as: 'key', position: 3 }));
   expectType<number[]>()([map.heads, map.bytes]);
+  expectType<FeatureMapWeights | null>()(map.weights);
+  expectType<FeatureMap>()(attention.restoreMap(expectType<Uint8Array>()(map.save())));
   attention.featureMap('favor', { dim: 4, heads: 2, features: 16, seed: 7, orthogonal: false, hyperbolic: true, normTerm: false, epsilon: 1e-4 });
   attention.featureMap('favor', { dim: 4, projection: x });
   attention.featureMap('rff', { dim: 4, features: 16, gaussian: true });
   attention.featureMap('dpfp', { dim: 4, nu: 3 });
   attention.featureMap('taylor', { dim: 4 });
-  attention.featureMap('hedgehog', { dim: 4, weights: x, bias: x, keyWeights: x, keyBias: x, dialect: 'joint' });
+  attention.featureMap('hedgehog', { dim: 4, weights: x, bias: x, keyWeights: x, keyBias: x, dialect: 'joint', features: 6 });
   attention.featureMap('learned', { dim: 4, weights: x });
+  attention.featureMap('learned', { dim: 4, weights: x, activation: 'exp' });
   attention.featureMap('cosformer', { dim: 4, maxLength: 1024 }).dispose();
   map[Symbol.dispose]();
   attention.linear(x, x, x, { featureMap: 'favor' });
 
   // @ts-expect-error learned has no weights of its own
   attention.featureMap('learned', { dim: 4 });
+  // @ts-expect-error no such activation
+  attention.featureMap('learned', { dim: 4, weights: x, activation: 'softplus' });
   // @ts-expect-error a name alone has no maxLength
   attention.linear(x, x, x, { featureMap: 'cosformer' });
   // @ts-expect-error nothing is drawn where the rows are given

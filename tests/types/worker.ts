@@ -14,6 +14,7 @@ import {
 import {
   createAttention as createMain,
   type FeatureMapName,
+  type FeatureMapWeights,
   type Gap,
   type Result,
   type TensorLike,
@@ -128,6 +129,8 @@ export async function objects(attention: AsyncAttention): Promise<void> {
   expectType<FeatureMapName>()(map.name);
   expectType<number>()(map.features);
   expectType<number>()(await map.bytes);
+  expectType<FeatureMapWeights | null>()(await map.weights);
+  expectType<AsyncFeatureMap>()(await attention.restoreMap(await map.save()));
   expectType<Result>()(await map.apply(x, { as: 'query', position: 1 }));
 
   const state = expectType<AsyncState>()(await attention.state({ heads: 2, dim: 4, featureMap: map, signal }));

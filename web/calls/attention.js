@@ -2,6 +2,7 @@ import { softmax } from './softmax.js';
 import { Cache } from './cache.js';
 import { wrongKind } from '../core/errors.js';
 import { FeatureMap } from '../maps/feature_map.js';
+import { restoreMap } from '../maps/saved_map.js';
 import { gap, weights } from './gap.js';
 import { linear } from './linear.js';
 import { mamba2 } from './mamba2.js';
@@ -85,6 +86,10 @@ export class Attention {
 
   restore(bytes) {
     return State.restore(this.#core, bytes);
+  }
+
+  restoreMap(bytes) {
+    return restoreMap(this.#core, bytes);
   }
 
   cache(options) {

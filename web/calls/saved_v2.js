@@ -7,7 +7,7 @@
 import { newArray } from '../core/arrays.js';
 import { corrupt, describe } from '../core/errors.js';
 import { savedKind } from '../maps/saved_map.js';
-import { isRecord, parseJson } from './sections.js';
+import { isRecord, parseJson } from '../core/sections.js';
 
 const NUMBERS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps', 'length'];
 const NUMBERS_AT = 8;
@@ -38,7 +38,7 @@ export function readVersion2(bytes) {
   const end = MAP_AT + view.getUint32(MAP_SIZE_AT, true);
   if (end > bytes.length - CRC_BYTES) throw corrupt('its feature map is cut off');
   const { map, sections } = readMap(bytes.subarray(MAP_AT, end));
-  const { scaled } = savedKind(map.name);
+  const { scaled } = savedKind(map);
   const { batch, heads, valueDim } = sizes;
   const floats = floatReader(bytes.subarray(end, -CRC_BYTES));
   if (![batch, heads, valueDim].every((size) => Number.isSafeInteger(size) && size >= 1)) throw corrupt(`its sizes are ${batch}, ${heads} and ${valueDim}`);

@@ -7,7 +7,7 @@ import { internal, own, releaseMemory, residentMemory } from '../core/resident.j
 import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
-import { restoreMap } from '../maps/saved_map.js';
+import { restoreStateMap } from '../maps/saved_map.js';
 import { packState, unpackState } from './saved_state.js';
 import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 import { readSums, writeSums } from './state_sums.js';
@@ -166,7 +166,7 @@ export class State {
   static restore(core, bytes) {
     core.check();
     const { options, map, arrays, streamFloats } = unpackState(bytes, (features, valueDim) => core.exports.la_state_floats(features, valueDim) >>> 0);
-    const featureMap = restoreMap(core, map);
+    const featureMap = restoreStateMap(core, map);
     let state;
     try {
       state = new State(core, { ...options, featureMap });

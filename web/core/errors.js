@@ -9,7 +9,7 @@ export class AttentionError extends Error {
   }
 }
 
-export const corrupt = (why) => new AttentionError('corrupt-state', `Not a saved state: ${why}`);
+export const corrupt = (why) => new AttentionError('corrupt-state', `Not the bytes of a saved state or feature map: ${why}`);
 
 function describeArray(array) {
   if (array.length > 8 || array.some(Array.isArray)) return `an array of ${array.length} elements`;

@@ -1,4 +1,4 @@
-import { newFloats } from '../core/arrays.js';
+import { copyOf, newFloats } from '../core/arrays.js';
 import { checkStatus, Frame } from '../core/core.js';
 import { AttentionError, wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
@@ -6,14 +6,15 @@ import { locate, place } from '../core/operand.js';
 import { internal, isResident, own, requireInstance } from '../core/resident.js';
 import { la_feature_map, fieldsIn, writeStruct } from '../core/structs.js';
 import { checkInteger, checkOneOf, elements, MAX_DIM, MAX_SIZE } from '../core/validate.js';
-import { MAP_KINDS, MAP_NAMES, MAX_FEATURES } from './map_kinds.js';
+import { isScaledKind, MAP_KINDS, MAP_NAMES, MAX_FEATURES } from './map_kinds.js';
+import { packMap } from './packed_map.js';
 import { checkProjection, locateMapArrays, packWeights, sizeMapArrays } from './map_weights.js';
 
 const APPLY_OPTIONS = optionTakers(asTheyAre('as', 'position'));
 
 /** What takes each option of a kind of map; a null array is not one that was left out. */
-function takersOf({ settings = {}, arrays = {} }) {
-  return optionTakers({ ...asTheyAre('dim', 'heads', ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) });
+function takersOf({ settings = {}, arrays = {}, columns }) {
+  return optionTakers({ ...asTheyAre('dim', 'heads', ...(columns ? ['features'] : []), ...Object.keys(settings)), ...Object.fromEntries(Object.keys(arrays).map((name) => [name, takeTensor])) });
 }
 
 /** φ: R^dim → R^features. */
@@ -48,6 +49,14 @@ export class FeatureMap {
 
   get bytes() {
     return this[internal].bytes;
+  }
+
+  /** Copies of the weights and biases that the map was given; null of a map without. */
+  get weights() {
+    mapFields(this);
+    const { row, arrays } = this[internal];
+    const given = row.random ? [] : Object.entries(arrays);
+    return given.length === 0 ? null : Object.fromEntries(given.map(([name, { data, shape }]) => [name, { data: copyOf(data), shape: [...shape] }]));
   }
 
   apply(x, options) {
@@ -90,6 +99,11 @@ export class FeatureMap {
       return { length: vectors, heads: 1, sequences: 1 };
     }
     return { length, heads, sequences: length === 0 ? 0 : vectors / length };
+  }
+
+  save() {
+    mapFields(this);
+    return packMap(this);
   }
 
   dispose() {
@@ -145,7 +159,7 @@ export function checkFeatureMap(core, value, dim, fallback) {
 }
 
 /** Whether φ comes with exponents, of which a state keeps one a head. */
-export const isScaled = (map) => map[internal].row.scaled === true;
+export const isScaled = (map) => isScaledKind(map[internal].row, map.options);
 
 /** Whether φ(x) depends on where x stands. */
 export const isPositional = (map) => map[internal].row.positional === true;
@@ -210,7 +224,7 @@ export function sameMap(a, b) {
   if (a === b) return true;
   const [one, two] = [a, b].map((map) => map[internal].arrays);
   return (
-    a.name === b.name && a.dim === b.dim && a.heads === b.heads &&
+    a.name === b.name && a.dim === b.dim && a.heads === b.heads && a.features === b.features &&
     Object.keys(a.options).every((name) => a.options[name] === b.options[name]) &&
     Object.keys({ ...one, ...two }).every((name) => sameArray(one[name], two[name]))
   );

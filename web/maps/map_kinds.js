@@ -5,7 +5,7 @@ import { checkBoolean, checkInteger, checkNonNegative, checkOneOf, MAX_SIZE } fr
 /** LA_MAX_FEATURES. */
 export const MAX_FEATURES = 65536;
 /** la_map_options. */
-const [HYPERBOLIC, NO_NORM_TERM, GAUSSIAN, JOINT] = [1, 2, 4, 8];
+const [HYPERBOLIC, NO_NORM_TERM, GAUSSIAN, JOINT, EXP] = [1, 2, 4, 8, 16];
 
 const onOff = (name, fallback) => (value) => checkBoolean(name, value, fallback);
 const even = (name, value) => {
@@ -24,8 +24,12 @@ const affine = { weights: ['dim', 'columns'], bias: ['columns'], keyWeights: ['d
 /**
  * kind: la_map_kind. settings: each option's check, (value, dim) → value. fields: size, options and epsilon of
  * la_feature_map (default 0) out of the settings; size may be the columns of the arrays. arrays: options that are
- * tensors, with their axes, before which heads may stand. needs: the option without which there is no map.
- * scaled: φ may overflow, so a state holds an exponent a head. random: rows ω of the projection are drawn unless given; `rows` of them make `features`.
+ * tensors, with their axes, before which heads may stand. columns: of W, for as many features as the option of that name
+ * says; W has dim of them where nothing says how many, and may then be left out. needs: the option without which there is
+ * no map.
+ * scaled: whether, with such settings, φ may overflow, so that a state holds an exponent a head. since: settings that files
+ * of earlier versions leave out, as they were then. random: rows ω of the projection are drawn unless given; `rows` of them
+ * make `features`.
  */
 export const MAP_KINDS = {
   elu: { kind: 0 },
@@ -33,7 +37,7 @@ export const MAP_KINDS = {
   identity: { kind: 2 },
   favor: {
     kind: 3,
-    scaled: true,
+    scaled: () => true,
     settings: {
       features,
       seed,
@@ -52,7 +56,7 @@ export const MAP_KINDS = {
   },
   rff: {
     kind: 4,
-    scaled: true,
+    scaled: () => true,
     settings: { features, seed, orthogonal: onOff('orthogonal', true), gaussian: onOff('gaussian', false) },
     arrays: { projection: ['rows', 'dim'] },
     random: { perRow: () => 2 },
@@ -64,10 +68,18 @@ export const MAP_KINDS = {
     kind: 7,
     settings: { dialect: (value) => checkOneOf('dialect', value, ['separate', 'joint'], 'separate') },
     arrays: affine,
-    columns: (dim) => dim,
-    fields: (s) => ({ options: s.dialect === 'joint' ? JOINT : 0 }),
+    columns: (features) => even('features', checkInteger('features', features, 2, MAX_FEATURES)) / 2,
+    fields: (s, columns) => ({ size: columns, options: s.dialect === 'joint' ? JOINT : 0 }),
   },
-  learned: { kind: 8, arrays: affine, needs: 'weights', fields: (_, columns) => ({ size: columns }) },
+  learned: {
+    kind: 8,
+    scaled: ({ activation }) => activation === 'exp',
+    settings: { activation: (value) => checkOneOf('activation', value, ['relu', 'exp'], 'relu') },
+    since: { activation: 'relu' },
+    arrays: affine,
+    needs: 'weights',
+    fields: (s, columns) => ({ size: columns, options: s.activation === 'exp' ? EXP : 0 }),
+  },
   cosformer: {
     kind: 9,
     settings: { maxLength: (value) => checkInteger('maxLength', value, 1, MAX_SIZE) },
@@ -78,3 +90,6 @@ export const MAP_KINDS = {
 };
 
 export const MAP_NAMES = Object.keys(MAP_KINDS);
+
+/** Whether φ of a map of this row, with these settings, comes with exponents. */
+export const isScaledKind = ({ scaled }, settings) => scaled !== undefined && scaled(settings);

@@ -18,7 +18,7 @@ function sizeMapArray({ name, shape }, axes, sizes) {
 
 /** { given, sizes }: the row's arrays that were given, and heads, rows and columns as far as they follow from them. */
 export function sizeMapArrays(row, options, dim) {
-  const sizes = { dim, heads: options.heads === undefined ? undefined : checkInteger('heads', options.heads, 1, MAX_HEADS), columns: row.columns?.(dim) };
+  const sizes = { dim, heads: options.heads === undefined ? undefined : checkInteger('heads', options.heads, 1, MAX_HEADS), columns: options.features === undefined ? undefined : row.columns?.(options.features) };
   const given = [];
   for (const [name, axes] of Object.entries(row.arrays ?? {})) {
     if (options[name] === undefined) {
@@ -29,6 +29,12 @@ export function sizeMapArrays(row, options, dim) {
     given.push(options[name]);
   }
   sizes.heads ??= 1;
+  if (row.columns) {
+    sizes.columns ??= dim;
+    if (sizes.columns !== dim && options.weights === undefined) {
+      throw wrongKind('weights', `a tensor ({ data, shape } or { data, dims }) where features are not 2·dim = ${2 * dim}`, undefined);
+    }
+  }
   return { given, sizes };
 }
 

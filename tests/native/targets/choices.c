@@ -33,7 +33,7 @@ void choose_between(input *in, float *values, size_t count, float low, float hig
 size_t weight_columns(const la_feature_map *map) {
   if (map->kind == LA_MAP_FAVOR) return (size_t)(map->options & LA_MAP_HYPERBOLIC ? map->size / 2 : map->size);
   if (map->kind == LA_MAP_RFF) return (size_t)map->size / 2;
-  if (map->kind == LA_MAP_HEDGEHOG) return (size_t)map->dim;
+  if (map->kind == LA_MAP_HEDGEHOG) return (size_t)(map->size ? map->size : map->dim);
   return map->kind == LA_MAP_LEARNED ? (size_t)map->size : 0;
 }
 
@@ -53,7 +53,9 @@ static void choose_sizes(input *in, la_feature_map *map, int32_t most) {
     map->size = 1 + (int32_t)choose(in, (uint32_t)rolls);
   } else if (map->kind == LA_MAP_HEDGEHOG) {
     map->options = rarely(in, 3) ? LA_MAP_JOINT : 0;
+    map->size = rarely(in, 2) ? choose_width(in, half) : 0;
   } else if (map->kind == LA_MAP_LEARNED) {
+    map->options = rarely(in, 2) ? LA_MAP_EXP : 0;
     map->size = choose_width(in, most);
   } else if (map->kind == LA_MAP_COSFORMER) {
     map->size = 1 + (int32_t)choose(in, 300);
@@ -81,7 +83,7 @@ void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t mo
   if (columns == 0) return;
   map->query_heads = 1 + (int32_t)choose(in, 3);
   map->key_heads = 1 + (int32_t)choose(in, 3);
-  if (map->kind != LA_MAP_HEDGEHOG || !rarely(in, 3)) {
+  if (map->kind != LA_MAP_HEDGEHOG || columns != (size_t)map->dim || !rarely(in, 3)) {
     one_role(in, k, map, "query weights", &map->query_weights, map->query_heads);
     one_role(in, k, map, "key weights", &map->key_weights, map->key_heads);
   }

@@ -23,7 +23,7 @@ static int32_t pack(const core *c, const call *k) {
   return c->la_feature_map_pack(&args.map, args.heads, args.x, args.out);
 }
 
-enum { APPLY_WAYS = 6, PACK_WAYS = 4 };
+enum { APPLY_WAYS = 7, PACK_WAYS = 4 };
 
 static void spoil_apply(const call *k, uint32_t how) {
   (void)k;
@@ -33,6 +33,7 @@ static void spoil_apply(const call *k, uint32_t how) {
   if (how == 3) args.rows = -1;
   if (how == 4) args.map.options = 1 << 20;
   if (how == 5) args.map.key_heads = 0;
+  if (how == 6) args.map = (la_feature_map){.kind = LA_MAP_HEDGEHOG, .dim = 4, .size = 5, .query_heads = 1, .key_heads = 1}; /* no weights */
 }
 
 static void spoil_pack(const call *k, uint32_t how) {
@@ -79,7 +80,7 @@ void target_pack(input *in) {
   static const int32_t kinds[] = {LA_MAP_FAVOR, LA_MAP_RFF, LA_MAP_HEDGEHOG, LA_MAP_LEARNED};
   call k = {.name = "la_feature_map_pack", .run = pack, .spoil = spoil_pack, .ways = PACK_WAYS, .args = &args, .args_size = sizeof args};
   args.map = (la_feature_map){.kind = CHOOSE_FROM(in, kinds), .dim = choose_width(in, LA_MAX_DIM), .query_heads = 1, .key_heads = 1};
-  args.map.size = args.map.kind == LA_MAP_HEDGEHOG ? 0 : 2 * choose_width(in, 200);
+  args.map.size = args.map.kind == LA_MAP_HEDGEHOG && rarely(in, 2) ? 0 : 2 * choose_width(in, 200);
   args.heads = 1 + (int32_t)choose(in, 3);
   size_t heads = (size_t)args.heads, columns = weight_columns(&args.map), packed = (size_t)scalar_core.la_feature_map_packed(&args.map);
   choose_values(in, add_field(&k, (field){.name = "weights", .place = &args.x, .size = {1, 1, heads, (size_t)args.map.dim * columns}}), heads * (size_t)args.map.dim * columns);

@@ -115,7 +115,7 @@ static void add_gates(input *in, call *k, sizes s) {
 static int add_state(input *in, call *k, sizes s) {
   size_t floats = scalar_core.la_state_floats((int32_t)s.features, (int32_t)s.value_dim);
   float *state = add_field(k, (field){"state", UPDATED, PLAIN, &args.state, {s.batch, s.state_heads, 1, floats}, 4, NULL, NO_ROWS, 1, 0});
-  int forged = rarely(in, 4), is_scaled = args.map.kind == LA_MAP_FAVOR || args.map.kind == LA_MAP_RFF;
+  int forged = rarely(in, 4), is_scaled = args.map.kind == LA_MAP_FAVOR || args.map.kind == LA_MAP_RFF || args.map.options & LA_MAP_EXP;
   if (forged || !rarely(in, 3)) choose_states(in, state, s.batch * s.state_heads, s.features, s.value_dim, is_scaled, forged);
   return forged;
 }

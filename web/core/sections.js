@@ -1,5 +1,5 @@
 /**
- * The layout of saved states: a header of JSON, then named arrays. Little-endian.
+ * The layout of saved states and feature maps: a header of JSON, then named arrays. Little-endian.
  *
  *   bytes 0 to 6    "LASTATE"
  *   byte 7          version of this layout: 3
@@ -13,8 +13,9 @@
  * What a reader does not know it refuses; only sections that say `required: false` it passes over. So later versions can
  * add sections, and need another version of the layout only for another layout.
  */
-import { newArray } from '../core/arrays.js';
-import { corrupt, describe } from '../core/errors.js';
+import { newArray } from './arrays.js';
+import { AttentionError, corrupt, describe, wrongKind } from './errors.js';
+import { kindOf } from './views.js';
 
 const MAGIC = 'LASTATE';
 const VERSION = 3;
@@ -64,6 +65,17 @@ export function packSections(fields, sections) {
   });
   view.setUint32(bytes.length - CRC_BYTES, crc32(bytes.subarray(0, -CRC_BYTES)), true);
   return bytes;
+}
+
+/** A copy, which begins at a multiple of 8 and which nobody else can change. */
+export function copyBytes(bytes) {
+  if (kindOf(bytes) !== 'Uint8Array') throw wrongKind('bytes', 'a Uint8Array', bytes);
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new AttentionError('out-of-memory', 'Could not allocate JavaScript memory for a copy of bytes', { cause });
+    throw new TypeError('bytes must be a Uint8Array whose buffer is not detached', { cause });
+  }
 }
 
 /** The version of the layout, by the tag in front, of bytes whose checksum is right. */
@@ -126,4 +138,14 @@ function viewOf(bytes, start, { name, dtype, shape, offset, bytes: size, require
   const length = shape.reduce((product, axis) => product * axis, 1);
   if (length * kind.BYTES_PER_ELEMENT !== size) throw corrupt(`its section ${describe(name)} of shape ${describe(shape)} has ${size} bytes`);
   return new kind(bytes.buffer, start + offset, length);
+}
+
+/** Refuses fields that this version does not know. */
+export function refuseUnknown(where, record, known) {
+  for (const name of Object.keys(record)) if (!known.includes(name)) throw corrupt(`its ${where} has a field ${describe(name)}, which this version does not know`);
+}
+
+/** Refuses sections that nobody took, but for those that are not required. */
+export function refuseRest(sections) {
+  for (const [name, { required }] of sections) if (required) throw corrupt(`it has a section ${describe(name)}, which this version does not know`);
 }

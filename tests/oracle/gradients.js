@@ -37,14 +37,14 @@ function writeTokens({ S, z }, keys, values, { decay, beta }, b, g, G) {
   return steps;
 }
 
-/** One query over one state: adds to dS and dz, returns the gradient by φ(q). */
-function pullRead(query, { S, z }, dOut, { normalize, scale, eps }, { dS, dz }) {
+/** One query over one state: adds to dS and dz, returns the gradient by φ(q). isFixed: as if the normaliser were a constant. */
+function pullRead(query, { S, z }, dOut, { normalize, scale, eps, isFixed }, { dS, dz }) {
   const width = dOut.length;
   const n = Float64Array.from({ length: width }, (_, c) => scale * query.reduce((sum, a, f) => sum + a * S[f][c], 0));
   const c = normalize ? scale * dot(query, z) + eps : 1;
   if (c === 0) return new Float64Array(query.length);
   const dn = dOut.map((x) => x / c);
-  const dc = normalize ? -dot(dOut, n) / (c * c) : 0;
+  const dc = normalize && !isFixed ? -dot(dOut, n) / (c * c) : 0;
   query.forEach((a, f) => {
     dn.forEach((x, i) => (dS[f][i] += scale * a * x));
     dz[f] += scale * a * dc;
@@ -52,13 +52,22 @@ function pullRead(query, { S, z }, dOut, { normalize, scale, eps }, { dS, dz }) 
   return query.map((_, f) => scale * (dot(S[f], dn) + z[f] * dc));
 }
 
-/** One token: takes dS and dz from after it to before it, returns the gradients by φ(k) and v; those of gates are added to `into`. */
-function pullWrite(step, key, { decay, beta }, { dS, dz }, into, at) {
+/** Σ|a·b|. */
+const sizes = (a, b) => a.reduce((sum, x, i) => sum + Math.abs(x * b[i]), 0);
+
+/**
+ * One token: takes dS and dz from after it to before it, returns the gradients by φ(k) and v; those of gates are added to
+ * `into`, with isFixed the sizes of their terms.
+ */
+function pullWrite(step, key, { decay, beta }, { dS, dz }, into, at, isFixed) {
+  const product = isFixed ? sizes : dot;
   const du = step.u.map((_, c) => key.reduce((sum, a, f) => sum + a * dS[f][c], 0));
   const dKey = key.map((_, f) => dot(dS[f], step.u) + dz[f]);
   const dv = du.map((x) => step.strength * x);
+  // The delta rule takes away most of what a key has written.
+  const whole = isFixed ? dS.map((row) => row.slice()) : dS;
   if (beta) {
-    into.beta[at(beta, 0)] += dot(du, step.missing);
+    into.beta[at(beta, 0)] += product(du, step.missing);
     key.forEach((a, f) => {
       dKey[f] -= dot(step.decayed.S[f], dv);
       dv.forEach((x, c) => (dS[f][c] -= a * x));
@@ -66,7 +75,9 @@ function pullWrite(step, key, { decay, beta }, { dS, dz }, into, at) {
   }
   if (decay) {
     key.forEach((_, f) => {
-      into.decay[at(decay, f)] += dot(step.decayed.S[f], dS[f]) + step.decayed.z[f] * dz[f];
+      // Sums over a block are differences of what a token leaves behind, of which strong decay took most away.
+      const [found, sum] = isFixed ? [step.S[f], step.z[f]] : [step.decayed.S[f], step.decayed.z[f]];
+      into.decay[at(decay, f)] += product(found, whole[f]) + product([sum], [dz[f]]);
       dS[f].forEach((x, c) => (dS[f][c] = x * step.keep[f]));
       dz[f] *= step.keep[f];
     });
@@ -76,10 +87,11 @@ function pullWrite(step, key, { decay, beta }, { dS, dz }, into, at) {
 
 /**
  * Gradients of sum(o ∘ dOut) + sum(S ∘ dFinalState) + sum(z ∘ dFinalKeySum) of linear attention, by the options of the
- * oracle's linear with `map` in place of featureMap; starts: positions of the first token, by batch. →
+ * oracle's linear with `map` in place of featureMap; starts: positions of the first token, by batch. With isFixed as if
+ * normalisers were constants, and of gates sums of sizes: how large the terms are that cancel. →
  * { dq, dk, dv, dDecay, dBeta, dState, dKeySum, dMap: { weights, … } }
  */
-export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta, starts, keyLengths, initialState, initialKeySum, dFinalState, dFinalKeySum, ...rest }) {
+export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta, starts, keyLengths, initialState, initialKeySum, dFinalState, dFinalKeySum, isFixed = false, ...rest }) {
   const { normalize = !decay && !beta, scale = 1, eps = 1e-6 } = rest;
   const { H, G } = countHeads(q, k, v);
   const [B, queryHeads, Tq] = q.shape;
@@ -107,20 +119,24 @@ export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta
       const back = { dS: matrixOf(dFinalState, b, g), dz: vectorOf(dFinalKeySum, b, g) };
       const stateAfter = (t) => (t < 0 ? start : steps[Math.min(t, held - 1)] ?? start);
 
+      const reading = Array.from({ length: H / G }, (_, r) => {
+        const h = (g * H) / G + r;
+        const head = headOf(h, H, queryHeads);
+        return { head, queries: rowsOf(q, b, head), outputs: rowsOf(dOut, b, h), into: rowsOf(dq, b, head) };
+      });
       const readAt = (i, state) => {
-        for (let h = (g * H) / G; h < ((g + 1) * H) / G; h++) {
-          const head = headOf(h, H, queryHeads);
-          const x = rowsOf(q, b, head)[i];
+        for (const { head, queries, outputs, into } of reading) {
           const where = place('query', b, head, queryHeads, i);
-          const d = pullRead(map.apply(x, where), state, rowsOf(dOut, b, h)[i], { normalize, scale, eps }, back);
-          map.pull(x, d, where, dMap).forEach((a, c) => (rowsOf(dq, b, head)[i][c] += a));
+          const d = pullRead(map.apply(queries[i], where), state, outputs[i], { normalize, scale, eps, isFixed }, back);
+          map.pull(queries[i], d, where, dMap).forEach((a, c) => (into[i][c] += a));
         }
       };
+      const [intoKeys, intoValues] = [rowsOf(dk, b, keyHead), rowsOf(dv, b, headOf(g, G, valueHeads))];
       const writeAt = (t) => {
         const where = place('key', b, keyHead, keyHeads, t);
-        const one = pullWrite(steps[t], keys[t], gates, back, into, (gate, f) => gateIndex(gate, b, g, G, t, f));
-        map.pull(rawKeys[t], one.dKey, where, dMap).forEach((a, c) => (rowsOf(dk, b, keyHead)[t][c] += a));
-        one.dv.forEach((a, c) => (rowsOf(dv, b, headOf(g, G, valueHeads))[t][c] += a));
+        const one = pullWrite(steps[t], keys[t], gates, back, into, (gate, f) => gateIndex(gate, b, g, G, t, f), isFixed);
+        map.pull(rawKeys[t], one.dKey, where, dMap).forEach((a, c) => (intoKeys[t][c] += a));
+        one.dv.forEach((a, c) => (intoValues[t][c] += a));
       };
 
       if (!causal) for (let i = 0; i < Tq; i++) readAt(i, stateAfter(held - 1));
@@ -128,7 +144,7 @@ export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta
         if (causal) readAt(t, stateAfter(t));
         if (t < held) writeAt(t);
       }
-      back.dS.forEach((row, f) => rowsOf(dState, b, g)[f].set(row));
+      rowsOf(dState, b, g).forEach((row, f) => row.set(back.dS[f]));
       dKeySum.data.set(back.dz, (b * G + g) * features);
     }
   }
@@ -138,8 +154,8 @@ export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta
   };
 }
 
-/** Gradients of sum(o ∘ dOut) of softmax attention. */
-export function softmaxGradient(q, k, v, dOut, options = {}) {
+/** Gradients of sum(o ∘ dOut) of softmax attention; with isFixed as if the sums of weights were constants. */
+export function softmaxGradient(q, k, v, dOut, { isFixed = false, ...options } = {}) {
   const { scale = 1 / Math.sqrt(q.shape[3]) } = options;
   const [B, H, Tq] = q.shape;
   const [, kvHeads, Tk] = k.shape;
@@ -152,7 +168,7 @@ export function softmaxGradient(q, k, v, dOut, options = {}) {
       for (let i = 0; i < Tq; i++) {
         const p = softmaxRow(queries[i], keys, visibleKeys(i, b, Tk, options), scale);
         const dp = p.map((_, j) => dot(outputs[i], values[j]));
-        const mean = dot(p, dp);
+        const mean = isFixed ? 0 : dot(p, dp);
         p.forEach((weight, j) => {
           const ds = scale * weight * (dp[j] - mean);
           keys[j].forEach((a, c) => (into[i][c] += ds * a));

@@ -3,7 +3,8 @@
  *
  * A map is { arrays, apply(x, where) → φ(x), pull(x, d, where, into) → dx }: `d` is the gradient by φ(x). `arrays` are the
  * tensors of its options that are learned, and `pull` adds their gradients to the arrays of `into`, of the same names and
- * lengths. where: { as: 'query' | 'key', head, heads, position }, the head one of so many of q or of k.
+ * lengths. With the option isFixed it adds the sizes of terms, as if normalisers were constants: what cancels.
+ * where: { as: 'query' | 'key', head, heads, position }, the head one of so many of q or of k.
  */
 import { randomRows } from './random.js';
 import { dot } from './tensor.js';
@@ -123,15 +124,15 @@ const rff = (options) => {
   return atTemperature({ apply, pull });
 };
 
-/** softmax(y), clamped below, and its derivative: 0 where it is clamped. */
-function normalizedExp(y) {
+/** softmax(y), clamped below, and its derivative: 0 where it is clamped; isFixed: as if its sum were a constant. */
+function normalizedExp(y, isFixed) {
   const top = y.reduce((a, b) => Math.max(a, b), -Infinity);
   const terms = y.map((a) => Math.exp(a - top));
   const sum = terms.reduce((a, b) => a + b, 0);
   const p = terms.map((e) => e / sum);
   const pull = (d) => {
     const counted = d.map((a, i) => (p[i] < 1e-12 ? 0 : a));
-    const mean = dot(counted, p);
+    const mean = isFixed ? 0 : dot(counted, p);
     return p.map((a, i) => a * (counted[i] - mean));
   };
   return { features: p.map((a) => Math.max(a, 1e-12)), pull };
@@ -141,8 +142,8 @@ function normalizedExp(y) {
 const OF_AFFINE = {
   relu: () => ({ apply: (y) => y.map((a) => Math.max(a, 0)), pull: (y, d) => y.map((a, i) => (a > 0 ? d[i] : 0)) }),
   exp: () => ({ apply: (y) => y.map(Math.exp), pull: (y, d) => y.map((a, i) => Math.exp(a) * d[i]) }),
-  separate: () => {
-    const halves = (y) => [normalizedExp(y), normalizedExp(y.map((a) => -a))];
+  separate: (isFixed) => {
+    const halves = (y) => [normalizedExp(y, isFixed), normalizedExp(y.map((a) => -a), isFixed)];
     return {
       apply: (y) => halves(y).flatMap(({ features }) => features),
       pull: (y, d) => {
@@ -151,8 +152,8 @@ const OF_AFFINE = {
       },
     };
   },
-  joint: () => {
-    const whole = (y) => normalizedExp([...y, ...y.map((a) => -a)].map((a) => 2 * a));
+  joint: (isFixed) => {
+    const whole = (y) => normalizedExp([...y, ...y.map((a) => -a)].map((a) => 2 * a), isFixed);
     return {
       apply: (y) => whole(y).features,
       pull: (y, d) => {
@@ -165,7 +166,9 @@ const OF_AFFINE = {
 
 /** xW + b and its derivative by x, W and b, which keys have of their own where they were given. W is the identity where there is none. */
 function affine(options, kind) {
-  const { apply, pull } = OF_AFFINE[kind]();
+  const { isFixed = false } = options;
+  const { apply, pull } = OF_AFFINE[kind](isFixed);
+  const sizeOf = isFixed ? Math.abs : (x) => x;
   const arrays = Object.fromEntries(['weights', 'bias', 'keyWeights', 'keyBias'].filter((name) => options[name]).map((name) => [name, options[name]]));
   /** Which array a role uses, and where in it a head's part begins. */
   const part = (name, rank, { as, head, heads }) => {
@@ -191,10 +194,10 @@ function affine(options, kind) {
     pull: (x, d, where, into) => {
       const [w, b] = [part('weights', 2, where), part('bias', 1, where)];
       const dy = pull(project(x, where), Array.from(d));
-      if (b) dy.forEach((a, c) => (into[b.name][b.start + c] += a));
+      if (b) dy.forEach((a, c) => (into[b.name][b.start + c] += sizeOf(a)));
       if (!w) return Float64Array.from(dy);
       const at = (r, c) => w.start + r * w.columns + c;
-      x.forEach((a, r) => dy.forEach((g, c) => (into[w.name][at(r, c)] += a * g)));
+      x.forEach((a, r) => dy.forEach((g, c) => (into[w.name][at(r, c)] += sizeOf(a * g))));
       return Float64Array.from(x, (_, r) => dy.reduce((sum, g, c) => sum + g * w.data[at(r, c)], 0));
     },
   };

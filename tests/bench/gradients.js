@@ -1,16 +1,18 @@
 /** What training costs: backward beside forward at H 8, d 64, T 4096, how it grows with T, and the memory that it takes. */
 import os from 'node:os';
+import { parseArgs } from 'node:util';
 import { createAttention, linearGradient, softmaxGradient } from '../../web/learn.js';
 import { internal } from '../../web/core/resident.js';
 import { gaussian, tensorOf } from '../util.js';
 import { measure } from './measure.js';
 
-if (process.argv.includes('--help')) {
+const { values: { help, threads: count } } = parseArgs({ options: { help: { type: 'boolean' }, threads: { type: 'string', default: '1' } } });
+if (help) {
   console.log('npm run bench -- gradients [--threads N]\n\nTimes of gradients over times of the calls that they are of, medians of interleaved rounds in one process.');
   process.exit();
 }
 
-const threads = Number(process.argv[process.argv.indexOf('--threads') + 1] || 1);
+const threads = Number(count);
 const [HEADS, DIM, LENGTH] = [8, 64, 4096];
 const LENGTHS = [2048, 4096, 8192, 16384];
 /** Longest sequence, of which the memory is told. */

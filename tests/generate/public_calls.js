@@ -155,6 +155,7 @@ export function dividedCalls(attention, keep, dim, title) {
 /** Everything that a call returned, as numbers, for comparisons to the bit. */
 export function numbersOf(result) {
   if (ArrayBuffer.isView(result)) return result.length > 10_000 ? [bytesOf(result)] : Array.from(result);
+  if (result?.dq ?? result?.loss) return Object.values(result).flatMap((part) => (part.data ? numbersOf(part) : [part]));
   if (result?.output) return [...numbersOf(result.output), ...numbersOf(result.present_state)];
   if (result?.perHead) return result.perHead.flatMap((head) => Object.values(head));
   if (result?.features !== undefined && result.apply) return numbersOf(result.apply(gaussian([result.heads, 2, result.dim], 1), { as: 'key' }));

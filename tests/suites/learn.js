@@ -1,0 +1,10 @@
+/** The suites of linear-attention-wasm/learn for one build: `runLearnSuites('learn', () => createAttention())`. */
+import { adamSuite } from './adam.js';
+import { gradientArguments } from './gradient_arguments.js';
+import { gradients } from './gradients.js';
+
+const suites = { gradients, 'arguments of gradients': gradientArguments, adam: adamSuite };
+
+export function runLearnSuites(name, make) {
+  for (const [title, run] of Object.entries(suites)) run(`${name}: ${title}`, make);
+}

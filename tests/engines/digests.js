@@ -28,7 +28,8 @@ function digest(floats) {
 const [B, H, T, D, V] = [2, 2, 67, 18, 21];
 const maps = {
   elu: {}, relu: {}, identity: {}, favor: { features: 33, seed: 7 }, rff: { features: 34, seed: 7 }, dpfp: {}, taylor: {},
-  hedgehog: {}, learned: { weights: uniform([D, 19], 5) }, cosformer: { maxLength: 200 },
+  hedgehog: {}, 'hedgehog, 14 features': { weights: uniform([D, 7], 5) }, learned: { weights: uniform([D, 19], 5) },
+  'learned, exp': { weights: uniform([D, 19], 5), activation: 'exp' }, cosformer: { maxLength: 200 },
 };
 
 /** Digests by name, of an instance. */
@@ -45,7 +46,7 @@ export function digests(attention) {
     add(`softmax, ${how}`, attention.softmax(q, k, v, { causal }));
     add(`softmax weights, ${how}`, attention.weights(q, k, { kind: 'softmax', causal }));
     for (const [name, options] of Object.entries(maps)) {
-      const featureMap = attention.featureMap(name, { dim: D, ...options });
+      const featureMap = attention.featureMap(name.split(',')[0], { dim: D, ...options });
       add(`${name}, ${how}`, attention.linear(q, k, v, { featureMap, causal }));
       add(`${name}, gap, ${how}`, { data: Float32Array.of(...Object.values(attention.gap(q, k, v, { featureMap, causal })).filter((x) => typeof x === 'number')) });
       featureMap.dispose();

@@ -16,7 +16,7 @@
 uint64_t distill_layout(const distill_call *call, distill_head *h, float *base) {
   uint64_t keys = round_up(call->n_k, BLOCK), queries = call->group * round_up(call->n_q, BLOCK), row = call->row, width = call->width;
   uint64_t transposed = (uint64_t)call->columns * weights_row(&call->args->map);
-  float *of_s, *of_r;
+  float *of_s = NULL, *of_r = NULL;
   float **arrays[] = {&of_s, &of_r, &h->keys, &h->queries, &h->d_out, &h->h, &h->scores, &h->exponents, &h->row_exponents, &h->values,
                       &h->value_panels, &h->key_panels, &h->q_k, &h->out, &h->wanted, &h->d_features, &h->sum, &h->y, &h->query_transposed, &h->key_transposed};
   uint64_t sizes[] = {running_layout(&h->s, call->d_f, call->d_v, 1, NULL),

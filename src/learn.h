@@ -61,6 +61,22 @@ typedef struct {
 
 int32_t LA_API(la_weights_gradient)(const la_weights_gradient_args *args);
 
+/* A step of distilling: how far normalised linear attention L (scale 1, no gates) is from a target S, and how that depends on
+ * the map, in one pass over features that are made once. */
+typedef struct {
+  int32_t heads, kv_heads, n_q, n_k, dim, value_dim; /* each at least 1 */
+  int32_t causal;       /* query i sees keys 0 … i */
+  float eps;
+  la_feature_map map;   /* of learned weights, for 1 head or kv_heads */
+  la_array q, target;   /* [heads, n_q, dim], [heads, n_q, value_dim] */
+  la_array k, v;        /* [kv_heads, n_k, dim], [kv_heads, n_k, value_dim] */
+  const float *weights; /* [kv_heads]: d_map is the gradient of Σ weights·squares */
+  double *squares;      /* [kv_heads]: ‖L − S‖² */
+  la_map_gradient d_map; /* all NULL: squares alone */
+} la_distill_args;
+
+int32_t LA_API(la_distill)(const la_distill_args *args);
+
 /* One step of Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov & Hutter 2019). */
 typedef struct {
   uint32_t count, step;    /* step: from 1 on */
@@ -76,6 +92,7 @@ _Static_assert(sizeof(la_map_gradient) == 16, "part of arguments");
 _Static_assert(sizeof(la_linear_gradient_args) == 108, "la_linear_gradient_args");
 _Static_assert(sizeof(la_softmax_gradient_args) == 68, "la_softmax_gradient_args");
 _Static_assert(sizeof(la_weights_gradient_args) == 128, "la_weights_gradient_args");
+_Static_assert(sizeof(la_distill_args) == 164, "la_distill_args");
 _Static_assert(sizeof(la_adam_args) == 44, "la_adam_args");
 #endif
 

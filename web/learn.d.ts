@@ -10,6 +10,8 @@ import type { FeatureMap } from './feature_map.js';
 import type { Attention } from './index.js';
 import type { Input, Layout, Result, Tensor } from './tensor.js';
 
+export { distill } from './distill.js';
+export type { DistillOptions, Distilled, Example, Examples, Measurement } from './distill.js';
 export { AttentionError, createAttention, version } from './index.js';
 export type { Attention, AttentionErrorCode, Build, CreateOptions } from './index.js';
 

@@ -6,6 +6,7 @@ import { openThread } from './open_thread.js';
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
 export { adam } from './learn/adam.js';
+export { distill } from './learn/distill.js';
 export { linearGradient } from './learn/linear_gradient.js';
 export { softmaxGradient } from './learn/softmax_gradient.js';
 export { weightsGradient } from './learn/weights_gradient.js';

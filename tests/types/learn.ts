@@ -1,5 +1,5 @@
 // Compiled, never run: the entries for learning as a user would type them, and misuse that must not compile.
-import { adam, AttentionError, createAttention, linearGradient, softmaxGradient, version, weightsGradient, type Attention, type LinearGradients, type Optimizer } from 'linear-attention-wasm/learn';
+import { adam, AttentionError, createAttention, distill, linearGradient, softmaxGradient, version, weightsGradient, type Attention, type Distilled, type LinearGradients, type Measurement, type Optimizer } from 'linear-attention-wasm/learn';
 import * as inWorker from 'linear-attention-wasm/learn/worker';
 import { createAttention as createMain, type Result, type TensorLike } from 'linear-attention-wasm';
 
@@ -29,6 +29,14 @@ export async function learn(): Promise<void> {
   using optimizer = expectType<Optimizer>()(adam(attention, [tensor], { learningRate: 1e-2, beta1: 0, beta2: 0, epsilon: 0, weightDecay: 0 }));
   expectType<void>()(optimizer.step([x], { learningRate: 1 }));
 
+  const learned = expectType<Distilled>()(await distill(attention, { q: x, k: tensor, v: x }, { map: 'learned', activation: 'exp', features: 8, validation: [{ q: x, k: x, v: x }], signal }));
+  expectType<Measurement[]>()(learned.history);
+  expectType<number[]>()((await distill(attention, (async function* () { yield { q: x, k: x, v: x }; })(), { onProgress: ({ step, steps, error }) => expectType<number[]>()([step / steps, ...error]) })).history[0].error);
+
+  // @ts-expect-error elu has nothing to learn
+  distill(attention, { q: x, k: x, v: x }, { map: 'elu' });
+  // @ts-expect-error hedgehog has no activation
+  distill(attention, { q: x, k: x, v: x }, { activation: 'exp' });
   // @ts-expect-error there are several results
   linearGradient(attention, x, x, x, x, { out: new Float32Array(8) });
   // @ts-expect-error decay needs causal

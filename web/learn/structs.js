@@ -19,6 +19,10 @@ export const LEARN_ARGUMENTS = {
     batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, causal: int32, softmax_scale: float,
     map: la_feature_map, q: la_array, k: la_array, d_map: la_map_gradient, loss: pointer,
   },
+  la_distill: {
+    heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32, causal: int32, eps: float,
+    map: la_feature_map, q: la_array, target: la_array, k: la_array, v: la_array, weights: pointer, squares: pointer, d_map: la_map_gradient,
+  },
   la_adam: {
     count: uint32, step: uint32, parameters: pointer, first: pointer, second: pointer, gradient: pointer,
     learning_rate: float, beta1: float, beta2: float, epsilon: float, weight_decay: float,

@@ -17,7 +17,7 @@ uint64_t causal_memory_layout(const linear_call *call, causal_memory *m, float *
   m->blocks = keeps ? side : n;
   m->segments = keeps ? n > 0 ? (n + side - 1) / side : 0 : 0;
   m->tokens = keeps ? smaller(n, side * BLOCK) : n;
-  float *records, *segments, **arrays[] = {&m->factors, &m->d_decay, &m->recalled, &m->states, &m->due, &m->starts, &m->folds, &m->from, &m->to, &m->next, &records, &segments};
+  float *records = NULL, *segments = NULL, **arrays[] = {&m->factors, &m->d_decay, &m->recalled, &m->states, &m->due, &m->starts, &m->folds, &m->from, &m->to, &m->next, &records, &segments};
   uint64_t state = running_floats(&sizes_of), row = sizes_of.row;
   uint64_t sizes[] = {2 * (uint64_t)call->group * m->tokens, call->gated ? (uint64_t)m->tokens * decay_width(call) : 0, call->delta ? (uint64_t)m->tokens * sizes_of.width : 0,
                       keeps * m->blocks * state, keeps * m->blocks * row, m->segments * state, m->segments * row, row, row, row,

@@ -17,7 +17,7 @@ int32_t la_adam(const la_adam_args *a) {
   for (size_t i = 0; i < a->count; i++) {
     float g = a->gradient[i];
     a->first[i] = a->beta1 * a->first[i] + (1.0f - a->beta1) * g;
-    a->second[i] = a->beta2 * a->second[i] + (1.0f - a->beta2) * g * g;
+    a->second[i] = a->beta2 * a->second[i] + (1.0f - a->beta2) * (g * g);
     a->parameters[i] = a->parameters[i] * keep - rate * a->first[i] / (sqrtf(a->second[i]) / root + a->epsilon);
   }
   return LA_OK;

@@ -4,6 +4,11 @@
 
 static const float *recalling_rows(const gradient_stream *s) { return stream_row(s, 0) + recalled_row(s->call); }
 
+/* The factor's square may overflow where the product does not. */
+static void scale_twice(float *x, size_t n, float factor) {
+  for (int i = 0; factor != 1.0f && i < 2; i++) scale_floats(x, n, factor);
+}
+
 /* scores[t][j] = (k_t as it recalls)·(k_j as it wrote), j ≤ t, times what Sᵀk is multiplied by (see recall_factor). */
 static void score_keys(gradient_stream *s, size_t tokens) {
   const linear_call *call = s->call;
@@ -28,7 +33,7 @@ static void solve_forwards(gradient_stream *s, const float *recalled_state, floa
       const float *scores = s->scores + t * SCORE_ROW;
       float *out = w + t * width + c;
       tile4x8 before = tile_outer(tile_load(recalled_state + t * width + c, width), t, scores, SCORE_ROW, 1, s->values_copy + c, width);
-      tile4x8 x = tile_difference(tile_load(out, width), before), u;
+      tile4x8 x = tile_difference(tile_load(out, width), before), u = tile_zero();
       for (size_t r = 0; r < 4; r++) {
         for (size_t j = 0; j < r; j++)
           for (size_t h = 0; h < 2; h++) x.row[r][h] = v4_nmadd(v4_load_splat(scores + r * SCORE_ROW + t + j), u.row[j][h], x.row[r][h]);
@@ -58,8 +63,7 @@ void delta_values(gradient_stream *s, float *recalled, size_t tokens) {
   size_t width = s->s.width;
   float recall = recall_factor(call, &s->p), *of_state = s->d_values, *w = s->out_copy;
   block_product(of_state, width, tokens, call->d_v, (block_outside){recalling_rows(s), token_floats(call), call->d_f, s->s.plain, s->s.plain_row}, (block_inside){0}, BLOCK_SET);
-  if (recall != 1.0f) scale_floats(of_state, tokens * width, recall);
-  if (recall != 1.0f) scale_floats(of_state, tokens * width, recall);
+  scale_twice(of_state, tokens * width, recall);
   score_keys(s, tokens);
   pad(s, tokens);
   copy_rows(w, width, s->values, s->values_row, tokens, call->d_v);
@@ -87,7 +91,7 @@ static void solve_backwards(gradient_stream *s, size_t tokens) {
       const float *scores = s->scores + t;
       float *du = s->d_values + t * width + c;
       tile4x8 after = tile_outer(tile_zero(), padded - end, scores + end * SCORE_ROW, 1, SCORE_ROW, s->out_copy + end * width + c, width);
-      tile4x8 x = tile_difference(tile_load(du, width), after), pull;
+      tile4x8 x = tile_difference(tile_load(du, width), after), pull = tile_zero();
       for (size_t r = 4; r-- > 0;) {
         for (size_t j = r + 1; j < 4; j++)
           for (size_t h = 0; h < 2; h++) x.row[r][h] = v4_nmadd(v4_load_splat(scores + (t + j) * SCORE_ROW + r), pull.row[j][h], x.row[r][h]);
@@ -109,8 +113,7 @@ void delta_gradient(gradient_stream *s, const float *before, const float *recall
   solve_backwards(s, tokens);
   for (size_t t = 0; d_beta && t < tokens; t++) d_beta[t] = dot(s->d_values + t * width, recalled + t * width, call->d_v);
   memcpy(s->d_values, pull, tokens * width * sizeof *pull);
-  if (recall != 1.0f) scale_floats(pull, tokens * width, recall);
-  if (recall != 1.0f) scale_floats(pull, tokens * width, recall);
+  scale_twice(pull, tokens * width, recall);
   /* What recalls is −β·du: its products with S, with u of earlier tokens, and back. */
   block_scores(s->scores, pull, width, s->value_panels, call->d_v, tokens);
   block_product(s->d_recalled, row, tokens, call->d_f, (block_outside){pull, width, call->d_v, before, row}, (block_inside){s->scores, 0, 1, k, next}, BLOCK_SET);

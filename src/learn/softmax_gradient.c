@@ -210,7 +210,7 @@ int32_t la_softmax_gradient(const la_softmax_gradient_args *args) {
   work.scratch = alloc_floats(slots * work.floats);
   if (!work.scratch) return LA_OUT_OF_MEMORY;
   zero_floats(work.scratch, (size_t)(slots * work.floats));
-  int32_t status = a->heads == 0 ? LA_OK : in_parallel(slots, 0, items, run_item, &work);
+  int32_t status = in_parallel(slots, 0, items, run_item, &work);
   la_free(work.scratch);
   return status;
 }

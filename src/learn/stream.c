@@ -9,7 +9,7 @@
 uint64_t stream_layout(const linear_call *call, gradient_stream *s, float *base) {
   size_t columns = map_columns(&call->args->map), width = round_up(call->d_v, 8), row = round_up(call->d_f, 8) + 8;
   int delta = call->delta;
-  float *of_p, *of_tokens, *of_s, *of_r;
+  float *of_p = NULL, *of_tokens = NULL, *of_s = NULL, *of_r = NULL;
   float **arrays[] = {&of_p, &of_tokens, &of_s, &of_r, &s->values_copy, &s->out_copy, &s->value_panels, &s->key_panels, &s->scores, &s->more_scores, &s->d_features, &s->own,
                       &s->d_recalled, &s->d_values, &s->sum, &s->loaded, &s->y, &s->query_transposed, &s->key_transposed};
   uint64_t transposed = (uint64_t)columns * weights_row(&call->args->map);
@@ -34,17 +34,6 @@ uint64_t stream_layout(const linear_call *call, gradient_stream *s, float *base)
 size_t stream_seen(const gradient_stream *s, size_t t, size_t tokens) {
   size_t keys = keys_in(s->call->args->key_lengths, s->b, s->call->n_k);
   return t < keys ? smaller(tokens, keys - t) : 0;
-}
-
-void stream_touch(const gradient_stream *s, size_t t, size_t tokens) {
-  const linear_call *call = s->call;
-  const la_linear_args *a = call->args;
-  size_t head = s->state_head * call->group;
-  row_span spans[] = {{array_at(a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d},
-                      {array_at(a->v, s->b, v_head_of(call, s->state_head), t), a->v.row, call->d_v},
-                      {array_at(a->q, s->b, q_head_of(call, head), t), a->q.row, call->d},
-                      {array_at(s->args->out_gradient, s->b, head, t), s->args->out_gradient.row, call->d_v}};
-  touch_rows(spans, sizeof spans / sizeof *spans, tokens);
 }
 
 static void move_by(gradient_stream *s, const float *due) {
@@ -87,9 +76,9 @@ void stream_start(gradient_stream *s) {
 }
 
 size_t stream_keys_again(gradient_stream *s, size_t t) {
-  int settle;
+  int must_settle;
   show_life(s->slot);
-  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(s->block, s->call->n_k - t), 0, &settle);
+  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(BLOCK, s->call->n_k - t), 0, &must_settle);
   finish_keys(s->call, &s->tokens, &s->p, s->b, s->state_head, t, tokens);
   return tokens;
 }

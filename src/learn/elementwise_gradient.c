@@ -1,6 +1,7 @@
 /* Gradients of maps whose features come from one element each. */
 #include "learn/map_gradient.h"
 #include "learn/slopes.h"
+#include "maps/cosformer.h"
 
 static inline v4 no_slope(v4 feature) {
   (void)feature;

@@ -1,6 +1,7 @@
 /* cosFormer: relu(x) weighed by sin and cos of the position (Qin et al. 2022). */
+#include "maps/cosformer.h"
+
 #include "base/span.h"
-#include "maps/feature_map.h"
 
 typedef struct {
   double sin, cos;

@@ -45,7 +45,4 @@ map_function apply_dpfp, apply_taylor;                         /* polynomial.c *
 map_function apply_hedgehog, apply_learned, apply_learned_exp; /* learned.c */
 map_function apply_cosformer;                                  /* cosformer.c */
 
-/* sin θ and cos θ of a position from 0 on, by which cosformer weighs its features. */
-void cosformer_turn(const la_feature_map *map, size_t position, float *sin, float *cos);
-
 #endif

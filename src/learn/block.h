@@ -5,7 +5,7 @@
 #include "base/rows.h"
 
 enum {
-  BLOCK = 32,               /* tokens at once: at 64 what they do with one another takes as long as the rest */
+  BLOCK = 32,            /* tokens at once, at most */
   SCORE_ROW = BLOCK + 8, /* floats from one row of scores to the next */
 };
 

@@ -45,6 +45,7 @@ static void key_block(gradient_stream *s, size_t t, size_t tokens) {
 void full_gradient(gradient_stream *s) {
   const linear_call *call = s->call;
   size_t keys = keys_in(call->args->key_lengths, s->b, call->n_k), tokens;
+  s->block = BLOCK;
   stream_start(s);
   float exponent = s->p.exponent;
   for (size_t t = 0; t < keys; t += tokens) {

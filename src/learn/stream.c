@@ -36,6 +36,17 @@ size_t stream_seen(const gradient_stream *s, size_t t, size_t tokens) {
   return t < keys ? smaller(tokens, keys - t) : 0;
 }
 
+void stream_touch(const gradient_stream *s, size_t t, size_t tokens) {
+  const linear_call *call = s->call;
+  const la_linear_args *a = call->args;
+  size_t head = s->state_head * call->group;
+  row_span spans[] = {{array_at(a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d},
+                      {array_at(a->v, s->b, v_head_of(call, s->state_head), t), a->v.row, call->d_v},
+                      {array_at(a->q, s->b, q_head_of(call, head), t), a->q.row, call->d},
+                      {array_at(s->args->out_gradient, s->b, head, t), s->args->out_gradient.row, call->d_v}};
+  touch_rows(spans, sizeof spans / sizeof *spans, tokens);
+}
+
 static void move_by(gradient_stream *s, const float *due) {
   for (size_t i = 0; i < s->call->d_f; i++) {
     if (due[i] == 0.0f) continue;
@@ -78,7 +89,7 @@ void stream_start(gradient_stream *s) {
 size_t stream_keys_again(gradient_stream *s, size_t t) {
   int must_settle;
   show_life(s->slot);
-  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(BLOCK, s->call->n_k - t), 0, &must_settle);
+  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(s->block, s->call->n_k - t), 0, &must_settle);
   finish_keys(s->call, &s->tokens, &s->p, s->b, s->state_head, t, tokens);
   return tokens;
 }

@@ -23,6 +23,7 @@ typedef struct {
   const linear_call *call;
   const la_linear_gradient_args *args;
   size_t b, state_head, slot;
+  size_t block;       /* tokens at once */
   int wants_values, wants_maps_q, wants_maps_k; /* whether anybody asks for du, for dφ(q), for dφ(k) */
   panel_state p;      /* of which exponent, fold and due are used */
   token_block tokens; /* rows k, q and, of a gated delta rule, k as it is recalled */
@@ -77,6 +78,9 @@ void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, 
 
 /* Writes the gradient of the state before the call; `exponent`: that of the state then. */
 void stream_end(gradient_stream *s, float exponent);
+
+/* Has the cache take in what a block is about to read: see linear/causal.c. */
+void stream_touch(const gradient_stream *s, size_t t, size_t tokens);
 
 /* Keys that count, of `tokens` tokens from t. */
 size_t stream_seen(const gradient_stream *s, size_t t, size_t tokens);

@@ -10,26 +10,6 @@ typedef struct {
   size_t first[4], last[4];
 } row_spans;
 
-/* Tokens 0 … row, or 0 … row − 1 where strict. */
-static inline row_spans spans_before(size_t row, size_t tokens, int strict) {
-  row_spans s;
-  for (size_t r = 0; r < 4; r++) {
-    s.first[r] = 0;
-    s.last[r] = smaller(row + r + (strict ? 0 : 1), tokens);
-  }
-  return s;
-}
-
-/* Tokens row … tokens − 1, or row + 1 … where strict. */
-static inline row_spans spans_after(size_t row, size_t tokens, int strict) {
-  row_spans s;
-  for (size_t r = 0; r < 4; r++) {
-    s.first[r] = smaller(row + r + (strict ? 1 : 0), tokens);
-    s.last[r] = tokens;
-  }
-  return s;
-}
-
 LA_INLINE void row_outer(tile4x8 *c, size_t r, size_t first, size_t last, const float *a, size_t a_step, const float *b, size_t b_step) {
   for (size_t i = first; i < last; i++) {
     v4 factor = v4_load_splat(a + i * a_step);
@@ -50,6 +30,27 @@ LA_INLINE tile4x8 tile_spans(tile4x8 c, const row_spans *s, const float *a, size
   for (size_t r = 0; r < 4; r++) {
     row_outer(&c, r, s->first[r], first, a + r * a_row, a_step, b, b_step);
     row_outer(&c, r, last, s->last[r], a + r * a_row, a_step, b, b_step);
+  }
+  return c;
+}
+
+/* c + Σ_i a[:, i]·b[i, :] of the four rows from t on, row t + r over i ≤ t + r or, with `after`, over t + r ≤ i < tokens; without
+ * i = t + r where strict. Of the four tokens that are not common to all rows, each is read once. */
+LA_INLINE tile4x8 tile_triangle(tile4x8 c, size_t t, size_t tokens, const int after, const int strict, const float *a, size_t a_row, size_t a_step, const float *b, size_t b_step) {
+  size_t end = smaller(t + 4, tokens);
+  if (after) c = tile_outer(c, tokens - end, a + end * a_step, a_row, a_step, b + end * b_step, b_step);
+  else c = tile_outer(c, t, a, a_row, a_step, b, b_step);
+  a += t * a_step;
+  b += t * b_step;
+  for (size_t i = 0; i < 4; i++, a += a_step, b += b_step) {
+    if (after && t + i >= tokens) break;
+    v4 b0 = v4_load(b), b1 = v4_load(b + 4);
+    for (size_t r = 0; r < 4; r++) {
+      if (after ? r > i || (strict && r == i) : r < i || (strict && r == i)) continue;
+      v4 a_r = v4_load_splat(a + r * a_row);
+      c.row[r][0] = v4_madd(a_r, b0, c.row[r][0]);
+      c.row[r][1] = v4_madd(a_r, b1, c.row[r][1]);
+    }
   }
   return c;
 }

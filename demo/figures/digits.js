@@ -44,7 +44,7 @@ export function digitsFigure(figure, { state, lab }) {
   async function load(say) {
     let loading = true;
     try {
-      return await lab.loadDigits((loaded, total) => {
+      await lab.download(['linear', 'softmax'], (loaded, total) => {
         if (!loading) return;
         frame.setProgress(loaded, total);
         say(`Loading the two models: ${bytes(loaded)} of ${bytes(total)} …`);
@@ -56,10 +56,10 @@ export function digitsFigure(figure, { state, lab }) {
 
   async function* sweep({ digit, begin, temperature, seed, sketch }, signal) {
     const say = (text) => signal.aborted || frame.setPhase('running', text);
-    const { length } = await load(say);
+    await load(say);
     say('Painting …');
     let lanes;
-    for await (const race of lab.bench('race', { digit, begin, temperature, seed, sketch }, (bench) => runRace(bench, { length, signal }))) {
+    for await (const race of lab.bench('race', { digit, begin, temperature, seed, sketch }, (bench) => runRace(bench, { length: LENGTH, signal }))) {
       lanes = race.lanes;
       yield { lanes, rows: timed?.rows ?? [], bytes: timed?.bytes, done: race.done, total: race.total };
     }
@@ -70,7 +70,7 @@ export function digitsFigure(figure, { state, lab }) {
       if (signal.aborted) return;
       say(batch === 1 ? 'Timing a pixel along the image …' : `The same with ${batch} images at once …`);
       const before = rows.length;
-      for await (const report of lab.bench('digits', { batch }, (bench) => sweepDigits(bench, { batch, length, signal }))) {
+      for await (const report of lab.bench('digits', { batch }, (bench) => sweepDigits(bench, { batch, length: LENGTH, signal }))) {
         rows.splice(before, Infinity, ...report.rows);
         Object.assign(held, report.bytes);
         yield { lanes, rows, bytes: held, done: report.done, total: report.total };

@@ -13,7 +13,7 @@ import { createRun } from './run.js';
 const axis = errorAxis(2); // an error of twice the answer is no longer worth comparing
 
 /** @returns {(changed: Set<string>) => void} update */
-export function gapFigure(figure, { state, lab, tell }) {
+export function gapFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   const trained = () => isTrained(state.values['gap.source']);
   const longest = () => longestOf(state.pick('gap'));
@@ -68,10 +68,6 @@ export function gapFigure(figure, { state, lab, tell }) {
         ...[row.relativeError, row.meanValueError, row.cosine, row.maxError, row.weightKL, row.weightL1].map(number),
       ]),
     );
-    if (rows.length > 0) {
-      const row = rowsOf(next.report, { along: 'length' }).findLast(({ featureMap }) => featureMap === rows[0].featureMap);
-      tell({ gap: { map: row.featureMap, length: row.length, error: row.relativeError, floor: row.meanValueError, trained: isTrained(next.report.settings.source) } });
-    }
   };
   const run = createRun({
     frame,
@@ -86,7 +82,6 @@ export function gapFigure(figure, { state, lab, tell }) {
         signal,
       }),
     draw,
-    onFailure: () => tell({ gap: null }),
   });
   const showControls = () => {
     for (const element of figure.querySelectorAll('[data-source]')) element.hidden = (element.dataset.source === 'trained') !== trained();

@@ -12,9 +12,8 @@ const PAUSE_MS = 150; // a dragged slider asks many times
  * @param {(shown: { report: object | null, previous: object | null, running: boolean }) => void} options.draw
  *   a report carries its settings; previous is the last full one while a new one grows
  * @param {() => string} [options.obstacle] why nothing can be measured now, or ''
- * @param {() => void} [options.onFailure] called when an error ended a measurement
  */
-export function createRun({ frame, ready, sweep, settings, draw, obstacle = () => '', onFailure = () => {} }) {
+export function createRun({ frame, ready, sweep, settings, draw, obstacle = () => '' }) {
   let controller = null;
   let timer = 0;
   let report = null;
@@ -50,7 +49,6 @@ export function createRun({ frame, ready, sweep, settings, draw, obstacle = () =
       frame.setPhase(cancelled ? 'cancelled' : 'done', cancelled ? 'Cancelled. What was measured stays.' : 'Done.');
     } catch (error) {
       if (!present()) return;
-      onFailure();
       if (loaded) frame.setPhase('error', `This could not be measured: ${error.message}`);
       else frame.setPhase('unavailable', 'The WebAssembly module did not load: see the top of the page.');
     }

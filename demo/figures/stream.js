@@ -11,7 +11,7 @@ const labels = { cache: 'softmax with cache', state: 'linear with state' };
 const roles = { cache: 'softmax', state: 'state' };
 
 /** @returns {(changed: Set<string>) => void} update */
-export function streamFigure(figure, { state, lab, tell }) {
+export function streamFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   const positions = () => [0, state.values['stream.length'] * 1.05];
   const time = createChart(figure.querySelector('.plot'), {
@@ -42,11 +42,6 @@ export function streamFigure(figure, { state, lab, tell }) {
       ['position', 'time with cache', 'time with state', 'bytes of the cache', 'bytes of the state'],
       report ? tableOf(report) : [],
     );
-    if (report?.rows.length) {
-      const { length } = report.settings;
-      const { cacheBytesPerToken, stateBytes } = report.bytes;
-      tell({ stream: { length, cache: cacheBytesPerToken * length, state: stateBytes } });
-    }
   };
 
   const run = createRun({
@@ -56,7 +51,6 @@ export function streamFigure(figure, { state, lab, tell }) {
     sweep: ({ dim, heads, map, length }, signal) =>
       lab.bench('stream', { dim, heads, featureMap: map, maxLength: length }, (bench) => sweepStream(bench, { maxLength: length, signal })),
     draw,
-    onFailure: () => tell({ stream: null }),
   });
   draw(shown);
   run.start();

@@ -9,7 +9,7 @@ import { createFrame, listItem } from './frame.js';
 import { createRun } from './run.js';
 
 /** @returns {(changed: Set<string>) => void} update */
-export function timeFigure(figure, { state, lab, tell }) {
+export function timeFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   const lengths = () => [shortestTimed / 1.2, state.values['time.length'] * 1.2];
   const chart = createChart(figure.querySelector('.plot'), {
@@ -44,8 +44,6 @@ export function timeFigure(figure, { state, lab, tell }) {
     verdict.replaceChildren(...(found ? sentences(report, found, running) : []));
     setNumbers(figure, found);
     frame.setTable(['T', 'softmax', 'linear', 'softmax ÷ linear', 'T×T weights', 'state'], report ? tableOf(report) : []);
-    const both = report && lastOfBoth(report);
-    if (both) tell({ time: { map: report.settings.map, ...both } });
   };
 
   const drawMemory = ({ dim, heads, map, length }) => {
@@ -65,7 +63,6 @@ export function timeFigure(figure, { state, lab, tell }) {
     sweep: ({ dim, heads, causal, map, length, budget }, signal) =>
       lab.bench('time', { dim, heads, causal, featureMap: map }, (bench) => sweepTime(bench, { maxLength: length, budget, signal })),
     draw,
-    onFailure: () => tell({ time: null }),
   });
   draw(shown);
   run.start();

@@ -5,6 +5,7 @@ import { featuresFigure } from './figures/features.js';
 import { gapFigure } from './figures/gap.js';
 import { headline } from './figures/headline.js';
 import { livingPicture } from './figures/living.js';
+import { machineFigure } from './figures/machine.js';
 import { streamFigure } from './figures/stream.js';
 import { timeFigure } from './figures/time.js';
 import { weightsFigure } from './figures/weights.js';
@@ -27,6 +28,7 @@ const first = headline(find('#headline'), { lab }).catch(() => {});
 livingPicture(find('#living'), { lab, weightsWanted: first });
 
 const figures = [
+  [machineFigure, '#figure-machine'],
   [weightsFigure, '#weights'],
   [gapFigure, '#figure-gap'],
   [featuresFigure, '#figure-features'],

@@ -3,6 +3,7 @@ import { kindNames } from './measure/features.js';
 import { pictureLength } from './measure/gap.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
 import { headChoices, layers, sources } from './measure/heads.js';
+import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
@@ -31,11 +32,32 @@ const someOf = (values, initial) => ({
   write: (chosen) => chosen.join(','),
 });
 
+/** So many numbers of one decimal, from −9.9 to 9.9. */
+const numbers = (count, initial) => ({
+  initial,
+  read(text) {
+    const list = text.split(',');
+    return list.length === count && list.every((one) => /^-?\d(\.\d)?$/.test(one)) ? list.map(Number) : undefined;
+  },
+  write: (list) => list.join(','),
+});
+
 const dims = [16, 32, 64, 128];
 const headCounts = [1, 2, 4, 8];
+const machine = firstInputs();
+const machineNumbers = tokens * machineDim;
 
 /** Each property: its initial value, and how it reads from and writes to text. */
 export const properties = {
+  'machine.rule': oneOf(rules, rules[0]),
+  'machine.step': integer(0, 2 * tokens, 11),
+  'machine.decay': range(0.1, 1, 0.7),
+  'machine.beta': range(0, 1, 1),
+  'machine.q': numbers(machineNumbers, machine.q),
+  'machine.k': numbers(machineNumbers, machine.k),
+  'machine.v': numbers(machineNumbers, machine.v),
+  'machine.T': integer(2, 64, 24),
+  'machine.d': integer(2, 32, 4),
   'gap.source': oneOf(sources, sources[0]),
   'gap.digit': integer(0, 9, 4),
   'gap.layer': oneOf(layers, 3),

@@ -9,6 +9,7 @@ import { measureGap, measureWeights } from './measure/gap.js';
 import { measureHeadlineAnswer, measureHeadlineMemory, measureHeadlineTime } from './measure/headline.js';
 import { headInputs, isTrained, probeDigit } from './measure/heads.js';
 import { livingBench } from './measure/living.js';
+import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
@@ -43,6 +44,7 @@ const worker = {
   headlineTime: () => measureHeadlineTime(attention),
   headlineMemory: () => measureHeadlineMemory(attention),
   headlineAnswer: ({ digit }) => measureHeadlineAnswer(attention, probeDigit(digits, digit)),
+  machine: (options) => runMachine(attention, options),
   gap: async (options) => measureGap(attention, options, await inputsOf(options)),
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Fetches models, each once; `onProgress` gets bytes so far and in all. Nothing is computed: it may run beside a task. */

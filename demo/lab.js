@@ -3,7 +3,7 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { living: 0, headline: 1, machine: 2, weights: 2, race: 3, gap: 4, features: 5, time: 6, stream: 7, digits: 8 };
+export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, memory: 5, features: 6, time: 7, stream: 8, digits: 9 };
 
 /**
  * @returns {{ ready: Promise<object>, download(names: string[], onProgress?): Promise<void>, run(priority: number, method: string, ...args): Promise<any>,

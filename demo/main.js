@@ -4,8 +4,10 @@ import { digitsFigure } from './figures/digits.js';
 import { featuresFigure } from './figures/features.js';
 import { gapFigure } from './figures/gap.js';
 import { headline } from './figures/headline.js';
+import { kernelFigure } from './figures/kernel.js';
 import { livingPicture } from './figures/living.js';
 import { machineFigure } from './figures/machine.js';
+import { memoryFigure } from './figures/memory.js';
 import { streamFigure } from './figures/stream.js';
 import { timeFigure } from './figures/time.js';
 import { weightsFigure } from './figures/weights.js';
@@ -29,8 +31,10 @@ livingPicture(find('#living'), { lab, weightsWanted: first });
 
 const figures = [
   [machineFigure, '#figure-machine'],
+  [kernelFigure, '#figure-kernel'],
   [weightsFigure, '#weights'],
   [gapFigure, '#figure-gap'],
+  [memoryFigure, '#figure-memory'],
   [featuresFigure, '#figure-features'],
   [timeFigure, '#figure-time'],
   [streamFigure, '#figure-stream'],

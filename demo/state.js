@@ -4,6 +4,7 @@ import { pictureLength } from './measure/gap.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
 import { headChoices, layers, sources } from './measure/heads.js';
 import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
+import { memories, pairCounts, quantities, shares } from './measure/recall.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
@@ -58,6 +59,15 @@ export const properties = {
   'machine.v': numbers(machineNumbers, machine.v),
   'machine.T': integer(2, 64, 24),
   'machine.d': integer(2, 32, 4),
+  'kernel.map': oneOf(featureMaps, 'elu'),
+  'kernel.source': oneOf(sources, sources[0]),
+  'kernel.layer': oneOf(layers, 3),
+  'kernel.head': oneOf(headChoices.slice(1), headChoices[1]),
+  'kernel.digit': integer(0, 9, 4),
+  'kernel.dim': oneOf(dims, 16),
+  'kernel.norm': range(0.1, 4, 1),
+  'kernel.seed': integer(0, 2 ** 32 - 1, 1),
+  'kernel.features': oneOf(featureCounts, 256),
   'gap.source': oneOf(sources, sources[0]),
   'gap.digit': integer(0, 9, 4),
   'gap.layer': oneOf(layers, 3),
@@ -70,6 +80,14 @@ export const properties = {
   'gap.seed': integer(0, 2 ** 32 - 1, 1),
   'gap.maps': someOf(featureMaps, firstMaps),
   'gap.features': oneOf(featureCounts, 256),
+  'memory.dim': oneOf([16, 32, 64], 64),
+  'memory.features': oneOf(featureCounts, 256),
+  'memory.overwritten': oneOf(shares, shares[0]),
+  'memory.decay': oneOf([0.9, 0.95, 0.98, 0.99], 0.98),
+  'memory.pairs': oneOf(pairCounts.filter((count) => count >= 32), 128),
+  'memory.show': oneOf(quantities, quantities[0]),
+  'memory.memories': someOf(memories, memories),
+  'memory.seed': integer(0, 2 ** 32 - 1, 1),
   'features.dim': oneOf(dims, 16),
   'features.length': oneOf([256, 512, 1024, 2048], 1024),
   'features.causal': flag(false),

@@ -8,9 +8,11 @@ import { featuresBench } from './measure/features.js';
 import { measureGap, measureWeights } from './measure/gap.js';
 import { measureHeadlineAnswer, measureHeadlineMemory, measureHeadlineTime } from './measure/headline.js';
 import { headInputs, isTrained, probeDigit } from './measure/heads.js';
+import { measureKernel } from './measure/kernel.js';
 import { livingBench } from './measure/living.js';
 import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
+import { measureAges, measureRecall } from './measure/recall.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
 
@@ -45,6 +47,9 @@ const worker = {
   headlineMemory: () => measureHeadlineMemory(attention),
   headlineAnswer: ({ digit }) => measureHeadlineAnswer(attention, probeDigit(digits, digit)),
   machine: (options) => runMachine(attention, options),
+  kernel: async (options) => measureKernel(attention, options, await inputsOf(options)),
+  recall: (options) => measureRecall(attention, options),
+  ages: (options) => measureAges(attention, options),
   gap: async (options) => measureGap(attention, options, await inputsOf(options)),
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Fetches models, each once; `onProgress` gets bytes so far and in all. Nothing is computed: it may run beside a task. */

@@ -16,6 +16,8 @@ const sources = {
   'serif-greek-italic': 'source-serif-4/files/source-serif-4-greek-wght-italic',
   'sans': 'source-sans-3/files/source-sans-3-latin-wght-normal',
   'sans-italic': 'source-sans-3/files/source-sans-3-latin-wght-italic',
+  'sans-greek': 'source-sans-3/files/source-sans-3-greek-wght-normal',
+  'sans-greek-italic': 'source-sans-3/files/source-sans-3-greek-wght-italic',
 };
 /** What the first screen is set in. */
 const first = ['serif', 'sans'];

@@ -9,6 +9,7 @@ import { priorities } from '../lab.js';
 import { beyondText, errorAxis } from './errors.js';
 import { createFrame } from './frame.js';
 import { createRun } from './run.js';
+import { showSource } from './source.js';
 
 const axis = errorAxis(2); // an error of twice the answer is no longer worth comparing
 
@@ -83,9 +84,7 @@ export function gapFigure(figure, { state, lab }) {
       }),
     draw,
   });
-  const showControls = () => {
-    for (const element of figure.querySelectorAll('[data-source]')) element.hidden = (element.dataset.source === 'trained') !== trained();
-  };
+  const showControls = () => showSource(figure, trained());
   showControls();
   draw(shown);
   run.start();

@@ -13,11 +13,11 @@ export function createLegend() {
     element,
     update(series) {
       outputs = series.map(() => null);
-      const items = series.flatMap(({ role, label, shape, dash, faint }, index) => {
-        if (faint) return [];
+      const items = series.flatMap(({ role, label, shape, dash, faint, quiet, line = true }, index) => {
+        if (faint || quiet) return [];
         const item = document.createElement('li');
         item.style.setProperty('--role', `var(--${role})`);
-        item.innerHTML = `<svg width="30" height="12" aria-hidden="true"><line x1="1" y1="6" x2="29" y2="6" stroke-dasharray="${dash?.join(' ') ?? ''}"/>${shape ? markerSvg(shape) : ''}</svg>`;
+        item.innerHTML = `<svg width="30" height="12" aria-hidden="true">${line ? `<line x1="1" y1="6" x2="29" y2="6" stroke-dasharray="${dash?.join(' ') ?? ''}"/>` : ''}${shape ? markerSvg(shape) : ''}</svg>`;
         const name = document.createElement('span');
         name.textContent = label;
         const value = document.createElement('span');

@@ -49,3 +49,4 @@ for (const [create, selector] of figures) {
 for (const button of document.querySelectorAll('[data-new-seed]')) {
   button.addEventListener('click', () => state.set({ [button.dataset.newSeed]: crypto.getRandomValues(new Uint32Array(1))[0] }));
 }
+document.documentElement.dataset.ready = 'yes';

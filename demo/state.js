@@ -1,8 +1,9 @@
 // The page's state: one table of properties, each mapped to the query string. A view is a link.
 import { kindNames } from './measure/features.js';
 import { pictureLength } from './measure/gap.js';
+import { seedChoices } from './measure/gap_page.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
-import { headChoices, layers, sources } from './measure/heads.js';
+import { headChoices, imageLength, layers, sources } from './measure/heads.js';
 import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
 import { memories, pairCounts, quantities, shares } from './measure/recall.js';
 import { beginnings, digitChoices } from './measure/race.js';
@@ -68,13 +69,15 @@ export const properties = {
   'kernel.norm': range(0.1, 4, 1),
   'kernel.seed': integer(0, 2 ** 32 - 1, 1),
   'kernel.features': oneOf(featureCounts, 256),
-  'gap.source': oneOf(sources, sources[0]),
+  'gap.source': oneOf(sources, sources[1]),
   'gap.digit': integer(0, 9, 4),
   'gap.layer': oneOf(layers, 3),
   'gap.head': oneOf(headChoices, headChoices[0]),
   'gap.dim': oneOf(dims, 64),
   'gap.heads': oneOf(headCounts, 4),
   'gap.length': oneOf([256, 512, 1024, 2048, 4096], 1024),
+  'gap.imageLength': oneOf([128, 256, 512, imageLength], imageLength),
+  'gap.seeds': oneOf(seedChoices, 3),
   'gap.causal': flag(false),
   'gap.norm': range(0.1, 4, 1),
   'gap.seed': integer(0, 2 ** 32 - 1, 1),
@@ -95,6 +98,7 @@ export const properties = {
   'features.seed': integer(0, 2 ** 32 - 1, 1),
   'features.kinds': someOf(kindNames, ['favor', 'hyperbolic favor', 'rff']),
   'weights.map': oneOf(featureMaps, 'elu'),
+  'weights.second': oneOf(['difference', ...featureMaps], 'taylor'),
   'weights.head': integer(0, 7, 0),
   'weights.row': integer(0, pictureLength - 1, 11),
   'weights.column': integer(0, pictureLength - 1, 4),

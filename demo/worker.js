@@ -2,6 +2,7 @@
 import * as Comlink from 'comlink';
 import { createAttention } from 'linear-attention-wasm';
 import { createDigits } from './digits/load.js';
+import { measureHead, measureRank } from './measure/baselines.js';
 import { digitBench } from './measure/digits.js';
 import { browserEnvironment } from './measure/environment.js';
 import { featuresBench } from './measure/features.js';
@@ -12,6 +13,7 @@ import { measureKernel } from './measure/kernel.js';
 import { livingBench } from './measure/living.js';
 import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
+import { rememberLast, sampleInputs } from './measure/random.js';
 import { measureAges, measureRecall } from './measure/recall.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
@@ -27,11 +29,12 @@ const makers = {
   race: (_, options) => raceBench(digits, options),
 };
 const benches = {};
+const lastInputs = rememberLast(sampleInputs);
 let attention;
 
-/** Where q, k and v come from, when not from the generator. */
+/** Where q, k and v come from. */
 async function inputsOf({ source }) {
-  if (!isTrained(source)) return undefined;
+  if (!isTrained(source)) return lastInputs;
   await digits.download(['softmax']);
   return trainedInputs;
 }
@@ -51,6 +54,8 @@ const worker = {
   recall: (options) => measureRecall(attention, options),
   ages: (options) => measureAges(attention, options),
   gap: async (options) => measureGap(attention, options, await inputsOf(options)),
+  gapHead: async (options) => measureHead(attention, options, await inputsOf(options)),
+  rank: async (options) => measureRank(attention, options, await inputsOf(options)),
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Fetches models, each once; `onProgress` gets bytes so far and in all. Nothing is computed: it may run beside a task. */
   download: (names, onProgress) => digits.download(names, onProgress),

@@ -15,8 +15,11 @@ export const asSourced = (settings) => ({ ...settings, causal: settings.causal |
 /** Lengths of a sweep up to `maxLength`: powers of two, and the whole image. */
 export const trainedLengths = (shortest, maxLength) => [...powersOfTwo(shortest, Math.min(maxLength, 512)), ...(maxLength >= imageLength ? [imageLength] : [])];
 
-/** The longest sequence that a source has, up to `length`. */
-export const longestOf = ({ source, length }) => (isTrained(source) ? Math.min(imageLength, length) : length);
+/** Length of the trained heads' vectors. */
+export const trainedDim = 32;
+
+/** The lengths of a sweep: up to `imageLength` in an image, up to `length` of random numbers. */
+export const lengthsOf = ({ source, length, imageLength: longest }, shortest) => (isTrained(source) ? trainedLengths(shortest, longest) : powersOfTwo(shortest, length));
 
 /** What every layer of the softmax model attends with as it looks at a real digit. */
 export const probeDigit = ({ models, examples }, digit) => models.softmax.probe([digit, ...examples[digit].subarray(0, imageLength - 1)]);

@@ -1,5 +1,5 @@
 // How many pairs a memory of fixed size can hold: random keys and values are stored, then read back.
-import { makeMap, withMap } from './maps.js';
+import { epsOf, makeMap, withMap } from './maps.js';
 import { normalStream } from './random.js';
 import { mean, powersOfTwo } from './statistics.js';
 
@@ -16,8 +16,6 @@ export const shares = [0, 25, 50];
 export const quantities = ['recalled', 'error'];
 
 const rules = ['sum', 'decay', 'delta'];
-/** Maps whose features are above 0, so that nothing has to guard the division. */
-const positive = ['elu', 'taylor', 'favor'];
 
 /**
  * Writes in their order: keys of length 1, values of length 1. The last share of them goes to keys that were written before.
@@ -62,7 +60,7 @@ function readAll(attention, memory, { keys, values }, { dim, features, decay, se
   const rowsOf = ({ data }) => keys.map((_, i) => [...data.subarray(i * dim, (i + 1) * dim)]);
   if (memory === 'softmax') return { features: '', answers: rowsOf(attention.softmax(k, k, v)) };
   const made = makeMap(attention, memory, { dim, features, seed });
-  return withMap(made, (featureMap) => ({ features: featureMap.features, answers: rowsOf(attention.linear(k, k, v, { featureMap, ...(positive.includes(memory) && { eps: 0 }) })) }));
+  return withMap(made, (featureMap) => ({ features: featureMap.features, answers: rowsOf(attention.linear(k, k, v, { featureMap, ...epsOf(memory) })) }));
 }
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);

@@ -13,7 +13,7 @@ const FAINT = 0.28;
 /**
  * @param {HTMLElement} container is emptied; gets the axis title, the legend and the plot
  * @param {object} options
- * @param {{ label: string, log?: 2 | 10, binary?: boolean, format(value): string, range?(): number[] }} options.x
+ * @param {{ label: string, log?: 2 | 10, binary?: boolean, format(value): string, range?(): number[], also?(): number[] }} options.x
  * @param {object} options.y as x; its label stands above the plot
  * @param {number} [options.height] CSS pixels
  */

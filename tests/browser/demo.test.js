@@ -6,7 +6,7 @@ import { featureCounts, firstMaps } from '../../demo/measure/maps.js';
 import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
-const figures = ['gap', 'features', 'time', 'stream'];
+const figures = ['kernel', 'gap', 'memory', 'features', 'time', 'stream'];
 
 for (const name of browsers) {
   const { test, demo } = demoSuite('demo', name);
@@ -15,7 +15,7 @@ for (const name of browsers) {
   test('every figure measures by itself and fills', async () => {
     for (const figure of figures) await phase(figure, 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
-    assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
+    assert.equal(await rows('gap'), (firstMaps.length + 1) * (5 + scales.length));
     assert.equal(await rows('features'), references.length + 3 * featureCounts.length);
     assert.ok((await rows('time')) >= 6);
     assert.equal(await rows('stream'), 13);
@@ -24,7 +24,7 @@ for (const name of browsers) {
         (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
       ),
     );
-    assert.equal(colours.length, 9 + 3);
+    assert.equal(colours.length, 14 + 3);
     assert.ok(
       colours.every((count) => count > 8),
       `a plot is blank: ${colours} colours`,

@@ -8,14 +8,14 @@ import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
 const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
-const figures = ['gap', 'features', 'time', 'stream'];
+const figures = ['kernel', 'gap', 'memory', 'features', 'time', 'stream'];
 
 for (const name of browsers) {
   const { test, demo } = demoSuite('controls of the demo', name);
   const { data, text, rows, until, phase, click } = demo;
 
   test('controls are in the address, and back undoes them', async () => {
-    await demo.open();
+    await demo.open('gap.source=random+numbers');
     await phase('gap', 'done');
     await demo.page.select('[data-key="gap.dim"]', '32');
     await until(() => location.search.includes('gap.dim=32'));
@@ -32,6 +32,7 @@ for (const name of browsers) {
 
   test('a link restores every control, and nonsense falls back to the initial value', async () => {
     const given = {
+      'gap.source': 'random+numbers',
       'gap.norm': '2.5',
       'gap.seed': '77',
       'gap.maps': 'elu,relu',
@@ -47,6 +48,7 @@ for (const name of browsers) {
       const value = (key) => document.querySelector(`[data-key="${key}"]`).value;
       const maps = [...document.querySelectorAll('[data-key="gap.maps"] input')].filter((box) => box.checked).map((box) => box.value);
       return {
+        'gap.source': value('gap.source').replace(' ', '+'),
         'gap.norm': value('gap.norm'),
         'gap.seed': value('gap.seed'),
         'gap.maps': maps.join(),
@@ -60,7 +62,7 @@ for (const name of browsers) {
     assert.deepEqual(shown, { ...controls, dim: '64', heads: '1' });
     await until((wanted) => document.getElementById('weights').dataset.row === wanted, row);
     await phase('gap', 'done');
-    assert.equal(await rows('gap'), 2 * (5 + scales.length));
+    assert.equal(await rows('gap'), 3 * (5 + scales.length));
   });
 
   test('the matrices are linked under the pointer and the arrow keys', async () => {
@@ -75,7 +77,7 @@ for (const name of browsers) {
     await demo.page.mouse.move(box.x + 5.5 * cell, box.y + 20.5 * cell);
     await until(() => document.getElementById('weights').dataset.column === '5');
     assert.equal((await data('#weights')).row, '20');
-    assert.match(await text('#cell'), /query i = 20, key j = 5: softmax 0\.\d+, linear 0\.\d+, difference −?\d/);
+    assert.match(await text('#cell'), /query i = 20, key j = 5: softmax \d[^;]*; linear, elu 0\.\d+; linear, taylor 0\.\d+/);
     await demo.page.mouse.move(0, 0);
     await demo.page.focus('.matrices');
     await demo.page.keyboard.press('ArrowDown');
@@ -115,16 +117,26 @@ for (const name of browsers) {
   });
 
   test('the gap takes q, k and v from a trained head', async () => {
-    await demo.open(`gap.source=a+trained+model&gap.layer=2&gap.head=3&weights.row=3&weights.column=9`);
+    await demo.open(`gap.layer=2&gap.head=3&weights.row=3&weights.column=9`);
     await phase('gap', 'done');
     await until(() => document.getElementById('weights').dataset.state === 'done');
-    assert.equal(await rows('gap'), firstMaps.length * (5 + scales.length));
+    assert.equal(await rows('gap'), (firstMaps.length + 1) * (5 + scales.length));
     assert.equal(await demo.page.$eval('[data-key="gap.dim"]', (select) => select.offsetParent), null);
-    assert.equal(await demo.page.$$eval('#weights .head option', (list) => list.length), 1);
+    assert.deepEqual(await demo.page.$$eval('#weights .head option', (list) => list.map((option) => option.textContent)), ['3']);
+    assert.match(await text(inFigure('gap', '.verdict')), /Softmax over the last 16 tokens, in the memory of elu’s state, is [\d.]+ % off/);
     const hidden = await demo.page.$eval('[data-key="gap.causal"]', (box) => box.offsetParent === null);
     assert.ok(hidden, 'the model is causal: there is nothing to choose');
     const label = await demo.page.$eval('[data-kind="softmax"] canvas', (canvas) => canvas.getAttribute('aria-label'));
     assert.match(label, /at query 3, key 9: hidden/);
+  });
+
+  test('two maps stand side by side, or one and the difference', async () => {
+    const names = () => demo.page.$$eval('.matrices .name', (list) => list.map((one) => one.textContent));
+    assert.deepEqual(await names(), ['softmax', 'linear, elu', 'linear, taylor']);
+    await demo.page.select('[data-key="weights.second"]', 'difference');
+    await until(() => document.querySelector('[data-kind="second"] .name').textContent === 'linear − softmax');
+    await demo.page.select('[data-key="weights.second"]', 'favor');
+    await until(() => document.querySelector('[data-kind="second"] .name').textContent === 'linear, favor');
   });
 
   test('nothing overflows at a width of 360 pixels', async () => {

@@ -7,6 +7,7 @@ import { rowsOf } from '../measure/rows.js';
 import { createChart } from '../plots/chart.js';
 import { createImages } from '../plots/images.js';
 import { shapes } from '../plots/markers.js';
+import { fillBits } from './bits.js';
 import { createFrame, listItem, makeTable } from './frame.js';
 import { createRun } from './run.js';
 import { createSketch } from './sketch.js';
@@ -25,6 +26,7 @@ const paper = { linear: { gpu: 142.8, cpu: 5.5 }, cached: { gpu: 7.56, cpu: 7.4 
 export function digitsFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   let timed = null; // no setting changes the time of a pixel: it is measured once
+  fillBits(figure.closest('section'));
   const views = createLanes(figure.querySelector('.lanes'));
   const chart = createChart(figure.querySelector('.plot'), {
     x: { label: 'pixels before this one', format: integer, range: () => [0, LENGTH] },
@@ -107,7 +109,11 @@ export function digitsFigure(figure, { state, lab }) {
     obstacle: () => (drawing() && !sketch.hasInk() ? 'Draw the top half of a digit first.' : ''),
   });
   const sketch = createSketch(figure.querySelector('.sketch'), { side: SIDE, onFinish: run.start });
-  const showSketch = () => sketch.show(drawing());
+  const blank = figure.querySelector('.blank');
+  const showSketch = () => {
+    sketch.show(drawing());
+    blank.hidden = state.values['digits.temperature'] > 0 || state.values['digits.begin'] !== beginnings[0];
+  };
   showSketch();
   draw(shown);
 
@@ -123,8 +129,10 @@ export function digitsFigure(figure, { state, lab }) {
   return (changed) => {
     if (![...changed].some((key) => key.startsWith('digits.'))) return;
     showSketch();
-    // A drawing waits until the visitor says that it is finished.
-    if (started && !(changed.has('digits.begin') && drawing())) run.restart();
+    if (!started) return;
+    // A drawing waits until the visitor says that it is finished; what was painted for the last choice ends.
+    if (changed.has('digits.begin') && drawing()) run.hold('Draw the top half of a digit, then finish it.');
+    else run.restart();
   };
 }
 

@@ -21,8 +21,12 @@ export function createChart(container, { x, y, height = 300 }) {
   const title = element('p', 'axis-title', y.label);
   const legend = createLegend();
   const stage = element('div', 'stage');
-  stage.setAttribute('role', 'img');
-  container.replaceChildren(title, legend.element, stage);
+  const spoken = element('p', 'spoken');
+  spoken.setAttribute('aria-live', 'polite');
+  stage.setAttribute('role', 'application');
+  stage.setAttribute('aria-roledescription', 'plot');
+  stage.tabIndex = 0;
+  container.replaceChildren(title, legend.element, stage, spoken);
 
   let shown = { series: [], marks: [] };
   let plot = null;
@@ -63,6 +67,19 @@ export function createChart(container, { x, y, height = 300 }) {
     );
   };
 
+  /** The cursor by keyboard: arrow keys go from point to point and say what is there, Escape leaves. */
+  stage.addEventListener('keydown', (event) => {
+    if (!plot || event.ctrlKey || event.metaKey || event.altKey) return;
+    const last = plot.data[0].length - 1;
+    const at = plot.cursor.left >= 0 ? plot.cursor.idx : null;
+    const to = { ArrowLeft: (at ?? last + 1) - 1, ArrowRight: (at ?? -1) + 1, Home: 0, End: last, Escape: null }[event.key];
+    if (to === undefined || last < 0) return;
+    event.preventDefault();
+    const index = to === null ? null : Math.min(last, Math.max(0, to));
+    plot.setCursor(index === null ? { left: -10, top: -10 } : { left: plot.valToPos(plot.data[0][index], 'x'), top: 0 });
+    spoken.textContent = index === null ? '' : legend.text();
+  });
+
   new ResizeObserver(() => {
     if (stage.clientWidth > 0) plot?.setSize({ width: stage.clientWidth, height });
   }).observe(stage);
@@ -71,7 +88,7 @@ export function createChart(container, { x, y, height = 300 }) {
   return {
     /**
      * @param {object} view
-     * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], end?: string, faint?: boolean, quiet?: boolean, line?: boolean, size?: number,
+     * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], end?: string, faint?: boolean, quiet?: boolean, line?: boolean, size?: number, width?: number,
      *   band?: boolean, points: Array<{ x: number, y: number, value?: number, clipped?: boolean, low?: number, high?: number }> }>} view.series
      *   `end` is a shorter label for the end of the line; a series with a band fills it between low and high; a quiet one has no place in the legend; without a line it is
      *   its markers, of a radius `size`;
@@ -116,11 +133,11 @@ function axis(description, { size, room, label }) {
   };
 }
 
-function lineOf({ role, dash, faint, line = true }) {
+function lineOf({ role, dash, faint, line = true, width = 2 }) {
   return {
     ...(!line && { paths: () => null }),
     stroke: () => colour(role),
-    width: 2,
+    width,
     dash,
     alpha: faint ? FAINT : 1,
     spanGaps: false,

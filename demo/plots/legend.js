@@ -1,7 +1,7 @@
 // A legend of line samples with names, which also reads out the values under the plot's cursor.
 import { markerSvg } from './markers.js';
 
-/** @returns {{ element: HTMLElement, update(series): void, read(at: string | null, values?: string[]): void }} */
+/** @returns {{ element: HTMLElement, update(series): void, read(at: string | null, values?: string[]): void, text(): string }} text: what it reads out */
 export function createLegend() {
   const element = document.createElement('ul');
   element.className = 'legend';
@@ -38,5 +38,6 @@ export function createLegend() {
       place.textContent = at === null ? '' : `at ${at}`;
       outputs.forEach((output, index) => output && (output.textContent = values[index] ?? ''));
     },
+    text: () => [place.textContent, ...outputs.filter((output) => output?.textContent).map((output) => `${output.previousSibling.textContent} ${output.textContent}`)].join(', '),
   };
 }

@@ -139,6 +139,20 @@ for (const name of browsers) {
     await until(() => document.querySelector('[data-kind="second"] .name').textContent === 'linear, favor');
   });
 
+  test('a plot is read by keyboard, point by point', async () => {
+    await phase('gap', 'done');
+    await demo.page.focus(inFigure('gap', '.plot .stage'));
+    const spoken = () => text(inFigure('gap', '.plot .spoken'));
+    await demo.page.keyboard.press('Home');
+    assert.match(await spoken(), /^at 16, elu [\d.]+, relu [\d.]+, .*mean of V [\d.]+$/);
+    await demo.page.keyboard.press('ArrowRight');
+    assert.match(await spoken(), /^at 32, /);
+    await demo.page.keyboard.press('End');
+    assert.match(await spoken(), /^at 256, /);
+    await demo.page.keyboard.press('Escape');
+    assert.equal(await spoken(), '');
+  });
+
   test('nothing overflows at a width of 360 pixels', async () => {
     await demo.page.setViewport({ width: 360, height: 740 });
     await demo.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));

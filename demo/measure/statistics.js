@@ -20,7 +20,7 @@ export function asymptoticHalf(points) {
 }
 
 /** Sequences this long show the leading power of T. */
-const LONG = 512;
+const LONG = 256;
 
 /** All long points, or the longer half where these are fewer than three. */
 export function longPoints(points) {

@@ -36,7 +36,7 @@ for (const name of browsers) {
   });
 
   test('the memory fills, and recalls what it recalls in Node', async () => {
-    await demo.open('memory.dim=32');
+    await demo.open(`memory.dim=32&memory.memories=${memories}`);
     await phase('memory', 'done');
     const shown = await table('memory');
     assert.equal(shown.length, memories.length * (pairCounts.length + 8));

@@ -118,7 +118,7 @@ export function digitsFigure(figure, { state, lab }) {
   draw(shown);
 
   let started = false;
-  frame.setPhase('loading', 'The two models (5 MB) load when this comes into view.');
+  frame.setPhase('loading', 'The race begins when this comes into view.');
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();

@@ -19,11 +19,13 @@ const axis = errorAxis(2); // an error of twice the answer, or of twice the mean
 const errorOf = (row) => row.relativeError;
 const ratioOf = (row) => row.relativeError / row.meanValueError;
 const valueOf = { length: errorOf, norm: ratioOf };
+const TABLE_MS = 500;
 const columns = ['along', 'length', 'norm', 'featureMap', 'window', 'seed', 'relativeError', 'meanValueError', 'cosine', 'maxError', 'weightError', 'bestError', 'weightKL', 'weightL1'];
 
 /** @returns {(changed: Set<string>) => void} update */
 export function gapFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
+  let tabled = -Infinity;
   const trained = () => isTrained(state.values['gap.source']);
   const lengths = () => lengthsOf(state.pick('gap'), shortestGap);
   const chart = createChart(figure.querySelector('.plot'), {
@@ -69,6 +71,9 @@ export function gapFigure(figure, { state, lab }) {
     rank.update(next);
     clippedNote.textContent = clippedText(report);
     verdict.replaceChildren(...(report && !running ? sentences(report) : []).map((text) => listItem(text)));
+    // A long table is not made anew for every point.
+    if (running && report && performance.now() - tabled < TABLE_MS) return;
+    tabled = performance.now();
     frame.setTable(['T', 'scale', 'compared', 'relative error', 'least', 'most', 'mean of V', 'cosine', 'largest error', 'weights’ error', 'weight KL', 'weight L1'], report ? tableOf(report) : []);
   };
   const run = createRun({

@@ -10,6 +10,9 @@ import { createFrame, listItem } from './frame.js';
 import { createRun } from './run.js';
 import { showSource } from './source.js';
 
+/** The table lists one pair of so many, in the order of their scores; the CSV has all. */
+const LISTED = 12;
+
 /** @returns {(changed: Set<string>) => void} update */
 export function kernelFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
@@ -36,7 +39,7 @@ export function kernelFigure(figure, { state, lab }) {
     scatter.update({ series: pairsOf(report), summary: summaryOf(report) });
     curves.update({ series: curvesOf(report), summary: report ? `Features of ${report.settings.map} along one coordinate.` : 'Features: not computed yet.' });
     figure.querySelector('.verdict').replaceChildren(...(report ? sentences(report) : []).map((text) => listItem(text)));
-    frame.setTable(['score', 'exp(score)', 'φ(q)·φ(k), scaled'], (report?.rows ?? []).map((row) => [row.score, row.exact, row.linear].map(number)));
+    frame.setTable(['score', 'exp(score)', 'φ(q)·φ(k), scaled'], (report?.rows ?? []).filter((_, i) => i % LISTED === 0).map((row) => [row.score, row.exact, row.linear].map(number)));
     figure.dataset.weightError = report?.weightError ?? '';
   };
   const trained = () => isTrained(state.values['kernel.source']);

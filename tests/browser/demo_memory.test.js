@@ -14,7 +14,7 @@ for (const name of browsers) {
 
   test('the kernel fills, and its weights are as far off as attention.gap says', async () => {
     await phase('kernel', 'done');
-    assert.equal(await rows('kernel'), pairedTokens ** 2);
+    assert.equal(await rows('kernel'), pairedTokens ** 2 / 12);
     const attention = await createAttention();
     for (const map of ['elu', 'taylor']) {
       if (map !== 'elu') await demo.page.select('[data-key="kernel.map"]', map);
@@ -32,7 +32,7 @@ for (const name of browsers) {
     await phase('kernel', 'done');
     assert.match(await text(inFigure('kernel', '.verdict')), /\d+ pairs count nothing or less/);
     assert.equal(await demo.page.$eval('[data-key="kernel.dim"]', (select) => select.offsetParent), null);
-    assert.equal(await rows('kernel'), pairedTokens ** 2);
+    assert.equal(await rows('kernel'), pairedTokens ** 2 / 12);
   });
 
   test('the memory fills, and recalls what it recalls in Node', async () => {

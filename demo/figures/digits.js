@@ -1,4 +1,4 @@
-// Figure 5: two trained models paint digits pixel by pixel; what a pixel takes, and what the paper measured.
+// Figure "The digits": two trained models paint digits pixel by pixel; what a pixel takes, and what the paper measured.
 import { bytes, duration, integer, number } from '../format.js';
 import { digitBuild } from '../digits/model.js';
 import { imagesPerSecond, rateColumns, sweepDigits } from '../measure/digits.js';

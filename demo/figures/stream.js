@@ -1,7 +1,8 @@
-// Figure 4: one token at a time, with softmax's growing cache or linear attention's state of fixed size.
+// Figure "The stream": one token at a time, with softmax's growing cache or linear attention's state of fixed size.
 import { rowsOf } from '../measure/rows.js';
 import { fitLine, mean } from '../measure/statistics.js';
 import { sweepStream } from '../measure/stream.js';
+import { BUSY, unrest } from '../measure/time.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { bytes, duration, integer, number } from '../format.js';
@@ -92,6 +93,8 @@ function sentences(report) {
     `Over the whole curve one more token takes ${duration(level)} with the state, between ${duration(Math.min(...times))} and ${duration(Math.max(...times))}; with the cache ${duration(Math.max(0, slope) * 1000)} more for every 1,000 tokens before it${where}.`,
     `The cache grows by ${bytes(cacheBytesPerToken)} a token and is as large as the state (${bytes(stateBytes)}) after ${number(stateBytes / cacheBytesPerToken)} tokens. The library allocates it all at once: ${bytes(cacheBytes)} here.`,
   ];
+  const restless = unrest(report.rows);
+  if (restless >= BUSY) texts.unshift(`The machine was busy: the slowest repeats took ${number(restless)} times as long as the fastest. Measure again when it is not.`);
   return texts.map((text) => listItem(text));
 }
 

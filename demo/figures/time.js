@@ -1,4 +1,4 @@
-// Figure 3: the time of both against sequence length, the crossover, and the memory behind it.
+// Figure "The time": the time of both against sequence length, the crossover, and the memory behind it.
 import { rowsOf } from '../measure/rows.js';
 import { crossover, fitPowerLaw, longPoints, powersOfTwo } from '../measure/statistics.js';
 import { BUSY, cacheBytes, kinds, matrixBytes, shortestTimed, sweepTime, unrest } from '../measure/time.js';

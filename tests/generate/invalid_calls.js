@@ -37,7 +37,8 @@ function wrongObjects(attention, foreign, keep, keepForeign) {
   return { others, wrongHeld, wrongMaps };
 }
 
-const OPTIONAL = new Set(['data']);
+/** Arguments that may be left out. */
+const isOptional = (title, slot) => slot === 'data' || title === 'cache.reset';
 
 /** out over an input, by one element: both views of one resident tensor. mamba2 makes its own of all but x. */
 function overlaps(attention, keep, one) {
@@ -58,7 +59,7 @@ export function invalidCalls(attention, foreign, keep, keepForeign, calls) {
   return calls.flatMap((one) => {
     const { title, names, values, options, call } = one;
     const rows = names.flatMap((slot, i) => {
-      const missing = OPTIONAL.has(slot) ? [] : [['undefined', undefined]];
+      const missing = isOptional(title, slot) ? [] : [['undefined', undefined]];
       return [...missing, ...badValues(title, slot, values[i], world)].map(([label, value]) => ({ slot, label, make: () => [values.map((good, j) => (i === j ? value : good)), options] }));
     });
     for (const slot of Object.keys(options ?? {})) {

@@ -1,5 +1,6 @@
 /** The suites that any engine runs, a browser's as well: they need nothing of Node, and little memory. */
 import { cache } from './cache.js';
+import { cacheVerbs } from './cache_verbs.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
 import { foreign } from './foreign.js';
@@ -22,17 +23,21 @@ import { packed } from './packed.js';
 import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
+import { ragged } from './ragged.js';
 import { ratio } from './ratio.js';
+import { savedCache } from './saved_cache.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
+import { softmaxOptions } from './softmax_options.js';
 import { state } from './state.js';
 
 export const portable = {
   exp,
   'feature maps': featureMaps,
   softmax,
+  'softmax options': softmaxOptions,
   'long softmax': longSoftmax,
   linear,
   long,
@@ -49,9 +54,12 @@ export const portable = {
   onnx,
   state,
   'saved state': savedState,
+  'saved cache': savedCache,
   'what is given': given,
   'tensors of other libraries': foreign,
   cache,
+  'cache verbs': cacheVerbs,
+  ragged,
   gap,
   properties,
   'arguments of calls': callArguments,

@@ -34,7 +34,7 @@ export function packState(state, streamFloats, arrays) {
  * `floatsOf(features, valueDim)`: the floats of one head's state.
  */
 export function unpackState(given, floatsOf) {
-  const bytes = copyOf(given);
+  const bytes = copyBytes(given);
   const isOld = checkBytes(bytes, [2, 3]) === 2;
   const { fields, sections } = isOld ? readVersion2(bytes) : readSections(bytes);
   const { state, map, ...others } = fields;
@@ -59,7 +59,7 @@ export function unpackState(given, floatsOf) {
 }
 
 /** A copy, which begins at a multiple of 8 and which nobody else can change. */
-function copyOf(bytes) {
+export function copyBytes(bytes) {
   if (kindOf(bytes) !== 'Uint8Array') throw wrongKind('bytes', 'a Uint8Array', bytes);
   try {
     return new Uint8Array(bytes);
@@ -69,7 +69,7 @@ function copyOf(bytes) {
   }
 }
 
-function refuseUnknown(where, record, known) {
+export function refuseUnknown(where, record, known) {
   for (const name of Object.keys(record)) if (!known.includes(name)) throw corrupt(`its ${where} has a field ${describe(name)}, which this version does not know`);
 }
 

@@ -1,0 +1,133 @@
+/** Which keys a softmax call's queries see: its options, and from them the la_softmax_span of the core. */
+import { newArray } from '../core/arrays.js';
+import { wrongValue } from '../core/errors.js';
+import { asTheyAre, takeKeyLengths } from '../core/given.js';
+import { fieldsIn, la_softmax_span } from '../core/structs.js';
+import { checkBoolean, checkInteger, MAX_SIZE } from '../core/validate.js';
+import { asNumber, elementsOf } from '../core/lists.js';
+import { readIntegers } from './batch_rows.js';
+
+export const MASK_OPTIONS = {
+  ...asTheyAre('causal', 'causalOffset', 'window', 'sinks'),
+  keyLengths: takeKeyLengths, lengths: takeKeyLengths, starts: takeKeyLengths, sequences: takeKeyLengths,
+};
+
+const SPAN_WORDS = fieldsIn(la_softmax_span);
+
+const clamp = (x) => Math.max(-MAX_SIZE, Math.min(MAX_SIZE, x));
+
+/** Those that say where a query stands and what it sees from there; a window needs a causal mask. */
+function readView(o, cache) {
+  const isShaped = ['window', 'sinks'].find((name) => o[name] !== undefined) ?? (cache?.window != null ? 'a cache with a window' : undefined);
+  const causal = checkBoolean('causal', o.causal, isShaped !== undefined || o.causalOffset !== undefined);
+  if (isShaped && !causal) throw new RangeError(`causal must be true with ${isShaped}, got false`);
+  const offset = checkInteger('causalOffset', o.causalOffset, -MAX_SIZE, MAX_SIZE, 0);
+  const held = cache?.window ?? null;
+  const window = checkInteger('window', o.window, 1, MAX_SIZE, held ?? 0);
+  const sinks = checkInteger('sinks', o.sinks, 0, MAX_SIZE, held === null ? 0 : cache.sinks);
+  if (sinks > 0 && window === 0) throw new RangeError(`sinks needs window: without one every token is seen, got ${sinks}`);
+  if (held !== null) {
+    if (window - Math.min(0, offset) > held) throw new RangeError(`window, and what a negative causalOffset adds to it, must be at most ${held}, as the cache has, got ${window - Math.min(0, offset)}`);
+    if (sinks > cache.sinks) throw new RangeError(`sinks must be at most ${cache.sinks}, as the cache has, got ${sinks}`);
+  }
+  return { causal, offset, window, sinks };
+}
+
+/** Those that are a list; reading their elements may run code of the caller's. */
+function readLists(o, { q, k }, hasCache) {
+  const batch = k.batch;
+  for (const [name, others] of [['sequences', ['lengths', 'starts', 'keyLengths']]]) {
+    if (o[name] === undefined) continue;
+    const other = hasCache ? 'cache' : others.find((one) => o[one] !== undefined);
+    if (other) throw new RangeError(`${name} must not be given with ${other}`);
+  }
+  const whose = ['lengths', 'starts', 'sequences'].find((name) => o[name] !== undefined);
+  if (whose && q.rows !== k.rows) throw new RangeError(`${whose} needs as many queries as keys, got ${q.rows} and ${k.rows}`);
+  const lists = { keyLengths: readIntegers('keyLengths', o.keyLengths, batch), lengths: readIntegers('lengths', o.lengths, batch), starts: readIntegers('starts', o.starts, batch), sequences: null };
+  if (o.sequences !== undefined) {
+    if (o.sequences.length < 1 || o.sequences.length > 2 ** 24) throw wrongValue('sequences', 'an array of at least one and at most 2^24 integers', o.sequences.list);
+    lists.sequences = elementsOf(o.sequences, asNumber);
+  }
+  return lists;
+}
+
+/** The first and the number of the tokens of each row that count. */
+function tokensOf({ lengths, starts }, batch, rows) {
+  const first = newArray(Int32Array, batch);
+  const counts = newArray(Int32Array, batch);
+  for (let b = 0; b < batch; b++) {
+    const end = lengths === null ? rows : checkInteger(`lengths[${b}]`, lengths[b], 0, rows);
+    first[b] = starts === null ? 0 : checkInteger(`starts[${b}]`, starts[b], 0, end);
+    counts[b] = end - first[b];
+  }
+  return { starts: first, counts };
+}
+
+function checkSequences(sequences, rows) {
+  if (sequences === null) return;
+  let last = 0;
+  sequences.forEach((end, i) => {
+    last = checkInteger(`sequences[${i}]`, end, last, i === 0 ? 0 : rows);
+  });
+  if (last !== rows) throw new RangeError(`sequences must end with ${rows}, the length of q and k, got ${last}`);
+}
+
+/** Reads and checks all of them but keyLengths, whose bound a cache changes; `cache`: the option as it was given. */
+export function readMask(o, inputs, cache) {
+  const view = readView(o, cache);
+  return { ...view, ...readLists(o, inputs, o.cache !== undefined) };
+}
+
+/** Checks what readMask read once the cache is known to be one: { starts, counts } of the tokens that are appended. */
+export function checkMask(mask, { k }) {
+  checkSequences(mask.sequences, k.rows);
+  return tokensOf(mask, k.batch, k.rows);
+}
+
+export function checkKeyBounds({ keyLengths }, batch, most) {
+  for (let b = 0; keyLengths !== null && b < batch; b++) checkInteger(`keyLengths[${b}]`, keyLengths[b], 0, most);
+}
+
+/** Whether a call needs spans, because its rows or its sequences differ. */
+export const needsSpans = ({ lengths, starts, sequences }) => lengths !== null || starts !== null || sequences !== null;
+
+function writeSpan(words, at, batch, firstQuery, queries, firstKey, keys, offset, gap) {
+  words[at] = batch;
+  words[at + 1] = firstQuery;
+  words[at + 2] = queries;
+  words[at + 3] = firstKey;
+  words[at + 4] = keys;
+  words[at + 5] = offset;
+  words[at + 6] = gap;
+}
+
+function writeSequences(words, { sequences, offset }, batch) {
+  let at = 0;
+  for (let b = 0; b < batch; b++) {
+    for (let i = 1; i < sequences.length; i++, at += SPAN_WORDS) {
+      const [first, length] = [sequences[i - 1], sequences[i] - sequences[i - 1]];
+      writeSpan(words, at, b, first, length, first, length, offset, 0);
+    }
+  }
+}
+
+function writeRows(words, mask, { q, k }, { starts, counts }, held) {
+  const { keyLengths, offset } = mask;
+  for (let b = 0; b < k.batch; b++) {
+    const queries = needsSpans(mask) ? counts[b] : q.rows;
+    const firstKey = held === null ? starts[b] : 0;
+    const end = held === null ? starts[b] + counts[b] : held.keys[b];
+    const keys = Math.max(0, (keyLengths === null ? end : Math.min(end, keyLengths[b])) - firstKey);
+    writeSpan(words, b * SPAN_WORDS, b, starts[b], queries, firstKey, keys, held === null ? offset : clamp(held.offsets[b] + offset), held === null ? 0 : held.gaps[b]);
+  }
+}
+
+/** The spans of a call as numbers, and how many there are; `held`: what the cache's append returned, or null. */
+export function spanFields(mask, inputs, tokens, held) {
+  const { batch } = inputs.k;
+  const count = batch * (mask.sequences === null ? 1 : mask.sequences.length - 1);
+  const words = newArray(Int32Array, count * SPAN_WORDS);
+  if (mask.sequences === null) writeRows(words, mask, inputs, tokens, held);
+  else writeSequences(words, mask, batch);
+  return { words, count };
+}

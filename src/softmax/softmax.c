@@ -95,8 +95,11 @@ static void attend_tiles(const softmax_call *call, scratch *w, const key_block *
   if (call->args->bias.data) block.is_finite = values_are_finite(w->v, call->d_vp, keys->count);
   for (size_t r = 0; r < queries->rows; r += TILE_QUERIES) {
     size_t from[TILE_QUERIES] = {0}, seen[TILE_QUERIES] = {0}, here = smaller(TILE_QUERIES, queries->rows - r), i = queries->first + r;
+    key_range least = keys_seen(call, queries, keys, i), most = keys_seen(call, queries, keys, i + here - 1);
+    /* What the first and the last see alike all of them see. */
+    int differ = least.first != most.first || least.end != most.end;
     for (size_t u = 0; u < TILE_QUERIES; u++) {
-      key_range range = keys_seen(call, queries, keys, i + smaller(u, here - 1));
+      key_range range = differ ? keys_seen(call, queries, keys, i + smaller(u, here - 1)) : least;
       from[u] = range.first;
       seen[u] = range.end;
     }

@@ -90,8 +90,10 @@ static void add_values(const softmax_sums *s, size_t row, const tile_block *b, c
     const float *panel = b->v + c * TILE_KEYS;
     float *out = s->recent + row * s->width + c;
     tile4x8 sum = tile_outer(tile_zero(), end - first, weights + first * TILE_QUERIES, 1, TILE_QUERIES, panel + first * 8, 8);
-    for (size_t r = 0; first > 0 && r < 4; r++) add_keys(sum.row[r], weights + r, panel, from[r], smaller(first, seen[r]));
-    for (size_t r = 0; r < 4; r++) add_keys(sum.row[r], weights + r, panel, end, seen[r]);
+    if (first > 0)
+      for (size_t r = 0; r < 4; r++) add_keys(sum.row[r], weights + r, panel, from[r], smaller(first, seen[r]));
+    if (end < seen[3])
+      for (size_t r = 0; r < 4; r++) add_keys(sum.row[r], weights + r, panel, end, seen[r]);
     tile_store(out, s->width, tile_add(tile_load(out, s->width), sum));
   }
 }

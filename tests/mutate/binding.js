@@ -31,9 +31,9 @@ export const bindingMutants = [
   { file: 'web/calls/state_sums.js', find: 'pointer + first * streamFloats * 4', replace: 'pointer', suites: ['simd'] },
   { file: 'web/calls/saved_state.js', find: "if (streamFloats === 0) throw corrupt('no state is as large as it says');", replace: '', suites: ['saved_hostile'] },
   { file: 'web/calls/cache.js', find: 'if (held + more > this.maxLength) throw', replace: 'if (held + more > this.maxLength + 1) throw', suites: ['simd'] },
-  { file: 'web/calls/cache.js', find: 'places[i], b, offsets[b]);', replace: 'places[i], b, 0);', suites: ['simd'] },
+  { file: 'web/calls/cache.js', find: 'place, b, offsets[b]);', replace: 'place, b, 0);', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: 'Math.max(this.sinks, length - (this.window - 1 + slackOf(this.window)))', replace: 'Math.max(this.sinks, length - (this.window - 2))', suites: ['simd'] },
-  { file: 'web/calls/softmax.js', find: 'requireRoom(tokens.counts);', replace: 'requireRoom([0]);', suites: ['simd'] },
+  { file: 'web/calls/softmax.js', find: 'memory.requireRoom(tokens, inputs.k.rows);', replace: 'memory.requireRoom(tokens, 0);', suites: ['simd'] },
   { file: 'web/calls/pieces.js', find: "if (layout !== 'bhtd' ||", replace: 'if (', suites: ['simd'] },
   { file: 'web/calls/pieces.js', find: 'greatestDivisor(greatestDivisor(q.heads, k.heads), v.heads)', replace: 'Math.min(q.heads, k.heads, v.heads)', suites: ['simd'] },
 

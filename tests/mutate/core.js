@@ -68,7 +68,7 @@ export const coreMutants = [
   { file: 'src/softmax/spans.c', find: 'int64_t next = (int64_t)i + span->offset + 1;', replace: 'int64_t next = (int64_t)i + span->offset + 2;', suites: ['simd'] },
   { file: 'src/softmax/spans.c', find: 'range.first = within(next - a->window, range.end);', replace: 'range.first = within(next - a->window - 1, range.end);', suites: ['simd'] },
   { file: 'src/softmax/spans.c', find: '    clear_rows(a, b, done, (size_t)a->n_q);\n', replace: '', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: 'keys_seen(call, queries, keys, i + smaller(u, here - 1));', replace: 'keys_seen(call, queries, keys, i);', suites: ['simd'] },
+  { file: 'src/softmax/softmax.c', find: 'differ ? keys_seen(call, queries, keys, i + smaller(u, here - 1)) : least;', replace: 'least;', suites: ['simd'] },
   { file: 'src/softmax/softmax.c', find: '    sums_settle(&w->sums);\n', replace: '', suites: ['simd'] },
   { file: 'src/softmax/softmax.c', find: '(keys->is_sinks ? span->gap : 0)', replace: '0', suites: ['simd'] },
   { file: 'src/softmax/softmax.c', find: 'if (call->args->bias.data) block.is_finite =', replace: 'if (0) block.is_finite =', suites: ['simd'] },

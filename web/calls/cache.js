@@ -31,15 +31,22 @@ export class Cache {
     own(this, {
       core, pointer, length, slots,
       parts: partsOf(pointer, this, slots),
+      held: { ...this.#newRows(), isUniform: true, places: null },
       lengths: this.#lengths,
       gaps: this.#gaps,
-      requireRoom: (counts) => this.#requireRoom(counts),
-      append: (frame, args, tokens) => this.#append(frame, args, tokens),
+      requireRoom: (tokens, rows) => this.#requireRoom(tokens, rows),
+      append: (frame, args, tokens, rows) => this.#append(frame, args, tokens, rows),
+      commit: (held) => this.#commit(held),
       setRows: (lengths, gaps) => {
         this.#lengths.set(lengths);
         this.#gaps.set(gaps);
       },
     });
+  }
+
+  /** Numbers of a row each, which a call overwrites. */
+  #newRows() {
+    return Object.fromEntries(['offsets', 'keys', 'gaps', 'lengths'].map((name) => [name, newArray(Float64Array, this.batch)]));
   }
 
   get length() {
@@ -54,11 +61,16 @@ export class Cache {
     return this[internal].length * 4;
   }
 
-  #requireRoom(counts) {
+  /** Whether the tokens of a call fit, `rows` in each row or as many as tokens.counts says; returns the most that a row then has. */
+  #requireRoom(tokens, rows) {
+    let most = 0;
     for (let b = 0; b < this.batch; b++) {
-      const [held, more] = [this.#lengths[b], counts[b]];
+      const held = this.#lengths[b];
+      const more = tokens === null ? rows : tokens.counts[b];
+      most = Math.max(most, held + more);
       if (held + more > this.maxLength) throw new AttentionError('cache-full', `The cache holds ${held} of at most ${this.maxLength} tokens; ${more} more do not fit`);
     }
+    return most;
   }
 
   /** The oldest token behind the sinks that is kept of a row of so many. */
@@ -79,36 +91,47 @@ export class Cache {
 
   /**
    * Puts tokens of a call's placed k and v behind the ones held, and has the call take them all; `tokens`: { starts, counts }
-   * of them, a number a row. Returns { offsets, keys, gaps, commit }: the slot of each row's first new token, its slots in use
-   * and its gap; the tokens count once `commit` is called. What the cache has no room for lies in memory of the frame.
+   * of them, a number a row, or null: `rows` of each. Returns what the call has to know: { offsets, keys, gaps, isUniform },
+   * the slot of each row's first new token, its slots in use, its gap, and whether all rows are alike and without one. The
+   * tokens count once `commit` is called with it. What the cache has no room for lies in memory of the frame.
    */
-  #append(frame, args, { starts, counts }) {
+  #append(frame, args, tokens, rows) {
     const { batch, heads } = this;
-    const { core, slots, parts } = this[internal];
-    const used = () => this.#lengths.map((length, b) => length - this.#gaps[b]);
-    for (let b = 0; b < batch; b++) if (this.#lengths[b] - this.#gaps[b] + counts[b] > slots) this.#makeRoom(b);
-    const offsets = used();
-    const keys = offsets.map((slot, b) => slot + counts[b]);
-    const most = keys.reduce((a, b) => Math.max(a, b), 0);
-    const [gaps, lengths] = [copyOf(this.#gaps), this.#lengths.map((length, b) => length + counts[b])];
-    const isInPlace = most <= slots;
-    const places = isInPlace ? parts : partsOf(frame.alloc(floatsOf(this, most) * 4), this, most);
+    const { core, slots, parts, held } = this[internal];
+    const { offsets, keys, gaps, lengths } = held;
+    held.isUniform = tokens === null;
+    let most = 0;
+    for (let b = 0; b < batch; b++) {
+      const count = tokens === null ? rows : tokens.counts[b];
+      if (this.#lengths[b] - this.#gaps[b] + count > slots) this.#makeRoom(b);
+      gaps[b] = this.#gaps[b];
+      lengths[b] = this.#lengths[b] + count;
+      keys[b] = lengths[b] - gaps[b];
+      offsets[b] = keys[b] - count;
+      most = Math.max(most, keys[b]);
+      if (gaps[b] !== 0 || offsets[b] !== offsets[0]) held.isUniform = false;
+    }
+    held.places = most <= slots ? parts : partsOf(frame.alloc(floatsOf(this, most) * 4), this, most);
     const { f32 } = core;
-    [args.k, args.v].forEach((array, i) => {
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
+      const place = held.places[i];
+      const array = i === 0 ? args.k : args.v;
       for (let b = 0; b < batch; b++) {
-        if (!isInPlace) copySlots(f32, heads, { part: parts[i], row: b, slot: 0 }, { part: places[i], row: b, slot: 0 }, offsets[b]);
-        copyTokens(f32, heads, array, starts[b], counts[b], places[i], b, offsets[b]);
+        if (place !== part) copySlots(f32, heads, { part, row: b, slot: 0 }, { part: place, row: b, slot: 0 }, offsets[b]);
+        copyTokens(f32, heads, array, tokens === null ? 0 : tokens.starts[b], keys[b] - offsets[b], place, b, offsets[b]);
       }
-    });
-    args.k = arrayOf(places[0], heads);
-    args.v = arrayOf(places[1], heads);
+    }
+    args.k = arrayOf(held.places[0], heads);
+    args.v = arrayOf(held.places[1], heads);
     args.n_k = most;
-    const commit = () => {
-      const kept = isInPlace ? gaps : this.#keepLast(places, lengths, gaps);
-      this.#lengths.set(lengths);
-      this.#gaps.set(kept);
-    };
-    return { offsets, keys, gaps, commit };
+    return held;
+  }
+
+  #commit({ lengths, gaps, places }) {
+    if (places !== this[internal].parts) gaps.set(this.#keepLast(places, lengths, gaps));
+    this.#lengths.set(lengths);
+    this.#gaps.set(gaps);
   }
 
   /** Fills the cache from larger places with what is kept of rows of so many tokens; returns their gaps. */

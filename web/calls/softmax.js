@@ -1,20 +1,16 @@
 /** softmax() and softmaxPart(): exact attention, with or without a cache of the keys and values seen. */
-import { newFloats } from '../core/arrays.js';
+import { arrayFrom, newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { wrongValue } from '../core/errors.js';
-import { asTheyAre, optionTakers, takeOptions } from '../core/given.js';
 import { commitOut, LAYOUTS, locateOut, refuseOverlap } from '../core/operand.js';
 import { isResident } from '../core/resident.js';
 import { checkNumber, checkOneOf } from '../core/validate.js';
-import { locateBias, placeBias, readBias, takeBias } from './bias.js';
+import { locateBias, placeBias, readBias } from './bias.js';
 import { Cache } from './cache.js';
-import { locateHeld, locateInputs, outField, placeInputs, resultShape, sizeFields, sizeInputs, takeInputs } from './inputs.js';
+import { locateHeld, locateInputs, outField, placeInputs, resultShape, sizeInputs, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
-import { checkKeyBounds, checkMask, MASK_OPTIONS, needsSpans, readMask, spanFields } from './softmax_mask.js';
-
-const TAKERS = { ...asTheyAre('scale', 'softcap'), bias: takeBias, ...MASK_OPTIONS, ...asTheyAre('cache', 'layout') };
-const PART_OPTIONS = optionTakers(TAKERS);
-const OPTIONS = optionTakers({ ...TAKERS, ...asTheyAre('out') });
+import { checkKeyBounds, checkMask, clampOffset, needsSpans, readMask, spanFields } from './softmax_mask.js';
+import { PART_OPTIONS, SOFTMAX_OPTIONS, takeSoftmaxOptions } from './softmax_taken.js';
 
 /** Names of the numbers of heads in la_softmax_args. */
 const HEADS = ['heads', 'kv_heads'];
@@ -25,11 +21,20 @@ function checkSoftcap(value) {
   return softcap;
 }
 
-export const softmax = (core, q, k, v, options) => attend(core, q, k, v, takeOptions('softmax', options, OPTIONS), null);
+/** The argument struct with a place for every field: objects that grow are slow. */
+function fieldsOf({ q, k, v }, mask, scale, softcap) {
+  return {
+    batch: q.batch, heads: q.heads, kv_heads: k.heads, n_q: q.rows, n_k: k.rows, dim: q.width, value_dim: v.width,
+    causal: mask.causal ? 1 : 0, causal_offset: mask.offset, window: mask.window, sinks: mask.sinks, scale, softcap,
+    key_lengths: 0, spans: 0, span_count: 0, q: null, k: null, v: null, out: null, bias: null, slopes: 0, maximum: 0, sum: 0, first: 0, count: 0,
+  };
+}
+
+export const softmax = (core, q, k, v, options) => attend(core, q, k, v, takeSoftmaxOptions('softmax', options, SOFTMAX_OPTIONS), null);
 
 export function softmaxPart(core, q, k, v, options) {
   const part = {};
-  const output = attend(core, q, k, v, takeOptions('softmaxPart', options, PART_OPTIONS), part);
+  const output = attend(core, q, k, v, takeSoftmaxOptions('softmaxPart', options, PART_OPTIONS), part);
   return { output, ...part };
 }
 
@@ -45,8 +50,7 @@ function attend(core, q, k, v, o, part) {
   const tokens = checkMask(mask, inputs);
   core.check();
   const memory = o.cache === undefined ? null : locateHeld(core, 'cache', Cache, o.cache, inputs, inputs.k.heads);
-  memory?.requireRoom(tokens.counts);
-  const keys = memory === null ? inputs.k.rows : memory.lengths.reduce((most, length, b) => Math.max(most, length + tokens.counts[b]), 0);
+  const keys = memory === null ? inputs.k.rows : memory.requireRoom(tokens, inputs.k.rows);
   checkKeyBounds(mask, inputs.k.batch, keys);
   const isWindowed = memory !== null && o.cache.window !== null;
   if (isWindowed && mask.keyLengths !== null) throw new RangeError('keyLengths must not be given with a cache that has a window: it keeps only the last keys');
@@ -59,32 +63,27 @@ function attend(core, q, k, v, o, part) {
   if (memory !== null) refuseOverlap(out, 'out', [memory], 'cache');
   const frame = new Frame(core);
   try {
-    const args = sizeFields(inputs);
-    args.causal = mask.causal ? 1 : 0;
-    args.causal_offset = mask.offset;
-    args.window = mask.window;
-    args.sinks = mask.sinks;
-    args.scale = scale;
-    args.softcap = softcap;
+    const args = fieldsOf(inputs, mask, scale, softcap);
     placeBias(frame, bias, args);
     const plan = { call: 'la_softmax', args, sliceable: true };
     const isPlain = memory === null && bias === null && part === null && !needsSpans(mask);
     if (isPlain && mask.keyLengths === null && isPiecewise(core, layout, inputs, inputs.q.heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, inputs.q.heads, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     placeInputs(frame, inputs, args);
-    const held = memory?.append(frame, args, tokens) ?? null;
-    if (held !== null || needsSpans(mask)) {
+    const held = memory === null ? null : memory.append(frame, args, tokens, inputs.k.rows);
+    if (needsSpans(mask) || (held !== null && !held.isUniform)) {
       const spans = spanFields(mask, inputs, tokens, held);
       args.spans = frame.copyIn(spans.words);
       args.span_count = spans.count;
-    } else if (mask.keyLengths !== null) {
-      args.key_lengths = frame.copyIn(Int32Array.from(mask.keyLengths));
+    } else {
+      if (held !== null && inputs.k.batch > 0) args.causal_offset = clampOffset(held.offsets[0] + mask.offset);
+      if (mask.keyLengths !== null) args.key_lengths = frame.copyIn(arrayFrom(Int32Array, mask.keyLengths));
     }
     args.out = outField(pointer, layout, inputs, inputs.q.heads);
-    const places = sums?.map(({ length }) => frame.alloc(length * 4));
-    if (places) [args.maximum, args.sum] = places;
+    const places = sums === null ? null : sums.map(({ length }) => frame.alloc(length * 4));
+    if (places !== null) [args.maximum, args.sum] = places;
     core.run(plan);
-    held?.commit();
+    if (held !== null) memory.commit(held);
     if (sums) {
       sums.forEach((floats, i) => takeSums(core, places[i], floats, layout, inputs.q));
       [part.maximum, part.sum] = sums.map((data) => ({ data, shape: shape.slice(0, -1) }));

@@ -1,23 +1,21 @@
 /** Which keys a softmax call's queries see: its options, and from them the la_softmax_span of the core. */
 import { newArray } from '../core/arrays.js';
 import { wrongValue } from '../core/errors.js';
-import { asTheyAre, takeKeyLengths } from '../core/given.js';
 import { fieldsIn, la_softmax_span } from '../core/structs.js';
 import { checkBoolean, checkInteger, MAX_SIZE } from '../core/validate.js';
 import { asNumber, elementsOf } from '../core/lists.js';
 import { readIntegers } from './batch_rows.js';
 
-export const MASK_OPTIONS = {
-  ...asTheyAre('causal', 'causalOffset', 'window', 'sinks'),
-  keyLengths: takeKeyLengths, lengths: takeKeyLengths, starts: takeKeyLengths, sequences: takeKeyLengths,
-};
-
 const SPAN_WORDS = fieldsIn(la_softmax_span);
 
-const clamp = (x) => Math.max(-MAX_SIZE, Math.min(MAX_SIZE, x));
+/** Offsets are of 32 bits; queries that far away see all keys or none. */
+export const clampOffset = (x) => Math.max(-MAX_SIZE, Math.min(MAX_SIZE, x));
 
 /** Those that say where a query stands and what it sees from there; a window needs a causal mask. */
 function readView(o, cache) {
+  if (o.causalOffset === undefined && o.window === undefined && o.sinks === undefined && (cache === null || cache.window === null)) {
+    return { causal: checkBoolean('causal', o.causal, false), offset: 0, window: 0, sinks: 0 };
+  }
   const isShaped = ['window', 'sinks'].find((name) => o[name] !== undefined) ?? (cache?.window != null ? 'a cache with a window' : undefined);
   const causal = checkBoolean('causal', o.causal, isShaped !== undefined || o.causalOffset !== undefined);
   if (isShaped && !causal) throw new RangeError(`causal must be true with ${isShaped}, got false`);
@@ -33,14 +31,16 @@ function readView(o, cache) {
   return { causal, offset, window, sinks };
 }
 
+const NO_LISTS = Object.freeze({ keyLengths: null, lengths: null, starts: null, sequences: null });
+
 /** Those that are a list; reading their elements may run code of the caller's. */
 function readLists(o, { q, k }, hasCache) {
-  const batch = k.batch;
-  for (const [name, others] of [['sequences', ['lengths', 'starts', 'keyLengths']]]) {
-    if (o[name] === undefined) continue;
-    const other = hasCache ? 'cache' : others.find((one) => o[one] !== undefined);
-    if (other) throw new RangeError(`${name} must not be given with ${other}`);
+  if (o.lengths === undefined && o.starts === undefined && o.sequences === undefined) {
+    return o.keyLengths === undefined ? NO_LISTS : { ...NO_LISTS, keyLengths: readIntegers('keyLengths', o.keyLengths, k.batch) };
   }
+  const batch = k.batch;
+  const other = hasCache ? 'cache' : ['lengths', 'starts', 'keyLengths'].find((name) => o[name] !== undefined);
+  if (o.sequences !== undefined && other) throw new RangeError(`sequences must not be given with ${other}`);
   const whose = ['lengths', 'starts', 'sequences'].find((name) => o[name] !== undefined);
   if (whose && q.rows !== k.rows) throw new RangeError(`${whose} needs as many queries as keys, got ${q.rows} and ${k.rows}`);
   const lists = { keyLengths: readIntegers('keyLengths', o.keyLengths, batch), lengths: readIntegers('lengths', o.lengths, batch), starts: readIntegers('starts', o.starts, batch), sequences: null };
@@ -74,14 +74,15 @@ function checkSequences(sequences, rows) {
 
 /** Reads and checks all of them but keyLengths, whose bound a cache changes; `cache`: the option as it was given. */
 export function readMask(o, inputs, cache) {
-  const view = readView(o, cache);
-  return { ...view, ...readLists(o, inputs, o.cache !== undefined) };
+  const { causal, offset, window, sinks } = readView(o, cache);
+  const { keyLengths, lengths, starts, sequences } = readLists(o, inputs, o.cache !== undefined);
+  return { causal, offset, window, sinks, keyLengths, lengths, starts, sequences };
 }
 
-/** Checks what readMask read once the cache is known to be one: { starts, counts } of the tokens that are appended. */
+/** Checks the elements of its lists: { starts, counts } of the tokens of each row that count, or null where all do. */
 export function checkMask(mask, { k }) {
   checkSequences(mask.sequences, k.rows);
-  return tokensOf(mask, k.batch, k.rows);
+  return mask.lengths === null && mask.starts === null ? null : tokensOf(mask, k.batch, k.rows);
 }
 
 export function checkKeyBounds({ keyLengths }, batch, most) {
@@ -111,14 +112,15 @@ function writeSequences(words, { sequences, offset }, batch) {
   }
 }
 
-function writeRows(words, mask, { q, k }, { starts, counts }, held) {
+function writeRows(words, mask, { q, k }, tokens, held) {
   const { keyLengths, offset } = mask;
   for (let b = 0; b < k.batch; b++) {
-    const queries = needsSpans(mask) ? counts[b] : q.rows;
-    const firstKey = held === null ? starts[b] : 0;
-    const end = held === null ? starts[b] + counts[b] : held.keys[b];
+    const start = tokens === null ? 0 : tokens.starts[b];
+    const queries = tokens === null ? q.rows : tokens.counts[b];
+    const firstKey = held === null ? start : 0;
+    const end = held === null ? start + queries : held.keys[b];
     const keys = Math.max(0, (keyLengths === null ? end : Math.min(end, keyLengths[b])) - firstKey);
-    writeSpan(words, b * SPAN_WORDS, b, starts[b], queries, firstKey, keys, held === null ? offset : clamp(held.offsets[b] + offset), held === null ? 0 : held.gaps[b]);
+    writeSpan(words, b * SPAN_WORDS, b, start, queries, firstKey, keys, held === null ? offset : clampOffset(held.offsets[b] + offset), held === null ? 0 : held.gaps[b]);
   }
 }
 

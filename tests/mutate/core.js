@@ -85,7 +85,7 @@ export const coreMutants = [
   { file: 'src/softmax/tiles.c', find: 'if (!(v4_max_lane(rise) <= RAISE))', replace: 'if (v4_max_lane(rise) > RAISE)', suites: ['simd'] },
   { file: 'src/softmax/tiles.c', find: 'add_keys(sum.row[r], weights + r, panel, end, seen[r]);', replace: 'add_keys(sum.row[r], weights + r, panel, end, seen[3]);', suites: ['simd'] },
   { file: 'src/softmax/decode.c', find: 'j == first, weight, at, c, 16', replace: 'j == 0, weight, at, c, 16', suites: ['simd'] },
-  { file: 'src/softmax/decode.c', find: 'size_t row = j < count / 4 * 4 ? j % 4 * (count / 4) + j / 4 : j;', replace: 'size_t row = j;', suites: ['simd'] },
+  { file: 'src/softmax/scores.h', find: 'return j < count / 4 * 4 ? j % 4 * (count / 4) + j / 4 : j;', replace: 'return j;', suites: ['simd'] },
 
   // Feature maps.
   { file: 'src/maps/polynomial.c', find: 'if (count == 2) out[1] = x[i] * x[i + 1];', replace: '', suites: ['simd'] },

@@ -1,4 +1,5 @@
 /** What softmax adds to its scores: an array, or slopes by head. */
+import { floatsFrom } from '../core/arrays.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { numbersIn, takeNumbers } from '../core/given.js';
 import { floatsOf, locate, place } from '../core/operand.js';
@@ -48,7 +49,7 @@ export function locateBias(core, bias, { q }, keys) {
 export function placeBias(frame, bias, args) {
   if (bias === null) return;
   if (bias.slopes !== null) {
-    args.slopes = frame.copyIn(Float32Array.from(bias.slopes));
+    args.slopes = frame.copyIn(floatsFrom(bias.slopes));
     return;
   }
   const [heads, queries, keys] = bias.given.shape;

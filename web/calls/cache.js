@@ -26,12 +26,14 @@ export class Cache {
     const slots = slotsOf(this);
     this.#lengths = newArray(Float64Array, this.batch);
     this.#gaps = newArray(Float64Array, this.batch);
+    // Before the core's memory is taken, so that none is left behind where there is no room for them.
+    const rows = this.#newRows();
     const length = floatsOf(this, slots);
     const pointer = core.alloc(length * 4);
     own(this, {
       core, pointer, length, slots,
       parts: partsOf(pointer, this, slots),
-      held: { ...this.#newRows(), isUniform: true, places: null },
+      held: { ...rows, isUniform: true, places: null },
       lengths: this.#lengths,
       gaps: this.#gaps,
       requireRoom: (tokens, rows) => this.#requireRoom(tokens, rows),
@@ -129,22 +131,23 @@ export class Cache {
   }
 
   #commit({ lengths, gaps, places }) {
-    if (places !== this[internal].parts) gaps.set(this.#keepLast(places, lengths, gaps));
+    if (places !== this[internal].parts) this.#keepLast(places, lengths, gaps);
     this.#lengths.set(lengths);
     this.#gaps.set(gaps);
   }
 
-  /** Fills the cache from larger places with what is kept of rows of so many tokens; returns their gaps. */
+  /** Fills the cache from larger places with what is kept of rows of so many tokens, and brings their gaps up to it. */
   #keepLast(places, lengths, gaps) {
     const { core: { f32 }, parts } = this[internal];
-    return gaps.map((gap, b) => {
+    for (let b = 0; b < this.batch; b++) {
+      const gap = gaps[b];
       const first = Math.max(this.sinks + gap, this.#oldestKept(lengths[b]));
       places.forEach((part, i) => {
         copySlots(f32, this.heads, { part, row: b, slot: 0 }, { part: parts[i], row: b, slot: 0 }, Math.min(this.sinks, lengths[b]));
         if (lengths[b] > first) copySlots(f32, this.heads, { part, row: b, slot: first - gap }, { part: parts[i], row: b, slot: this.sinks }, lengths[b] - first);
       });
-      return first - this.sinks;
-    });
+      gaps[b] = first - this.sinks;
+    }
   }
 
   truncate(length) {

@@ -4,7 +4,7 @@
  * valueDim], float32, held the most slots that a row uses and zeros behind the others; lengths and gaps [batch], float64: the
  * tokens that each row has seen, and how many of them it dropped behind its sinks.
  */
-import { newFloats } from '../core/arrays.js';
+import { arrayFrom, newFloats } from '../core/arrays.js';
 import { asCorrupt, corrupt, describe } from '../core/errors.js';
 import { sameShape } from '../core/validate.js';
 import { CACHE_OPTIONS, readCacheOptions, slotsOf } from './cache_options.js';
@@ -17,7 +17,7 @@ const widthOf = (name, { dim, valueDim }) => (name === 'keys' ? dim : valueDim);
 /** `read(part, row, count, floats, at)` writes `count` slots of a row of part 0 or 1, [heads, count, width], to floats. */
 export function packCache(cache, lengths, gaps, read) {
   const { batch, heads } = cache;
-  const used = lengths.map((length, b) => length - gaps[b]);
+  const used = arrayFrom(Float64Array, lengths, (length, b) => length - gaps[b]);
   const held = used.reduce((a, b) => Math.max(a, b), 0);
   const parts = PARTS.map((name, part) => {
     const width = widthOf(name, cache);

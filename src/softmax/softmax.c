@@ -21,7 +21,7 @@ enum {
 
 typedef struct {
   const la_softmax_args *args;
-  size_t n_q, n_k, d, d_v, d_vp; /* d_vp: value_dim rounded up to whole panels of 8 */
+  size_t n_q, d, d_v, d_vp; /* d_vp: value_dim rounded up to whole panels of 8 */
   size_t queries;                /* of a block */
   int has_terms;                 /* whether scores are more than products */
 } softmax_call;
@@ -249,7 +249,7 @@ uint32_t la_softmax_items(const la_softmax_args *args) { return args && is_valid
 int32_t la_softmax(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
   int has_terms = args->softcap > 0.0f || args->slopes || args->bias.data;
-  softmax_call call = {args, (size_t)args->n_q, (size_t)args->n_k, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args), has_terms};
+  softmax_call call = {args, (size_t)args->n_q, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args), has_terms};
   size_t slots = parallel_slots(span_products(args) * (call.d + call.d_v));
   scratch w;
   uint64_t floats = scratch_layout(&call, &w, NULL);

@@ -62,7 +62,7 @@ void clear_unspanned(const la_softmax_args *a) {
     size_t done = 0;
     for (; s < span_count(a) && (size_t)a->spans[s].batch == b; s++) {
       clear_rows(a, b, done, (size_t)a->spans[s].first_query);
-      done = (size_t)(a->spans[s].first_query + a->spans[s].queries);
+      done = (size_t)a->spans[s].first_query + (size_t)a->spans[s].queries;
     }
     clear_rows(a, b, done, (size_t)a->n_q);
   }

@@ -54,10 +54,9 @@ function cutBias(bias, first, end, left, right) {
 }
 
 /** Tokens first … end − 1 of an array as a case lays it out. */
-async function cutTokens({ layout, rank }, x, first, end) {
+async function cutTokens({ layout, rank, batch }, x, first, end) {
   const [data, shape] = [await x.data, Array.from(x.shape ?? x.dims)];
   const [heads, length, width] = rank === 2 ? [1, ...shape] : layout === 'bhtd' ? shape.slice(-3) : [shape.at(-2), shape.at(-3), shape.at(-1)];
-  const batch = data.length / (heads * length * width) || 0;
   const cut = layout === 'bthd' && rank > 2 ? sliceTime({ data, shape: [batch, 1, length, heads * width] }, first, end) : sliceTime({ data, shape: [batch, heads, length, width] }, first, end);
   const sizes = { 2: [end - first, width], 3: layout === 'bhtd' ? [heads, end - first, width] : [end - first, heads, width], 4: layout === 'bhtd' ? [batch, heads, end - first, width] : [batch, end - first, heads, width] };
   return { data: cut.data, shape: sizes[rank] };

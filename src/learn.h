@@ -39,7 +39,8 @@ int32_t LA_API(la_linear_gradient)(const la_linear_gradient_args *args);
 
 /* Of la_softmax: weights are computed again from each row's maximum and sum (Dao et al. 2022, algorithm 4). */
 typedef struct {
-  const la_softmax_args *forward; /* its `out` is not looked at; first and count must be 0 */
+  const la_softmax_args *forward; /* its `out` is not looked at; window, softcap, spans, bias, slopes, maximum, sum, first and
+                                     count must be 0 or NULL, causal_offset ≥ 0 */
   la_array out_gradient;          /* [batch, heads, n_q, value_dim] */
   la_array dq, dk, dv;            /* data NULL: not wanted */
 } la_softmax_gradient_args;

@@ -108,18 +108,40 @@ int32_t LA_API(la_feature_map_pack)(const la_feature_map *map, int32_t heads, co
 int32_t LA_API(la_random_features)(uint32_t seed_low, uint32_t seed_high, int32_t heads, int32_t rows, int32_t dim, int32_t orthogonal,
                                    float *out);
 
+/* Queries and keys of one batch that see each other, and none outside. */
+typedef struct {
+  int32_t batch;
+  int32_t first_query, queries; /* its queries are first_query … first_query + queries − 1 of the batch */
+  int32_t first_key, keys;
+  int32_t offset;               /* query i of the span, counted from 0, stands at key i + offset of the span; any number */
+  int32_t gap;                  /* ≥ 0: positions between the sinks, which lie in front, and the keys behind them */
+} la_softmax_span;
+
 /* softmax(scale·q kᵀ) v, exactly (Milakov & Gimelshein 2018: online maximum; Dao et al. 2022: tiles).
- * No n_q × n_k array is stored. A query that sees no key gives zeros. */
+ * No n_q × n_k array is stored, and blocks of keys that no query sees are not computed. A query that sees no key gives
+ * zeros. A score is scale·q·k, then capped, then biased: softcap·tanh(score/softcap) − slope·distance + bias. */
 typedef struct {
   int32_t batch, heads, kv_heads, n_q, n_k, dim, value_dim;
   int32_t causal;             /* query i sees keys 0 … i + causal_offset */
-  int32_t causal_offset;      /* ≥ 0: keys that precede the first query's own */
+  int32_t causal_offset;      /* any number: keys that precede the first query's own */
+  int32_t window;             /* needs causal: of those, the last `window` and the first `sinks`; 0: all */
+  int32_t sinks;              /* ≥ 0; needs window */
   float scale;                /* finite */
+  float softcap;              /* finite, > 0; 0: none (Gemma 2) */
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count; NULL: all */
+  const la_softmax_span *spans; /* [span_count], by batch and then first_query, no query in two of them: what sees what, in
+                                   place of causal_offset and key_lengths, which is then NULL; queries in none give zeros.
+                                   NULL: a span for each batch */
+  int32_t span_count;
   la_array q;                 /* [batch, heads, n_q, dim]; q and out may be NULL when n_q is 0, k and v when n_k is */
   la_array k;                 /* [batch, kv_heads, n_k, dim] */
   la_array v;                 /* [batch, kv_heads, n_k, value_dim] */
   la_array out;               /* [batch, heads, n_q, value_dim] */
+  la_array bias;              /* [batch, heads, n_q, n_k], added to scores; −∞ hides a key; data NULL: none */
+  const float *slopes;        /* [heads], finite: slope·|i − j| is subtracted from the score of a query at position i and a
+                                 key at j (ALiBi, Press et al. 2022); NULL: none */
+  float *maximum, *sum;       /* [batch, heads, n_q]: the largest score m and Σ exp(score − m); −∞ and 0 where no key is
+                                 seen; NULL: not wanted */
   uint32_t first, count;      /* run these items of the call's work alone; count 0: all, whatever first is */
 } la_softmax_args;
 
@@ -263,7 +285,7 @@ int32_t LA_API(la_build)(void);
 /* The binding writes these structs field by field. */
 #if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 24 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
-_Static_assert(sizeof(la_softmax_args) == 116, "la_softmax_args");
+_Static_assert(sizeof(la_softmax_span) == 28 && sizeof(la_softmax_args) == 164, "la_softmax_args");
 _Static_assert(sizeof(la_linear_args) == 260, "la_linear_args");
 _Static_assert(sizeof(la_state_args) == 28, "la_state_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");

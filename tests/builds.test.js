@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { createAttention } from '../web/index.js';
 import { mapCases } from './suites/map_cases.js';
+import { savedCache } from './suites/saved_cache.js';
 import { savedState } from './suites/saved_state.js';
 import { createThreaded } from './threaded.js';
 import { assertClose, assertSame } from './tolerance.js';
@@ -13,6 +14,8 @@ const simd = () => createAttention({ build: 'simd' });
 const scalar = () => createAttention({ wasm });
 const relaxed = () => createAttention({ build: 'relaxed' });
 
+savedCache('cache saved by simd, restored by scalar', simd, scalar);
+savedCache('cache saved by relaxed, restored by simd', relaxed, simd);
 savedState('saved by simd, restored by scalar', simd, scalar);
 savedState('saved by scalar, restored by simd', scalar, simd);
 savedState('saved by relaxed, restored by simd', relaxed, simd);

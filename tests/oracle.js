@@ -4,7 +4,7 @@
  * Tensors are { data, shape } with shape [batch, heads, length, dim]; results hold Float64Arrays.
  * No tiling, no online maximum, no blocking: the Tq×Tk matrix is stored and the recurrence is stepped.
  */
-export { softmax } from './oracle/softmax.js';
+export { softmax, softmaxPart } from './oracle/softmax.js';
 export { linear } from './oracle/linear.js';
 export { gap, weights } from './oracle/gap.js';
 export * from './oracle/feature_maps.js';

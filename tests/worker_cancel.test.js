@@ -44,16 +44,20 @@ const sliced = Object.values(inputs({ heads: 4, T: 4096, dim: 64 }));
 async function fill(remote) {
   const state = await remote.state({ heads: 6, dim: 32, featureMap: 'taylor' });
   const cache = await remote.cache({ heads: 6, dim: 32, maxLength: 4000 });
+  const windowed = await remote.cache({ heads: 6, dim: 32, window: 70, sinks: 2 });
+  const other = await remote.cache({ heads: 6, dim: 32, maxLength: 400 });
   await remote.linear(...many, { causal: true, state });
   await remote.softmax(...many, { causal: true, cache });
+  await remote.softmax(...many, { cache: windowed });
+  await remote.softmax(...many, { cache: other, lengths: [9] });
   const out = await remote.tensor(many[0].shape, many[0].data);
-  return { state, cache, out, floats: new Float32Array(sliced[0].data.length).fill(7) };
+  return { state, cache, windowed, other, out, floats: new Float32Array(sliced[0].data.length).fill(7) };
 }
 
 /** All that a call can change of it. */
-async function read({ state, cache, out, floats }) {
-  const [S, z, length, held, result] = await Promise.all([state.data, state.keySum, state.length, cache.length, out.data]);
-  return { S, z, length, held, result, floats: floats.slice() };
+async function read({ state, cache, windowed, out, floats }) {
+  const [S, z, length, held, keys, last, result] = await Promise.all([state.data, state.keySum, state.length, cache.length, cache.save(), windowed.save(), out.data]);
+  return { S, z, length, held, keys, last, result, floats: floats.slice() };
 }
 
 /** Calls that write to what they are given. */
@@ -64,7 +68,11 @@ const writing = {
   'gla': (a, { out }, signal) => a.gla(...many, { decay: Array(6).fill(-0.1), out, signal }),
   'state.set': (a, { state }, signal) => state.set(new Float32Array(6 * 561 * 32), new Float32Array(6 * 561), { signal }),
   'state.reset': (a, { state }, signal) => state.reset({ signal }),
-  'cache.reset': (a, { cache }, signal) => cache.reset({ signal }),
+  'softmax with a window': (a, { windowed, out }, signal) => a.softmax(...many, { cache: windowed, out, signal }),
+  'cache.reset': (a, { cache }, signal) => cache.reset(undefined, { signal }),
+  'cache.truncate': (a, { cache }, signal) => cache.truncate(7, { signal }),
+  'cache.select': (a, { cache }, signal) => cache.select([0], { signal }),
+  'cache.copyFrom': (a, { cache, other }, signal) => cache.copyFrom(other, { signal }),
 };
 
 /** When a call is cancelled: before it can start, while it may run, and when the Worker has answered but nobody has heard. */

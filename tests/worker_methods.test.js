@@ -39,7 +39,7 @@ const A = [-0.1, -0.2, -0.3, -0.4];
  */
 const programs = {
   Attention: {
-    softmax: async (a, o) => [await a.softmax(...qkv, o), await a.softmax(...qkv, { causal: true, scale: 0.3, keyLengths: [200], ...o })],
+    softmax: async (a, o) => [await a.softmax(...qkv, o), await a.softmax(...qkv, { causal: true, scale: 0.3, keyLengths: [200], ...o }), await a.softmax(...qkv, { causalOffset: -3, bias: [1, 2, 3, 4], lengths: [200], starts: [7], ...o }), await a.softmax(...qkv, { sequences: [0, 100, 300], ...o })],
     linear: async (a, o) => {
       const state = await a.state({ heads: 4, dim: 16, featureMap: 'dpfp' });
       const decaying = await a.state({ heads: 4, dim: 16, normalize: false, featureMap: 'identity' });
@@ -71,7 +71,13 @@ const programs = {
     state: async (a, o) => [await (await a.state({ heads: 2, dim: 8, ...o })).data],
     restore: async (a, o) => [await (await a.restore(await (await seen(a)).save(), o)).data],
     restoreMap: async (a, o) => [await (await a.restoreMap(await (await a.featureMap('rff', { dim: 16, seed: 4 })).save(), o)).apply(q)],
+    softmaxPart: async (a, o) => [await a.softmaxPart(...qkv, o), await a.softmaxPart(...qkv, { window: 9, sinks: 2, softcap: 5, bias: gaussian([1, 300, 300], 5), ...o })],
+    mergeSoftmax: async (a, o) => {
+      const [one, two] = [await a.softmaxPart(...qkv, { keyLengths: [100], ...o }), await a.softmaxPart(...qkv, { scale: 2, ...o })];
+      return [await a.mergeSoftmax(one, two, o), await a.mergeSoftmax(one, two)];
+    },
     cache: async (a, o) => [(await a.cache({ heads: 2, dim: 8, maxLength: 5, ...o })).maxLength],
+    restoreCache: (a, o) => cached(a, o, async (cache) => a.restoreCache(await cache.save(), o)),
     gap: async (a, o) => [await a.gap(...qkv, o), await a.gap(...qkv, { causal: true, featureMap: 'relu', ...o })],
     weights: async (a, o) => [await a.weights(q, k, { kind: 'softmax', ...o }), await a.weights(q, k, { kind: 'linear', causal: true, ...o })],
     tensor: async (a, o) => [await (await a.tensor(q.shape, q.data, o)).data, await (await a.tensor([2, 3], undefined, o)).data],
@@ -128,7 +134,15 @@ const programs = {
     dispose: async (a, o) => [await (await seen(a)).dispose(o)],
   },
   Cache: {
-    reset: (a, o) => cached(a, o, (cache) => cache.reset(o)),
+    truncate: (a, o) => cached(a, o, (cache) => cache.truncate(17, o)),
+    select: (a, o) => cached(a, o, (cache) => cache.select([0], o)),
+    copyFrom: (a, o) => cached(a, o, async (cache) => {
+      const other = await a.cache({ heads: 4, dim: 16, maxLength: 700 });
+      await a.softmax(...qkv, { cache: other, lengths: [33] });
+      await cache.copyFrom(other, o);
+    }),
+    reset: (a, o) => cached(a, o, (cache) => cache.reset(undefined, o)),
+    save: (a, o) => cached(a, o, async (cache) => a.restoreCache(await cache.save(o))),
     clone: (a, o) => cached(a, o, (cache) => cache.clone(o)),
     dispose: async (a, o) => [await (await a.cache({ heads: 4, dim: 16, maxLength: 700 })).dispose(o)],
   },
@@ -173,7 +187,7 @@ async function cached(a, o, change) {
   const cache = await a.cache({ heads: 4, dim: 16, maxLength: 700 });
   const first = await a.softmax(...qkv, { causal: true, cache, ...o });
   const next = (await change(cache)) ?? cache;
-  return [first, await next.length, await a.softmax(...qkv, { causal: true, cache: next, ...o }), await next.length];
+  return [first, await next.length, await next.lengths, await a.softmax(...qkv, { causal: true, cache: next, ...o }), await next.length];
 }
 
 const dropOwn = ({ signal, onProgress, ...options }) => options;

@@ -1,7 +1,7 @@
 /** The options of every call, and what the measuring calls return. */
 import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
 import type { Cache, State } from './state.js';
-import type { Gate, Integers, Layout, Numbers, Out } from './tensor.js';
+import type { Gate, Input, Integers, Layout, Numbers, Out, Result } from './tensor.js';
 
 /** What every call that attends takes. */
 interface CallOptions<O extends Out | undefined> {
@@ -13,14 +13,83 @@ interface CallOptions<O extends Out | undefined> {
   out?: O;
 }
 
-/** What `attention.softmax` takes beside q, k and v; a query that sees no key gives 0. */
-export interface SoftmaxOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O> {
-  /** Query i sees keys 0 … i only (top-left aligned, as in PyTorch); with a cache, all earlier keys as well. Default false. */
+/** What `attention.softmaxPart` takes beside q, k and v. */
+export interface SoftmaxPartOptions extends Omit<CallOptions<undefined>, 'out'> {
+  /**
+   * Query i sees keys 0 … i only (top-left aligned, as in PyTorch); with a cache, all earlier keys as well.
+   *
+   * Default false, and true with causalOffset, window, sinks or a cache that has a window.
+   */
   causal?: boolean;
   /** Multiplies q·k. Default 1/√dim. */
   scale?: number;
   /** k and v are appended to it first; attention runs over everything that it then holds. */
   cache?: Cache;
+  /**
+   * Query i stands at key i + causalOffset and sees the keys up to there; it may be negative. Default 0.
+   *
+   * With `causal: false` it sees all of them, and the offset tells slopes where it stands.
+   */
+  causalOffset?: number;
+  /**
+   * A query sees the last so many of those keys, its own counted: i − window + 1 … i. Default: all, or the cache's.
+   *
+   * Keys that no query sees take no time.
+   */
+  window?: number;
+  /** Beside the window, the first so many keys of a sequence are always seen. Default 0, or the cache's. */
+  sinks?: number;
+  /** Scores become softcap·tanh(score/softcap), before bias and mask, as in Gemma 2. Default: they stay as they are. */
+  softcap?: number;
+  /**
+   * Added to the scores: `[heads or 1, queries, keys]`, keys being all that a cache holds after the call.
+   *
+   * −Infinity hides a key, whatever it holds. An array of a number a head has slopes instead, ALiBi's: slope·|i − j| is
+   * subtracted where the query stands at i and the key at j. Default: nothing.
+   */
+  bias?: Input | ArrayLike<number>;
+  /**
+   * Per batch, how many tokens of this call count, from starts on: a ragged batch, padded behind.
+   *
+   * Queries of the others give 0, their keys are not seen nor kept by the cache, whose rows go on from their own length.
+   * Beside it keyLengths hides more keys. Needs as many queries as keys. Default: all.
+   */
+  lengths?: Integers;
+  /**
+   * Per batch, which token is the row's first: padding in front.
+   *
+   * Those before it are as those past lengths, which counts from here. Default: 0.
+   */
+  starts?: Integers;
+  /**
+   * Where packed sequences begin and end: `[0, 5, 12]` is one of 5 tokens and one of 7 (cu_seqlens of others).
+   *
+   * They do not see each other. Not with lengths, starts, keyLengths or a cache. Default: one sequence.
+   */
+  sequences?: Integers;
+}
+
+/** What `attention.softmax` takes beside q, k and v; a query that sees no key gives 0. */
+export interface SoftmaxOptions<O extends Out | undefined = Out | undefined> extends SoftmaxPartOptions, Pick<CallOptions<O>, 'out'> {}
+
+/** Attention over some keys, which `attention.mergeSoftmax` joins with attention over others. */
+export interface SoftmaxPart {
+  /** What softmax over these keys alone gives. */
+  output: Result;
+  /** The largest score of each query, of output's shape without its last axis; −Infinity where no key was seen. */
+  maximum: Result;
+  /** Σ exp(score − maximum) of each query; 0 where no key was seen. */
+  sum: Result;
+}
+
+/** A part in any form that calls take. */
+export interface SoftmaxPartInput {
+  /** As output of SoftmaxPart. */
+  readonly output: Input;
+  /** As maximum of SoftmaxPart. */
+  readonly maximum: Input;
+  /** As sum of SoftmaxPart. */
+  readonly sum: Input;
 }
 
 interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
@@ -38,11 +107,11 @@ interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
   /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
   eps?: number;
   /**
-   * Per batch, how many tokens of this call count: a ragged batch, padded behind.
+   * Per batch, how many tokens of this call count, from starts on: a ragged batch, padded behind.
    *
    * Of the others nothing is read, results are 0, and the state, its positions included, goes on from the row's own length.
    * A row has the bits of a call of its own of more than one token; with threads they agree within rounding. Needs as many
-   * queries as keys. Default: all.
+   * queries as keys. Not with keyLengths. Default: all.
    */
   lengths?: Integers;
   /**

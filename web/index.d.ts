@@ -31,6 +31,9 @@ import type {
   PresetOptions,
   RetentionOptions,
   SoftmaxOptions,
+  SoftmaxPart,
+  SoftmaxPartInput,
+  SoftmaxPartOptions,
   WeightsOptions,
 } from './calls.js';
 import type { FeatureMap, FeatureMapName, FeatureMapOptionsByName } from './feature_map.js';
@@ -50,6 +53,9 @@ export type {
   PresetOptions,
   RetentionOptions,
   SoftmaxOptions,
+  SoftmaxPart,
+  SoftmaxPartInput,
+  SoftmaxPartOptions,
   WeightsOptions,
 } from './calls.js';
 export type {
@@ -168,6 +174,22 @@ export interface Attention {
    */
   softmax<O extends Out | undefined = undefined>(q: Input, k: Input, v: Input, options?: SoftmaxOptions<O>): ResultOf<O>;
   /**
+   * Softmax attention over some of the keys, to be merged with that over the others.
+   *
+   * Shapes as `softmax`. A query is where it is in the whole sequence: with keys that begin s tokens later, causalOffset −s.
+   *
+   * @example const part = attention.softmaxPart(q, k2, v2, { causalOffset: -k1.shape[2] });
+   * @throws AttentionError 'cache-full' where the cache has no room for k and v
+   */
+  softmaxPart(q: Input, k: Input, v: Input, options?: SoftmaxPartOptions): SoftmaxPart;
+  /**
+   * The part over the keys of two parts with the same queries, in any order: exactly softmax over all of them.
+   *
+   * @example const { output } = attention.mergeSoftmax(attention.softmaxPart(q, k1, v1), attention.softmaxPart(q, k2, v2));
+   * @throws RangeError where shapes differ
+   */
+  mergeSoftmax(a: SoftmaxPartInput, b: SoftmaxPartInput): SoftmaxPart;
+  /**
    * Linear attention, φ(q)(φ(k)ᵀv) / φ(q)·Σφ(k).
    *
    * q [batch, qHeads, Tq, dim], k [batch, kHeads, Tk, dim], v [batch, vHeads, Tk, valueDim] → [batch, heads, Tq, valueDim]
@@ -282,6 +304,13 @@ export interface Attention {
    * @throws AttentionError 'out-of-memory'
    */
   cache(options: CacheOptions): Cache;
+  /**
+   * A cache from what `cache.save()` returned.
+   *
+   * @example const cache = attention.restoreCache(bytes);
+   * @throws AttentionError 'corrupt-state' for anything else
+   */
+  restoreCache(bytes: Uint8Array): Cache;
   /**
    * How far linear attention is from softmax attention, per head and overall.
    *

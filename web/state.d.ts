@@ -200,14 +200,28 @@ export interface State {
   [Symbol.dispose](): void;
 }
 
-/** What `attention.cache` takes. */
-export interface CacheOptions extends MemorySizes {
-  /** Tokens it can hold; all of it is allocated at once. */
-  maxLength: number;
-}
+/** What `attention.cache` takes: maxLength, or a window. */
+export type CacheOptions = MemorySizes & (
+  | {
+      /** Tokens it can hold; all of it is allocated at once. */
+      maxLength: number;
+      /** Not given: every token is kept. */
+      window?: undefined;
+      /** Not given. */
+      sinks?: undefined;
+    }
+  | {
+      /** Tokens it takes. Default: any number of them. */
+      maxLength?: number;
+      /** The last so many tokens are kept, and at least 64 or a quarter more, which `truncate` can take back. */
+      window: number;
+      /** The first so many tokens are kept too. Default 0. */
+      sinks?: number;
+    }
+);
 
 /**
- * Softmax attention's counterpart of State: every key and value seen.
+ * Softmax attention's counterpart of State: every key and value seen, or with a window the first and the last of them.
  *
  * Appending past maxLength throws AttentionError 'cache-full'.
  */
@@ -220,14 +234,44 @@ export interface Cache {
   readonly dim: number;
   /** Length of a value vector. */
   readonly valueDim: number;
-  /** Tokens it can hold. */
+  /** Tokens it can hold; with a window, take. */
   readonly maxLength: number;
-  /** Tokens held. */
+  /** The last tokens that it keeps; null where it keeps all of them. */
+  readonly window: number | null;
+  /** The first tokens that it keeps beside its window. */
+  readonly sinks: number;
+  /** Tokens seen, by the row of the batch that has seen most. */
   readonly length: number;
-  /** Bytes held, for maxLength tokens. */
+  /** Tokens seen, a number a row. */
+  readonly lengths: number[];
+  /** Bytes held, for maxLength tokens; with a window for these and their slack. */
   readonly bytes: number;
-  /** Forgets all tokens. */
-  reset(): void;
+  /**
+   * Forgets the tokens from `length` on, in every row.
+   *
+   * @throws RangeError past the length, and where a window has dropped what is needed there
+   */
+  truncate(length: number): void;
+  /**
+   * Row i becomes what row `rows[i]` was; a number a row.
+   *
+   * @example cache.select([2, 0, 0]); // a beam search
+   */
+  select(rows: Integers): void;
+  /**
+   * Becomes what a cache of the same sizes is; maxLength may differ.
+   *
+   * @throws AttentionError 'cache-full' where there is no room
+   */
+  copyFrom(other: Cache): void;
+  /** Forgets all tokens, or those of some rows. */
+  reset(rows?: Integers): void;
+  /**
+   * The cache as bytes, for `attention.restoreCache` on this or another instance.
+   *
+   * @example const again = attention.restoreCache(cache.save());
+   */
+  save(): Uint8Array;
   /** A cache of its own with the same content. */
   clone(): Cache;
   /** Gives its memory back; what uses it afterwards throws 'disposed'. */

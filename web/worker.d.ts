@@ -74,7 +74,7 @@ export interface AsyncTensor extends Async<sync.Tensor, 'data' | 'bytes'> {}
 /** A state of linear attention in the Worker. */
 export interface AsyncState extends Async<sync.State, 'batch' | 'data' | 'keySum' | 'length' | 'lengths' | 'bytes'> {}
 /** A cache of softmax attention in the Worker. */
-export interface AsyncCache extends Async<sync.Cache, 'length' | 'bytes'> {}
+export interface AsyncCache extends Async<sync.Cache, 'length' | 'lengths' | 'bytes'> {}
 /** A feature map in the Worker. */
 export interface AsyncFeatureMap extends Async<sync.FeatureMap, 'bytes' | 'weights'> {}
 

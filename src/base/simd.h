@@ -32,6 +32,7 @@ static inline v4 v4_div(v4 a, v4 b) { return wasm_f32x4_div(a, b); }
 /* a where a is NaN: pmin and pmax are one instruction on x86, and the order keeps a NaN in a. */
 static inline v4 v4_min(v4 a, v4 b) { return wasm_f32x4_pmin(a, b); }
 static inline v4 v4_max(v4 a, v4 b) { return wasm_f32x4_pmax(a, b); }
+static inline v4 v4_if_less(v4 a, v4 b, v4 then, v4 otherwise) { return wasm_v128_bitselect(then, otherwise, wasm_f32x4_lt(a, b)); }
 static inline v4 v4_shl23(v4 a) { return wasm_i32x4_shl(a, 23); }
 static inline float v4_lane0(v4 a) { return wasm_f32x4_extract_lane(a, 0); }
 static inline v4 v4_swap_pairs(v4 a) { return wasm_i32x4_shuffle(a, a, 2, 3, 0, 1); }
@@ -70,6 +71,7 @@ static inline v4 v4_mul(v4 a, v4 b) { LA_V4_EACH(a.lane[l] * b.lane[l]); }
 static inline v4 v4_div(v4 a, v4 b) { LA_V4_EACH(a.lane[l] / b.lane[l]); }
 static inline v4 v4_min(v4 a, v4 b) { LA_V4_EACH(b.lane[l] < a.lane[l] ? b.lane[l] : a.lane[l]); }
 static inline v4 v4_max(v4 a, v4 b) { LA_V4_EACH(a.lane[l] < b.lane[l] ? b.lane[l] : a.lane[l]); }
+static inline v4 v4_if_less(v4 a, v4 b, v4 then, v4 otherwise) { LA_V4_EACH(a.lane[l] < b.lane[l] ? then.lane[l] : otherwise.lane[l]); }
 static inline float v4_lane0(v4 a) { return a.lane[0]; }
 static inline v4 v4_swap_pairs(v4 a) { LA_V4_EACH(a.lane[l ^ 2]); }
 static inline v4 v4_swap_lanes(v4 a) { LA_V4_EACH(a.lane[l ^ 1]); }

@@ -193,6 +193,7 @@ static void run_item(void *context, size_t slot, size_t item) {
 static int is_valid(const la_softmax_gradient_args *args) {
   const la_softmax_args *a = args->forward;
   if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim) || a->first || a->count) return 0;
+  if (a->window || a->softcap != 0.0f || a->spans || a->bias.data || a->slopes || a->maximum || a->sum) return 0;
   if (a->n_q > 0 && (!a->q.data || !args->out_gradient.data)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
   return a->causal_offset >= 0 && isfinite(a->scale) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);

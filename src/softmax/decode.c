@@ -11,6 +11,7 @@ static inline void four_rows(const float *at[4], const float *x, size_t stride, 
   for (size_t u = 0; u < 4; u++) at[u] = x + (u * (count / 4) + i) * stride;
 }
 
+
 static inline void add_products(v4 sum[4], const float *q, const float *const at[4], size_t i, const size_t width) {
   for (size_t n = 0; n < width; n += 4)
     for (size_t u = 0; u < 4; u++) sum[u] = v4_madd(v4_load(q + i + n), v4_load(at[u] + i + n), sum[u]);
@@ -31,8 +32,7 @@ static void score_rows(const float *q, const float *k, size_t stride, size_t cou
     v4_store(scores + j, v4_add(score, v4_poison(score)));
   }
   for (size_t j = first; j < count; j++) {
-    size_t row = j < count / 4 * 4 ? j % 4 * (count / 4) + j / 4 : j;
-    float score = dot(q, k + row * stride, d);
+    float score = dot(q, k + row_of_score(j, count) * stride, d);
     scores[j] = score + score * 0.0f;
   }
 }
@@ -42,7 +42,9 @@ static void weigh_row(const softmax_sums *s, size_t row, float *weights, size_t 
   for (size_t j = count; j < round_up(count, 4); j++) weights[j] = -INFINITY;
   v4 most = v4_load(weights);
   for (size_t j = 4; j < count; j += 4) most = v4_max(most, v4_load(weights + j));
-  sums_raise(s, row, v4_max_lane(most));
+  float top = v4_max_lane(most);
+  sums_raise(s, row, top);
+  if (s->largest && top > s->largest[row]) s->largest[row] = top;
   v4 shift = v4_splat(s->maximum[row]);
   for (size_t first = 0; first < count; first += PART_KEYS) {
     v4 total = v4_splat(0.0f);
@@ -84,8 +86,10 @@ static void add_rows(float *out, float *part, size_t columns, const float *p, si
     for (size_t c = 0; c < columns; c += 4) v4_store(out + c, v4_madd(v4_load_splat(p + j), v4_load(v + j * stride + c), v4_load(out + c)));
 }
 
-void attend_row(const softmax_sums *s, size_t row, const float *q, size_t d, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t count, float *weights, float *part) {
+void attend_row(const softmax_sums *s, size_t row, const float *q, size_t d, const float *k, size_t k_stride, const float *v, size_t v_stride, size_t count, float *weights,
+                float *part, const score_terms *terms) {
   score_rows(q, k, k_stride, count, d, weights);
+  if (terms) score_row(terms, weights, count);
   weigh_row(s, row, weights, count);
   add_rows(s->recent + row * s->width, part, s->width, weights, count, v, v_stride);
 }

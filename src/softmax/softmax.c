@@ -8,6 +8,7 @@
 #include "base/arguments.h"
 #include "base/scratch.h"
 #include "softmax/decode.h"
+#include "softmax/spans.h"
 #include "softmax/tiles.h"
 #include "threads/parallel.h"
 
@@ -20,8 +21,9 @@ enum {
 
 typedef struct {
   const la_softmax_args *args;
-  size_t n_q, n_k, d, d_v, d_vp; /* d_vp: value_dim rounded up to whole panels of 8 */
+  size_t n_q, d, d_v, d_vp; /* d_vp: value_dim rounded up to whole panels of 8 */
   size_t queries;                /* of a block */
+  int has_terms;                 /* whether scores are more than products */
 } softmax_call;
 
 typedef struct {
@@ -44,8 +46,8 @@ static uint64_t scratch_layout(const softmax_call *call, scratch *w, float *base
   uint64_t queries = smaller(call->queries, round_up(call->n_q, TILE_QUERIES)), keys = call->n_q < FEWEST_TILED ? 0 : TILE_KEYS;
   uint64_t value_floats = keys > 0 || call->d_v % 4 != 0 ? TILE_KEYS * call->d_vp : 0;
   softmax_sums *s = &w->sums;
-  uint64_t sizes[] = {queries * call->d, keys * call->d, value_floats, DECODE_KEYS, call->d_vp, queries * call->d_vp, queries * call->d_vp, queries, queries, queries};
-  float **arrays[] = {&w->q, &w->k, &w->v, &w->weights, &w->part, &s->recent, &s->settled, &s->recent_sum, &s->settled_sum, &s->maximum};
+  uint64_t sizes[] = {queries * call->d, keys * call->d, value_floats, DECODE_KEYS, call->d_vp, queries * call->d_vp, queries * call->d_vp, queries, queries, queries, queries};
+  float **arrays[] = {&w->q, &w->k, &w->v, &w->weights, &w->part, &s->recent, &s->settled, &s->recent_sum, &s->settled_sum, &s->maximum, &s->largest};
   return carve(base, arrays, sizes, sizeof sizes / sizeof *sizes);
 }
 
@@ -53,108 +55,212 @@ static void scale_row(float *out, const float *x, size_t d, float scale) {
   for (size_t i = 0; i < d; i++) out[i] = x[i] * scale;
 }
 
-/* A block of keys and values as they lie. */
+/* Queries of one head that are answered together. */
+typedef struct {
+  la_softmax_span span;
+  size_t head, first, rows; /* queries first … first + rows − 1 of the span */
+} query_rows;
+
+/* A block of keys and values as they lie; sinks are in blocks of their own. */
 typedef struct {
   const float *k, *v;
   size_t first, count, k_stride, v_stride;
+  int is_sinks;
 } key_block;
 
-/* Keys of the block that query t sees. */
-static size_t keys_seen(const softmax_call *call, const key_block *keys, size_t t) {
-  if (!call->args->causal) return keys->count;
-  size_t end = t + (size_t)call->args->causal_offset + 1;
-  return end > keys->first ? smaller(end - keys->first, keys->count) : 0;
+/* Keys of the block, counted from its first, that query i of the span sees. */
+static key_range keys_seen(const softmax_call *call, const query_rows *queries, const key_block *keys, size_t i) {
+  key_range range = keys_of(call->args, &queries->span, i);
+  if (keys->is_sinks) range.first = 0;
+  range.end = range.end > keys->first ? smaller(range.end - keys->first, keys->count) : 0;
+  range.first = range.first > keys->first ? smaller(range.first - keys->first, range.end) : 0;
+  return range;
 }
 
-static void attend_tiles(const softmax_call *call, scratch *w, const key_block *keys, size_t t, size_t rows) {
-  tile_block block = {w->k, w->v, w->weights, call->d};
+/* What else makes the scores of queries from i on and keys from `shift` of the block on. */
+static score_terms terms_at(const softmax_call *call, const query_rows *queries, const key_block *keys, size_t i, size_t shift, size_t rows) {
+  const la_softmax_args *a = call->args;
+  const la_softmax_span *span = &queries->span;
+  size_t key = keys->first + shift;
+  score_terms terms = {.softcap = a->softcap, .slope = a->slopes ? a->slopes[queries->head] : 0.0f, .rows = rows, .bias_row = a->bias.row};
+  terms.distance = (int64_t)i + span->offset - (int64_t)key + (keys->is_sinks ? span->gap : 0);
+  if (a->bias.data) terms.bias = array_at(a->bias, (size_t)span->batch, queries->head, (size_t)span->first_query + i) + (size_t)span->first_key + key;
+  return terms;
+}
+
+static void attend_tiles(const softmax_call *call, scratch *w, const key_block *keys, const query_rows *queries) {
+  tile_block block = {w->k, w->v, w->weights, call->d, 1};
   pack_panels(w->k, keys->k, keys->k_stride, keys->count, call->d, 4, 1.0f);
   pack_values(w->v, keys->v, keys->v_stride, keys->count, call->d_v);
-  for (size_t r = 0; r < rows; r += TILE_QUERIES) {
-    size_t seen[TILE_QUERIES] = {0}, here = smaller(TILE_QUERIES, rows - r);
-    for (size_t u = 0; u < TILE_QUERIES; u++) seen[u] = u < here ? keys_seen(call, keys, t + r + u) : seen[u - 1];
-    attend_tile(&w->sums, r, here, w->q + r * call->d, &block, seen);
+  if (call->args->bias.data) block.is_finite = values_are_finite(w->v, call->d_vp, keys->count);
+  for (size_t r = 0; r < queries->rows; r += TILE_QUERIES) {
+    size_t from[TILE_QUERIES] = {0}, seen[TILE_QUERIES] = {0}, here = smaller(TILE_QUERIES, queries->rows - r), i = queries->first + r;
+    key_range least = keys_seen(call, queries, keys, i), most = keys_seen(call, queries, keys, i + here - 1);
+    /* What the first and the last see alike all of them see. */
+    int differ = least.first != most.first || least.end != most.end;
+    for (size_t u = 0; u < TILE_QUERIES; u++) {
+      key_range range = differ ? keys_seen(call, queries, keys, i + smaller(u, here - 1)) : least;
+      from[u] = range.first;
+      seen[u] = range.end;
+    }
+    /* Keys before those that the first query sees are nobody's. */
+    size_t shift = from[0] / 4 * 4;
+    tile_block rest = block;
+    rest.k += shift * call->d;
+    rest.v += shift * 8;
+    for (size_t u = 0; shift > 0 && u < TILE_QUERIES; u++) from[u] -= shift, seen[u] -= shift;
+    score_terms terms;
+    if (call->has_terms) terms = terms_at(call, queries, keys, i, shift, here);
+    attend_tile(&w->sums, r, here, w->q + r * call->d, &rest, from, seen, call->has_terms ? &terms : NULL);
   }
 }
 
-static void attend_rows(const softmax_call *call, scratch *w, key_block keys, size_t t, size_t rows) {
+static void attend_keys(const softmax_call *call, scratch *w, const key_block *keys, const query_rows *queries, size_t r, key_range range) {
+  score_terms terms;
+  if (call->has_terms) terms = terms_at(call, queries, keys, queries->first + r, range.first, 1);
+  attend_row(&w->sums, r, w->q + r * call->d, call->d, keys->k + range.first * keys->k_stride, keys->k_stride, keys->v + range.first * keys->v_stride,
+             keys->v_stride, range.end - range.first, w->weights, w->part, call->has_terms ? &terms : NULL);
+}
+
+static void attend_rows(const softmax_call *call, scratch *w, key_block keys, const query_rows *queries) {
   if (w->sums.width != call->d_v) {
     copy_rows(w->v, w->sums.width, keys.v, keys.v_stride, keys.count, call->d_v);
     keys.v = w->v;
     keys.v_stride = w->sums.width;
   }
-  for (size_t r = 0; r < rows; r++) {
-    size_t seen = keys_seen(call, &keys, t + r);
-    if (seen > 0) attend_row(&w->sums, r, w->q + r * call->d, call->d, keys.k, keys.k_stride, keys.v, keys.v_stride, seen, w->weights, w->part);
+  for (size_t r = 0; r < queries->rows; r++) {
+    key_range range = keys_seen(call, queries, &keys, queries->first + r);
+    const float *bias = call->args->bias.data ? terms_at(call, queries, &keys, queries->first + r, 0, 1).bias : NULL;
+    for (size_t j = range.first, alike; j < range.end; j += alike) {
+      alike = bias ? keys_alike(bias, j, range.end) : range.end - j;
+      if (!bias || bias[j] != -INFINITY) attend_keys(call, w, &keys, queries, r, (key_range){j, j + alike});
+    }
   }
 }
 
-static void query_block(const softmax_call *call, scratch *w, size_t b, size_t head, size_t t, size_t rows) {
+/* Keys of the span in this range, block by block. */
+static void attend_range(const softmax_call *call, scratch *w, const query_rows *queries, key_range range, int is_sinks, size_t *unsettled) {
   const la_softmax_args *a = call->args;
-  size_t kv_head = head / (size_t)(a->heads / a->kv_heads), n_k = keys_in(a->key_lengths, b, call->n_k), settled = 0;
-  if (a->causal) n_k = smaller(n_k, t + rows + (size_t)a->causal_offset);
-  const float *q = array_at(a->q, b, head, t);
+  size_t b = (size_t)queries->span.batch, kv_head = queries->head / (size_t)(a->heads / a->kv_heads), first_key = (size_t)queries->span.first_key;
+  int tiled = queries->rows >= FEWEST_TILED;
+  size_t block = tiled || w->sums.width != call->d_v ? TILE_KEYS : DECODE_KEYS;
+  for (size_t j = range.first; j < range.end; j += block) {
+    show_life(w->slot);
+    key_block keys = {array_at(a->k, b, kv_head, first_key + j), array_at(a->v, b, kv_head, first_key + j), j, smaller(block, range.end - j), a->k.row, a->v.row, is_sinks};
+    if (tiled) attend_tiles(call, w, &keys, queries);
+    else attend_rows(call, w, keys, queries);
+    *unsettled += block;
+    if (*unsettled < SETTLE_KEYS) continue;
+    sums_settle(&w->sums);
+    *unsettled = 0;
+  }
+}
+
+static void query_block(const softmax_call *call, scratch *w, const query_rows *queries) {
+  const la_softmax_args *a = call->args;
+  const la_softmax_span *span = &queries->span;
+  size_t b = (size_t)span->batch, t = (size_t)span->first_query + queries->first, rows = queries->rows, unsettled = 0;
+  const float *q = array_at(a->q, b, queries->head, t);
   int tiled = rows >= FEWEST_TILED;
   w->sums.rows = round_up(rows, tiled ? TILE_QUERIES : 4);
   w->sums.width = tiled ? call->d_vp : round_up(call->d_v, 4);
-  size_t block = tiled || w->sums.width != call->d_v ? TILE_KEYS : DECODE_KEYS;
   if (tiled) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_QUERIES, a->scale);
   else for (size_t r = 0; r < rows; r++) scale_row(w->q + r * call->d, q + r * a->q.row, call->d, a->scale);
   sums_clear(&w->sums);
-  for (size_t j = 0; j < n_k; j += block) {
-    show_life(w->slot);
-    key_block keys = {array_at(a->k, b, kv_head, j), array_at(a->v, b, kv_head, j), j, smaller(block, n_k - j), a->k.row, a->v.row};
-    if (tiled) attend_tiles(call, w, &keys, t, rows);
-    else attend_rows(call, w, keys, t, rows);
-    if (j + block - settled < SETTLE_KEYS) continue;
-    sums_settle(&w->sums);
-    settled = j + block;
+  key_range keys = {keys_of(a, span, queries->first).first, keys_of(a, span, queries->first + rows - 1).end};
+  if (a->sinks > 0) {
+    size_t sinks = smaller((size_t)a->sinks, keys.end);
+    attend_range(call, w, queries, (key_range){0, sinks}, 1, &unsettled);
+    if (keys.first < sinks) keys.first = sinks;
   }
-  for (size_t r = 0; r < rows; r++) sums_write(&w->sums, r, array_at(a->out, b, head, t + r), call->d_v);
+  attend_range(call, w, queries, keys, 0, &unsettled);
+  for (size_t r = 0; r < rows; r++) {
+    size_t at = (b * (size_t)a->heads + queries->head) * call->n_q + t + r;
+    sums_write(&w->sums, r, array_at(a->out, b, queries->head, t + r), call->d_v);
+    if (w->sums.largest) sums_write_part(&w->sums, r, a->maximum ? a->maximum + at : NULL, a->sum ? a->sum + at : NULL);
+  }
+}
+
+static int terms_are_valid(const la_softmax_args *a) {
+  if (!isfinite(a->scale) || !(a->softcap >= 0.0f) || !isfinite(a->softcap)) return 0;
+  for (int32_t h = 0; a->slopes && h < a->heads; h++)
+    if (!isfinite(a->slopes[h])) return 0;
+  return 1;
 }
 
 static int is_valid(const la_softmax_args *a) {
   if (!sizes_are_valid(a->batch, a->heads, a->kv_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->n_q > 0 && (!a->q.data || !a->out.data)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
-  return a->causal_offset >= 0 && isfinite(a->scale) && key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);
+  return terms_are_valid(a) && spans_are_valid(a);
 }
 
-/* One call over all threads: items are blocks of queries. */
+/* One call over all threads: items are blocks of queries, those of a span one head after the other. */
 typedef struct {
   const softmax_call *call;
   float *scratch; /* [slots][floats] */
-  size_t floats, blocks;
+  size_t floats;
+  const uint32_t *ends; /* [spans]: items up to the end of each */
 } split;
+
+static size_t blocks_of(const la_softmax_args *a, const la_softmax_span *span) { return ((size_t)span->queries + block_queries(a) - 1) / block_queries(a); }
+
+/* Which span an item belongs to: the first that ends after it. */
+static size_t span_of(const split *s, size_t item) {
+  size_t low = 0, high = span_count(s->call->args) - 1;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (item < s->ends[middle]) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
 
 static void run_block(void *context, size_t slot, size_t item) {
   const split *s = context;
   const softmax_call *call = s->call;
   scratch w;
   scratch_layout(call, &w, s->scratch + slot * s->floats);
+  if (!call->args->maximum && !call->args->sum) w.sums.largest = NULL;
   w.slot = slot;
+  size_t index = span_of(s, item);
+  query_rows queries = {.span = span_at(call->args, index)};
+  size_t blocks = blocks_of(call->args, &queries.span), rest = item - (index > 0 ? s->ends[index - 1] : 0);
+  queries.head = rest / blocks;
   /* The last blocks first: where the mask is causal they take longest. */
-  size_t stream = item / s->blocks, t = (s->blocks - 1 - item % s->blocks) * call->queries, heads = (size_t)call->args->heads;
-  query_block(call, &w, stream / heads, stream % heads, t, smaller(call->queries, call->n_q - t));
+  queries.first = (blocks - 1 - rest % blocks) * call->queries;
+  queries.rows = smaller(call->queries, (size_t)queries.span.queries - queries.first);
+  query_block(call, &w, &queries);
 }
 
-static size_t query_blocks(const la_softmax_args *a) { return ((size_t)a->n_q + block_queries(a) - 1) / block_queries(a); }
-
-uint32_t la_softmax_items(const la_softmax_args *args) {
-  if (!args || !is_valid(args)) return 0;
-  return (uint32_t)args->batch * (uint32_t)args->heads * (uint32_t)query_blocks(args);
+/* Fills in ends, where it is given; returns their last. */
+static uint32_t count_items(const la_softmax_args *a, uint32_t *ends) {
+  uint32_t items = 0;
+  for (size_t s = 0; s < span_count(a); s++) {
+    la_softmax_span span = span_at(a, s);
+    items += (uint32_t)a->heads * (uint32_t)blocks_of(a, &span);
+    if (ends) ends[s] = items;
+  }
+  return items;
 }
+
+uint32_t la_softmax_items(const la_softmax_args *args) { return args && is_valid(args) ? count_items(args, NULL) : 0; }
 
 int32_t la_softmax(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
-  softmax_call call = {args, (size_t)args->n_q, (size_t)args->n_k, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args)};
-  size_t streams = (size_t)args->batch * (size_t)args->heads;
-  size_t slots = parallel_slots((uint64_t)streams * call.n_q * call.n_k * (call.d + call.d_v));
+  int has_terms = args->softcap > 0.0f || args->slopes || args->bias.data;
+  softmax_call call = {args, (size_t)args->n_q, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args), has_terms};
+  size_t slots = parallel_slots(span_products(args) * (call.d + call.d_v));
   scratch w;
   uint64_t floats = scratch_layout(&call, &w, NULL);
-  split s = {&call, alloc_floats(slots * floats), (size_t)floats, query_blocks(args)};
-  if (!s.scratch) return LA_OUT_OF_MEMORY;
-  int32_t status = in_parallel(slots, args->count ? args->first : 0, items_asked(args->first, args->count, streams * s.blocks), run_block, &s);
-  la_free(s.scratch);
+  /* A number of 32 bits a span behind the scratch of all slots. */
+  float *base = alloc_floats(slots * floats + span_count(args));
+  if (!base) return LA_OUT_OF_MEMORY;
+  uint32_t *ends = (uint32_t *)(void *)(base + slots * floats);
+  split s = {&call, base, (size_t)floats, ends};
+  size_t items = count_items(args, ends);
+  if (args->count == 0 || args->first == 0) clear_unspanned(args);
+  int32_t status = in_parallel(slots, args->count ? args->first : 0, items_asked(args->first, args->count, items), run_block, &s);
+  la_free(base);
   return status;
 }

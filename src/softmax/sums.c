@@ -6,10 +6,11 @@ void sums_clear(const softmax_sums *s) {
   zero_floats(s->recent_sum, s->rows);
   zero_floats(s->settled_sum, s->rows);
   for (size_t r = 0; r < s->rows; r++) s->maximum[r] = -INFINITY;
+  for (size_t r = 0; s->largest && r < s->rows; r++) s->largest[r] = -INFINITY;
 }
 
 void sums_raise(const softmax_sums *s, size_t row, float most) {
-  if (!(most > s->maximum[row] + RAISE)) return;
+  if (!(most > s->maximum[row] + RAISE) || most <= HIDDEN) return;
   float correction = v4_lane0(v4_exp(v4_splat(s->maximum[row] - most)));
   s->maximum[row] = most;
   s->recent_sum[row] *= correction;
@@ -40,4 +41,11 @@ void sums_write(const softmax_sums *s, size_t row, float *out, size_t count) {
     float o = (settled[c] + recent[c]) * factor;
     out[c] = o + o * 0.0f;
   }
+}
+
+void sums_write_part(const softmax_sums *s, size_t row, float *maximum, float *sum) {
+  float total = s->settled_sum[row] + s->recent_sum[row];
+  int has_seen = s->maximum[row] != -INFINITY;
+  if (maximum) *maximum = has_seen ? s->largest[row] : -INFINITY;
+  if (sum) *sum = has_seen ? total * v4_lane0(v4_exp(v4_splat(s->maximum[row] - s->largest[row]))) : total;
 }

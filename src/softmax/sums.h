@@ -10,6 +10,7 @@
 #ifndef LA_SUMS_H
 #define LA_SUMS_H
 
+#include <float.h>
 #include <math.h>
 
 #include "base/exp.h"
@@ -19,10 +20,14 @@ enum { SETTLE_KEYS = 1024 };
 
 #define RAISE 2.0f
 
+/* The score of a key that a query of a tile does not see. */
+#define HIDDEN (-FLT_MAX)
+
 typedef struct {
   float *recent, *settled;         /* [rows][width]: Σ p·v */
   float *recent_sum, *settled_sum; /* [rows]: Σ p */
-  float *maximum;                  /* [rows] */
+  float *maximum;                  /* [rows]; −∞: no key seen */
+  float *largest;                  /* [rows]: the largest score, where it is asked for; else NULL */
   size_t rows, width;              /* multiples of 4 */
 } softmax_sums;
 
@@ -36,5 +41,9 @@ void sums_settle(const softmax_sums *s);
 
 /* out[0..count) ← Σ p·v / Σ p of a row, 0 where no key was seen; infinities become NaN. */
 void sums_write(const softmax_sums *s, size_t row, float *out, size_t count);
+
+
+/* The largest score of a row and Σ exp(score − largest), each where it is wanted. */
+void sums_write_part(const softmax_sums *s, size_t row, float *maximum, float *sum);
 
 #endif

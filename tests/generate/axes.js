@@ -25,6 +25,12 @@ export const AXES = {
   batch: [1, 2, 3],
   dim: [1, 3, 4, 7, 8, 16, 40, 300, 1024],
   valueDim: [1, 3, 4, 7, 8, 16, 40, 41, 64, 67, 512, 1030],
+  // Of softmax alone.
+  mask: ['none', 'offset', 'offset back', 'window', 'window and sinks', 'windowed cache'],
+  bias: ['none', 'slopes', 'a head', 'shared', 'hiding'],
+  softcap: ['none', 3],
+  ragged: ['none', 'lengths', 'starts', 'both', 'sequences'],
+  part: ['no', 'yes', 'merged'],
   size: ['ordinary', 'large'],
   tokens: ['random', 'constant', 'cycle of 7'],
   strength: ['mild', 'strong', 'mixed'],
@@ -48,18 +54,42 @@ export function headsOf({ heads }) {
 
 const but = (axis, ...values) => AXES[axis].filter((value) => !values.includes(value));
 
+const SOFTMAX_HEADS = AXES.heads.filter((heads) => headsOf({ heads }).k === headsOf({ heads }).v && headsOf({ heads }).q >= headsOf({ heads }).k);
+
 /** Where all of the left holds, the right must hold: the one table of what is legal. */
 const RULES = [
   // Delta rule and decay are recurrences, and a step is one token of a recurrence.
   [{ rule: but('rule', 'linear') }, { causal: ['causal'] }],
   [{ decay: but('decay', 'none') }, { causal: ['causal'] }],
   [{ split: ['steps', 'prompt'] }, { causal: ['causal'] }],
+  // Scores of a hundred are float32 numbers off by 1e-5, which exp turns into a relative error.
+  [{ map: ['softmax'], scale: [2] }, { dim: but('dim', 300, 1024) }],
   // Softmax attention has none of the options of linear attention.
   [{ map: ['softmax'] }, { rule: ['linear'] }],
   [{ map: ['softmax'] }, { decay: ['none'] }],
   [{ map: ['softmax'] }, { normalize: ['default'] }],
   [{ map: ['softmax'] }, { eps: ['default'] }],
-  [{ map: ['softmax'] }, { heads: AXES.heads.filter((heads) => headsOf({ heads }).k === headsOf({ heads }).v && headsOf({ heads }).q >= headsOf({ heads }).k) }],
+  [{ map: ['softmax'] }, { heads: SOFTMAX_HEADS }],
+  ...['mask', 'bias', 'softcap', 'ragged', 'part'].flatMap((axis) =>
+    [{ map: ['softmax'] }, { rule: ['linear'] }, { decay: ['none'] }, { normalize: ['default'] }, { eps: ['default'] }, { size: ['ordinary'] }, { gateHeads: ['states'] }, { strength: ['mild'] }, { heads: SOFTMAX_HEADS }].map((right) => [{ [axis]: AXES[axis].slice(1) }, right]),
+  ),
+  [{ mask: but('mask', 'none') }, { causal: ['causal'] }],
+  [{ mask: ['windowed cache'] }, { split: but('split', 'whole') }],
+  [{ mask: ['windowed cache'] }, { keyLengths: ['none'] }],
+  [{ mask: ['windowed cache'] }, { bias: ['none', 'slopes'] }],
+  [{ ragged: but('ragged', 'none') }, { queries: ['same'] }],
+  [{ ragged: ['sequences'] }, { split: ['whole'] }],
+  [{ ragged: ['sequences'] }, { keyLengths: ['none'] }],
+  [{ ragged: ['sequences'] }, { carry: ['kept'] }],
+  [{ ragged: ['sequences'] }, { mask: but('mask', 'windowed cache') }],
+  // Parts have no out; those that are merged are cut from the keys of one call.
+  [{ part: but('part', 'no') }, { out: ['none'] }],
+  [{ part: ['merged'] }, { split: ['whole'] }],
+  [{ part: ['merged'] }, { carry: ['kept'] }],
+  [{ part: ['merged'] }, { ragged: ['none'] }],
+  [{ part: ['merged'] }, { keyLengths: ['none'] }],
+  [{ part: ['merged'] }, { mask: ['none', 'offset', 'offset back', 'window'] }],
+  [{ part: ['merged'] }, { input: but('input', 'transferred') }],
   // How gates vary, where there are any.
   [{ rule: ['linear'], decay: ['none'] }, { gateHeads: ['states'] }],
   [{ decay: ['none'] }, { strength: ['mild'] }],
@@ -75,9 +105,9 @@ const RULES = [
   // Exponents of large vectors are sums of as many products as there are dims.
   [{ size: ['large'] }, { dim: but('dim', 300, 1024) }],
   [{ eps: but('eps', 'default') }, { normalize: ['yes'] }],
-  // Between two calls the state or cache may be replaced by its copy; a cache has clone alone.
+  // Between two calls the state or cache may be replaced by its copy.
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
-  [{ carry: but('carry', 'kept', 'clone') }, { map: but('map', 'softmax') }],
+  [{ carry: but('carry', 'kept', 'clone', 'restored', 'copied') }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
   [{ beside: ['absorbed'] }, { map: but('map', 'softmax') }],
   [{ beside: ['absorbed'] }, { split: but('split', 'whole') }],

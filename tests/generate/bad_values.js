@@ -221,12 +221,33 @@ function files(good) {
   ];
 }
 
+/** Slopes, or a tensor. */
+function biases(good, world) {
+  return [
+    ...numbers([0, 1, NaN]), ...strange(), ...text(), ...nothing(), ...booleans(), ['object', {}], ['cyclic list', cyclic()], ...endless(),
+    ['list of text', ['a', 'b', 'c', 'd']], ['list of 3', [1, 1, 1]], ['list with NaN', [1, 1, NaN, 1]], ['list with Infinity', [Infinity, 1, 1, 1]], ['bigints', BigInt64Array.of(1n, 2n, 3n, 4n)],
+    ['slopes of other heads', gaussian([3], 1)], ['slopes with NaN', { data: Float32Array.of(1, NaN, 1, 1), shape: [4] }], ['rank 2', gaussian([6, 6], 1)], ['other heads', gaussian([2, 6, 6], 1)], ['a key more', gaussian([4, 6, 7], 1)],
+    ...(good.data ? tensors(good, world) : []),
+    ...anything(13, 4, isNumbers),
+  ];
+}
+
+/** Results of softmaxPart. */
+function parts(good, world) {
+  const spoilt = Object.keys(good).flatMap((name) => [['no', undefined], ...tensors(good[name], world)].map(([label, value]) => [`${label} ${name}`, { ...good, [name]: value }]));
+  return [...numbers([0, NaN]), ...text(), ...strange(), ...nothing(), ...booleans(), ...objects(), ...spoilt, ...anything(14, 4, () => false)];
+}
+
 const held = (_, { wrongHeld }) => [...numbers([0, NaN]), ...text(), ...strange(), ...nothing(), ...booleans(), ...objects(), ...endless(), ...wrongHeld, ...anything(12, 4, () => false)];
 const maps = (_, { wrongMaps }) => [...choices(), ['learned by name', 'learned'], ['cosformer by name', 'cosformer'], ...wrongMaps];
 
 /** Rows by the name of the argument of the call `title`. world: rows of objects that it may not have: { others, wrongHeld, wrongMaps }. */
 export function badValues(title, name, good, world) {
   if (name === 'beta') return gates(good, world, /delta(Net|rule)|kda/i.test(title) ? [NaN, -0.5, 2.5] : [NaN]);
+  if (name === 'bias' && title.startsWith('softmax')) return biases(good, world);
+  // Of a cache as many rows are picked as it has; some are reset, or none.
+  if (title === 'cache.select') return lengths(good);
+  if (title === 'cache.reset') return lengths(good).filter(([label]) => label !== 'none' && label !== 'one');
   if (GATES[name]) return gates(good, world, GATES[name]);
   if (title.startsWith('featureMap ') && name === 'featureMap') return choices();
   const rows = (SLOTS[name] ?? tensorSlot)(good, world);
@@ -257,7 +278,9 @@ const SLOTS = {
   ...Object.fromEntries(['causal', 'normalize', 'allowGrowth', 'orthogonal', 'hyperbolic', 'normTerm', 'gaussian', 'dtSoftplus', 'allowNegativeEigenvalues'].map((name) => [name, flags])),
   ...Object.fromEntries(['layout', 'kind', 'as', 'dialect', 'activation', 'update_rule'].map((name) => [name, choices])),
   dFinalState: sums, dFinalKeySum: sums,
-  keyLengths: lengths, lengths, starts: lengths, out: outs, state: held, cache: held, other: held, later: held, start: limited([2 ** 53]), transition: flags, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,
+  keyLengths: lengths, lengths, starts: lengths, sequences: lengths, out: outs, state: held, cache: held, other: held, later: held, start: limited([2 ** 53]), transition: flags, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,
+  window: limited([0, 2 ** 53]), sinks: limited([2 ** 53]), length: limited([1000, 2 ** 53]), causalOffset: () => integers([2 ** 53]).filter(([label]) => label !== '-1'),
+  softcap: () => reals([0, -1]), a: parts, b: parts,
   A: (good, world) => gates(good, world, [NaN]), dtBias: (good, world) => gates(good, world, [NaN]), D: (good, world) => gates(good, world, []),
   dt: (good, world) => [...tensorSlot(good, world), ['with NaN', withElement(good, NaN)]],
 };

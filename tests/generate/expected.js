@@ -1,6 +1,7 @@
 /** What the oracle says of a case: { o, S, z }. */
 import * as oracle from '../oracle.js';
 import { sliceTime } from '../util.js';
+import { expectedSoftmax } from './softmax_options.js';
 
 /** A gate for the oracle, of every token: [batch, its heads, length, 1 or features]. */
 function spread(gate, { batch, length }) {
@@ -20,8 +21,8 @@ export function expectedOf(one, { q, k, v, calls, map, ...gates }) {
   };
   const queriesOf = ({ qFrom, qTo }) => sliceTime(q, qFrom, qTo);
   if (one.map === 'softmax') {
-    const outputs = calls.map((call) => oracle.softmax(queriesOf(call), sliceTime(k, 0, call.to), sliceTime(v, 0, call.to), { ...settings, before: call.from, keyLengths: call.keyLengths ?? undefined }));
-    return { o: joinWide(outputs) };
+    const { outputs, lengths } = expectedSoftmax(one, { q, k, v }, calls, settings);
+    return { o: joinWide(outputs), lengths };
   }
   const [decay, beta] = [gates.decay, gates.beta].map((gate) => spread(gate, one));
   const starts = new Array(one.batch).fill(0);

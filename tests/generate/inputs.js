@@ -2,6 +2,7 @@
 import { mulberry32, normals, tensorOf } from '../util.js';
 import { headsOf } from './axes.js';
 import { mapOf } from './maps.js';
+import { drawSoftmax } from './softmax_options.js';
 
 /** Length of large vectors once the temperature is in them: exponents of keys are about −45 then, beyond what states take for ordinary. */
 const LARGE = 11;
@@ -67,9 +68,10 @@ function poisonUncounted({ map }, calls, tensors) {
     for (let n = 0; n < B * H; n++) {
       const b = Math.floor(n / H);
       for (let t = 0; t < T; t++) {
-        const counts = ({ from, to, keyLengths, starts }) => {
+        const counts = ({ from, to, keyLengths, lengths, starts }) => {
+          if (map === 'softmax' && !lengths && !starts) return t < to && t < (keyLengths?.[b] ?? to);
           const first = from + (starts?.[b] ?? 0);
-          return map === 'softmax' ? t < to && t < (keyLengths?.[b] ?? to) : t >= first && t < to && t - first < (keyLengths?.[b] ?? to);
+          return t >= first && t < to && t - first < ((map === 'softmax' ? lengths : keyLengths)?.[b] ?? to);
         };
         if (!calls.some(counts)) data.fill(NaN, (n * T + t) * d, (n * T + t + 1) * d);
       }
@@ -145,12 +147,12 @@ export function inputsOf(one) {
   const heads = headsOf(one);
   const uniform = mulberry32(seed);
   const normal = normals(seed + 1);
-  const calls = cut(one, uniform);
+  const calls = drawSoftmax(one, cut(one, uniform), uniform, normal);
   const map = mapOf(one);
   const q = repeated(vectors([batch, heads.q, calls.at(-1).qTo, dim], one, normal), one);
   const k = repeated(vectors([batch, heads.k, length, dim], one, normal), one);
   const v = repeated(tensorOf([batch, heads.v, length, valueDim], () => 1 + 0.7 * normal()), one);
   const gate = gates(one, k, map, uniform);
-  poisonUncounted(one, calls, [k, v]);
+  poisonUncounted(one, calls, calls.some(({ lengths, starts }) => lengths || starts) ? [q, k, v] : [k, v]);
   return { q, k, v, ...gate, calls, map };
 }

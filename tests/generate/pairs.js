@@ -29,11 +29,14 @@ function shuffle(list, uniform) {
   return mixed;
 }
 
+/** The map comes first: of most axes it allows one value alone, and they would hardly ever all agree on another than softmax. */
+const inOrder = (names) => (names.includes('map') ? ['map', ...names.filter((name) => name !== 'map')] : names);
+
 /** A legal case around what is set, axis by axis in random order; `score` chooses among the values. Null where it finds none. */
 function complete(start, uniform, score) {
-  for (let attempt = 0; attempt < 60; attempt++) {
+  for (let attempt = 0; attempt < 1000; attempt++) {
     const one = { ...start };
-    for (const axis of shuffle(axes.filter((name) => !(name in start)), uniform)) {
+    for (const axis of inOrder(shuffle(axes.filter((name) => !(name in start)), uniform))) {
       const choices = shuffle(AXES[axis].filter((value) => isConsistent({ ...one, [axis]: value })), uniform);
       if (choices.length === 0) break;
       // Where greed leads to cases that cost too much, later attempts leave it to chance.

@@ -31,6 +31,11 @@ export function publicCalls(attention, keep, dim = 5) {
     attention.softmax(...qkv(), { cache: made });
     return made;
   };
+  const windowed = () => {
+    const made = keep(attention.cache({ ...seen, window: 5, sinks: 2 }));
+    attention.softmax(...qkv(), { cache: made });
+    return made;
+  };
   const presetState = (scale) => state({ featureMap: 'identity', normalize: false, scale });
   const on = (target, method) => (values, options) => target[method](...values, ...(options === undefined ? [] : [options]));
   const sequence = (title, method, options, names = ['q', 'k', 'v'], values = qkv()) => ({ title, names, values, options, live: [options.state, options.cache, options.out].filter((x) => x?.dispose), call: on(attention, method) });
@@ -64,6 +69,11 @@ export function publicCalls(attention, keep, dim = 5) {
     sequence('softmax', 'softmax', { causal: true, scale: 0.5, keyLengths: [T, 3], layout: 'bhtd', out: out() }),
     sequence('softmax, full, resident out', 'softmax', { causal: false, out: keep(attention.tensor([B, HEADS, T, VALUE_DIM])) }),
     sequence('softmax with a cache', 'softmax', { causal: true, scale: 0.5, keyLengths: [2 * T, 3], cache: stored, layout: 'bhtd', out: out() }),
+    sequence('softmax, window and bias', 'softmax', { window: 4, sinks: 1, causalOffset: -1, softcap: 3, bias: gaussian([HEADS, T, T], 4), lengths: [T, 4], starts: [0, 2] }),
+    sequence('softmax, slopes', 'softmax', { bias: [0.5, 0.25, 0.125, 0.0625], sequences: [0, 2, T] }),
+    sequence('softmax, windowed cache', 'softmax', { lengths: [T - 1, 3], starts: [1, 0], cache: windowed() }),
+    { ...sequence('softmaxPart', 'softmaxPart', { causal: true, scale: 0.5, keyLengths: [T, 3], layout: 'bhtd' }), },
+    made('mergeSoftmax', ['a', 'b'], [1, 2].map((seed) => attention.softmaxPart(qkv()[0], gaussian([B, KV, T, dim], seed), qkv()[2])), undefined, (values) => attention.mergeSoftmax(...values)),
     sequence('linear, full', 'linear', { featureMap: 'elu', causal: false, normalize: true, scale: 0.5, eps: 1e-5, keyLengths: [T, 3], layout: 'bhtd', out: out() }),
     sequence('linear, causal', 'linear', { featureMap: 'relu', causal: true }),
     sequence('linear, state', 'linear', { state: state({ featureMap: map }), keyLengths: [T, 3], causal: true, featureMap: map, normalize: true, scale: 1, eps: 1e-6 }),
@@ -104,7 +114,14 @@ export function publicCalls(attention, keep, dim = 5) {
     onState('map.save', map, 'save', [], []),
     made('restoreMap', ['bytes'], [map.save()], undefined, (values) => keep(attention.restoreMap(...values))),
     made('cache', [], [], { ...seen, maxLength: 7 }, (_, options) => keep(attention.cache(options))),
+    made('cache, window', [], [], { ...seen, window: 7, sinks: 2 }, (_, options) => keep(attention.cache(options))),
     { ...onState('cache.clone', stored, 'clone', [], []), call: () => keep(stored.clone()) },
+    onState('cache.truncate', stored, 'truncate', ['length'], [3]),
+    onState('cache.select', stored, 'select', ['rows'], [[1, 0]]),
+    onState('cache.copyFrom', stored, 'copyFrom', ['other'], [cache()]),
+    { ...onState('cache.reset', stored, 'reset', ['rows'], [[1]]) },
+    onState('cache.save', stored, 'save', [], []),
+    made('restoreCache', ['bytes'], [cache().save()], undefined, (values) => keep(attention.restoreCache(...values))),
     sequence('gap', 'gap', { featureMap: 'elu', causal: true, layout: 'bhtd' }),
     sequence('weights softmax', 'weights', { kind: 'softmax', featureMap: 'elu', causal: true, scale: 0.5, layout: 'bhtd' }, ['q', 'k'], qkv().slice(0, 2)),
     sequence('weights linear', 'weights', { kind: 'linear', featureMap: 'relu' }, ['q', 'k'], qkv().slice(0, 2)),
@@ -156,7 +173,7 @@ export function dividedCalls(attention, keep, dim, title) {
 export function numbersOf(result) {
   if (ArrayBuffer.isView(result)) return result.length > 10_000 ? [bytesOf(result)] : Array.from(result);
   if (result?.dq ?? result?.loss) return Object.values(result).flatMap((part) => (part.data ? numbersOf(part) : [part]));
-  if (result?.output) return [...numbersOf(result.output), ...numbersOf(result.present_state)];
+  if (result?.output) return Object.values(result).flatMap(numbersOf);
   if (result?.perHead) return result.perHead.flatMap((head) => Object.values(head));
   if (result?.features !== undefined && result.apply) return numbersOf(result.apply(gaussian([result.heads, 2, result.dim], 1), { as: 'key' }));
   if (result?.apply) return numbersOf(result.apply(gaussian([2, result.inputs ?? result.width], 1)));

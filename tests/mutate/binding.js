@@ -47,9 +47,10 @@ export const bindingMutants = [
   { file: 'web/maps/feature_map.js', find: ' && a.features === b.features', replace: '', suites: ['simd'] },
   { file: 'web/maps/map_weights.js', find: 'sizes.columns !== dim && options.weights === undefined', replace: 'false', suites: ['simd'] },
   { file: 'web/calls/saved_state.js', find: "if (streamFloats === 0) throw corrupt('no state is as large as it says');", replace: '', suites: ['saved_hostile'] },
-  { file: 'web/calls/cache.js', find: 'if (tokens > this.maxLength) throw', replace: 'if (tokens > this.maxLength + 1) throw', suites: ['simd'] },
-  { file: 'web/calls/cache.js', find: '+ this.#length) * width;', replace: ') * width;', suites: ['simd'] },
-  { file: 'web/calls/softmax.js', find: 'requireRoom(keys);', replace: 'requireRoom(0);', suites: ['simd'] },
+  { file: 'web/calls/cache.js', find: 'if (held + more > this.maxLength) throw', replace: 'if (held + more > this.maxLength + 1) throw', suites: ['simd'] },
+  { file: 'web/calls/cache.js', find: 'place, b, offsets[b]);', replace: 'place, b, 0);', suites: ['simd'] },
+  { file: 'web/calls/cache.js', find: 'Math.max(this.sinks, length - (this.window - 1 + slackOf(this.window)))', replace: 'Math.max(this.sinks, length - (this.window - 2))', suites: ['simd'] },
+  { file: 'web/calls/softmax.js', find: 'memory.requireRoom(tokens, inputs.k.rows);', replace: 'memory.requireRoom(tokens, 0);', suites: ['simd'] },
   { file: 'web/calls/pieces.js', find: "if (layout !== 'bhtd' ||", replace: 'if (', suites: ['simd'] },
   { file: 'web/calls/pieces.js', find: 'greatestDivisor(greatestDivisor(q.heads, k.heads), v.heads)', replace: 'Math.min(q.heads, k.heads, v.heads)', suites: ['simd'] },
 

@@ -45,6 +45,7 @@ struct call {
   void *args; /* what the functions above work on */
   size_t args_size;
   int causal, causal_offset; /* query i sees keys 0 … i + causal_offset */
+  int (*hides)(size_t batch, size_t head, size_t query, size_t key); /* or what this does not hide, where it is given */
   int looks_ahead;           /* and yet later keys may change its bits */
   const int32_t *key_lengths, *starts;
   /* Of a call that is no forward pass: whether element (row, column) of the one field may change that of the other, batch and

@@ -16,7 +16,9 @@ static int heads_meet(element a, element b) {
 }
 
 /* Whether a query of the poisoned key's head and batch sees it. */
-static int sees(const call *k, element poisoned, size_t query) {
+static int sees(const call *k, element poisoned, element result) {
+  size_t query = result.t;
+  if (k->hides) return !k->hides(result.b, result.h, query, poisoned.t);
   return !k->causal || poisoned.field->size[2] == 1 || query + (size_t)k->causal_offset >= poisoned.t;
 }
 
@@ -31,7 +33,7 @@ static int may_depend(const call *k, element poisoned, element result) {
   if (p->rows == QUERY_ROWS) return result.field->rows == QUERY_ROWS && poisoned.t == result.t;
   size_t start = k->starts ? (size_t)k->starts[result.b] : 0;
   if (k->key_lengths && (poisoned.t < start || poisoned.t >= start + (size_t)k->key_lengths[result.b])) return 0;
-  return result.field->rows != QUERY_ROWS || k->looks_ahead || sees(k, poisoned, result.t);
+  return result.field->rows != QUERY_ROWS || k->looks_ahead || sees(k, poisoned, result);
 }
 
 /* A result that is 0 in every column may come of no key at all. */
@@ -47,7 +49,7 @@ static void compare(const call *k, element poisoned, const field *f, const float
   for (size_t r = 0; r < rows; r++, before += width, after += width) {
     element result = {f, r / f->size[2] / f->size[1], r / f->size[2] % f->size[1], r % f->size[2], 0};
     int depends = may_depend(k, poisoned, result), must = !k->reaches && depends && f->rows == QUERY_ROWS && !is_zero(before, width);
-    if (poisoned.field->rows == KEY_ROWS && !sees(k, poisoned, result.t)) must = 0;
+    if (poisoned.field->rows == KEY_ROWS && !sees(k, poisoned, result)) must = 0;
     for (size_t c = 0; c < width; c++) {
       result.c = c;
       if (k->reaches) depends = may_depend(k, poisoned, result);

@@ -89,6 +89,10 @@ export function lifetime(name, make) {
       linear: () => attention.linear(q, k, v, { causal: true, state }),
       'cache reset': () => cache.reset(),
       'cache clone': () => keep(cache.clone()),
+      'cache truncate': () => cache.truncate(0),
+      'cache select': () => cache.select([0]),
+      'cache copyFrom': () => cache.copyFrom(cache),
+      'cache save': () => cache.save(),
       softmax: () => attention.softmax(q, k, v, { causal: true, cache }),
     };
     for (const [what, call] of Object.entries(calls)) throwsCode(call, 'disposed', what);
@@ -115,6 +119,8 @@ export function lifetime(name, make) {
       tensor: () => attention.tensor([1]),
       state: () => attention.state({ heads: 1, dim: 1 }),
       cache: () => attention.cache({ heads: 1, dim: 1, maxLength: 1 }),
+      softmaxPart: () => attention.softmaxPart(q, k, v),
+      restoreCache: () => attention.restoreCache(new Uint8Array(9)),
       restore: () => attention.restore(bytes),
       restoreMap: () => attention.restoreMap(mapBytes),
       'tensor.data': () => tensor.data,
@@ -122,6 +128,9 @@ export function lifetime(name, make) {
       'state.data': () => state.data,
       'state.save': () => state.save(),
       'cache.reset': () => cache.reset(),
+      'cache.truncate': () => cache.truncate(0),
+      'cache.select': () => cache.select([0]),
+      'cache.save': () => cache.save(),
       'map.apply': () => map.apply(q),
     };
     for (const [what, call] of Object.entries(calls)) throwsCode(call, 'disposed', what);

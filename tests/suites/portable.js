@@ -1,6 +1,7 @@
 /** The suites that any engine runs, a browser's as well: they need nothing of Node, and little memory. */
 import { absorb } from './absorb.js';
 import { cache } from './cache.js';
+import { cacheVerbs } from './cache_verbs.js';
 import { callArguments } from './call_arguments.js';
 import { exp } from './exp.js';
 import { expMap } from './exp_map.js';
@@ -26,13 +27,16 @@ import { pieces } from './pieces.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { ragged } from './ragged.js';
+import { raggedSoftmax } from './ragged_softmax.js';
 import { ratio } from './ratio.js';
-import { savedMap } from './saved_map.js';
 import { rewind } from './rewind.js';
+import { savedCache } from './saved_cache.js';
+import { savedMap } from './saved_map.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
 import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
+import { softmaxOptions } from './softmax_options.js';
 import { state } from './state.js';
 import { stateRows } from './state_rows.js';
 
@@ -40,6 +44,7 @@ export const portable = {
   exp,
   'feature maps': featureMaps,
   softmax,
+  'softmax options': softmaxOptions,
   'long softmax': longSoftmax,
   linear,
   long,
@@ -63,9 +68,12 @@ export const portable = {
   'parts merged': merge,
   'saved state': savedState,
   'saved map': savedMap,
+  'saved cache': savedCache,
   'what is given': given,
   'tensors of other libraries': foreign,
   cache,
+  'cache verbs': cacheVerbs,
+  'ragged softmax': raggedSoftmax,
   gap,
   properties,
   'arguments of calls': callArguments,

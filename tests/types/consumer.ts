@@ -14,6 +14,7 @@ import {
   type Input,
   type LinearOptions,
   type Result,
+  type SoftmaxPart,
   type State,
   type Tensor,
   type TensorLike,
@@ -71,6 +72,17 @@ export function softmax(attention: Attention, tensor: Tensor, cache: Cache): voi
   expectType<Result>()(attention.softmax(x, x, x, { cache, keyLengths: new Int32Array([2]) }));
   expectType<Result>()(attention.softmax(x, x, x, { out: floats }));
   expectType<Tensor>()(attention.softmax(x, x, x, { out: tensor }));
+  expectType<Result>()(attention.softmax(x, x, x, { lengths: [2], starts: new Int32Array([1]), causalOffset: -1, window: 4, sinks: 1, softcap: 30 }));
+  expectType<Result>()(attention.softmax(x, x, x, { sequences: [0n, 2n], bias: [0.5] }));
+  const part = expectType<SoftmaxPart>()(attention.softmaxPart(x, x, x, { bias: tensor, causalOffset: -2 }));
+  expectType<Result[]>()([attention.mergeSoftmax(part, { output: tensor, maximum: x, sum: x }).output, part.maximum, part.sum]);
+
+  // @ts-expect-error a part has no out
+  attention.softmaxPart(x, x, x, { out: tensor });
+  // @ts-expect-error a part is more than its output
+  attention.mergeSoftmax(part, { output: x });
+  // @ts-expect-error one slope is none a head
+  attention.softmax(x, x, x, { bias: 0.5 });
 
   // @ts-expect-error a bare array has no shape
   attention.softmax(floats, x, x);
@@ -268,9 +280,18 @@ export function cache(attention: Attention): void {
   expectType<number[]>()([cache.batch, cache.heads, cache.dim, cache.valueDim]);
   expectType<number[]>()([cache.maxLength, cache.length, cache.bytes]);
   cache.reset();
+  cache.reset([0]);
+  cache.truncate(3);
+  cache.select(new Int32Array([0]));
+  cache.copyFrom(attention.cache({ heads: 2, dim: 4, window: 16, sinks: 2 }));
+  expectType<number[]>()(cache.lengths);
+  expectType<number | null>()(cache.window);
+  expectType<Cache>()(attention.restoreCache(cache.save())).dispose();
   expectType<Cache>()(cache.clone()).dispose();
   cache[Symbol.dispose]();
 
+  // @ts-expect-error sinks are kept beside a window
+  attention.cache({ heads: 2, dim: 4, maxLength: 9, sinks: 2 });
   // @ts-expect-error all of it is allocated at once, so the length is needed
   attention.cache({ heads: 2, dim: 4 });
 }

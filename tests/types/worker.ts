@@ -17,6 +17,7 @@ import {
   type FeatureMapWeights,
   type Gap,
   type Result,
+  type SoftmaxPart,
   type TensorLike,
 } from 'linear-attention-wasm';
 
@@ -64,6 +65,8 @@ export async function softmax(attention: AsyncAttention, tensor: AsyncTensor, ca
   expectType<Result>()(await attention.softmax(x, x, x, { cache, ...own }));
   expectType<Result>()(await attention.softmax(x, x, x, { out: floats, signal }));
   expectType<AsyncTensor>()(await attention.softmax(x, x, x, { out: tensor }));
+  const part = expectType<SoftmaxPart>()(await attention.softmaxPart(x, x, x, { bias: tensor, window: 3, cache, signal }));
+  expectType<SoftmaxPart>()(await attention.mergeSoftmax(part, { output: tensor, maximum: x, sum: x }));
 
   const half: { readonly type: 'float16'; readonly data: Uint16Array; readonly dims: readonly number[] } = { type: 'float16', data: new Uint16Array(8), dims: [2, 4] };
   expectType<Result>()(await attention.softmax(half, half, half, { keyLengths: { data: new BigInt64Array(2) } }));
@@ -158,6 +161,10 @@ export async function objects(attention: AsyncAttention): Promise<void> {
   expectType<number>()(cache.maxLength);
   expectType<number>()(await cache.length);
   await cache.reset();
+  await cache.reset([0]);
+  await cache.copyFrom(await attention.cache({ heads: 2, dim: 4, window: 16 }));
+  expectType<number[]>()(await cache.lengths);
+  expectType<AsyncCache>()(await attention.restoreCache(await cache.save()));
 
   // @ts-expect-error learned maps need weights
   await attention.featureMap('learned', { dim: 4 });

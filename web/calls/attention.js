@@ -1,4 +1,5 @@
-import { softmax } from './softmax.js';
+import { softmax, softmaxPart } from './softmax.js';
+import { mergeSoftmax } from './softmax_parts.js';
 import { Cache } from './cache.js';
 import { absorb } from './absorb.js';
 import { wrongKind } from '../core/errors.js';
@@ -47,6 +48,14 @@ export class Attention {
 
   softmax(q, k, v, options) {
     return softmax(this.#core, q, k, v, options);
+  }
+
+  softmaxPart(q, k, v, options) {
+    return softmaxPart(this.#core, q, k, v, options);
+  }
+
+  mergeSoftmax(a, b) {
+    return mergeSoftmax(this.#core, a, b);
   }
 
   linear(q, k, v, options) {
@@ -99,6 +108,10 @@ export class Attention {
 
   cache(options) {
     return new Cache(this.#core, options);
+  }
+
+  restoreCache(bytes) {
+    return Cache.restore(this.#core, bytes);
   }
 
   gap(q, k, v, options) {

@@ -1,33 +1,36 @@
-/** Which tokens of a call count, a row of the batch: its options keyLengths, or lengths and starts. */
-import { arrayFrom } from '../core/arrays.js';
-import { wrongValue } from '../core/errors.js';
+/** Which tokens of a call count, a row of the batch: its options lengths and starts, or, of linear(), keyLengths instead. */
+import { newArray } from '../core/arrays.js';
 import { checkKeyLengths, readKeyLengths } from '../core/given.js';
-import { asNumber, elementsOf } from '../core/lists.js';
 import { checkInteger } from '../core/validate.js';
+import { readIntegers } from './batch_rows.js';
 
-function readNumbers(given, batch) {
-  if (given === undefined) return null;
-  if (given.length !== batch) throw wrongValue(given.name, `an array of ${batch} integers, one per batch`, given.list);
-  return elementsOf(given, asNumber);
+/** The numbers of lengths and starts, one for each of so many rows; null where an option was not given. */
+export const readTokens = ({ lengths, starts }, batch) => ({ lengths: readIntegers('lengths', lengths, batch), starts: readIntegers('starts', starts, batch) });
+
+/**
+ * What readTokens read, for a call of so many queries and keys: { counts, starts }, Int32Arrays: counts[b] tokens of row b
+ * count, from token starts[b] on. null where neither option was given: all count.
+ */
+export function checkTokens({ lengths, starts }, queries, keys) {
+  if (lengths === null && starts === null) return null;
+  if (queries !== keys) throw new RangeError(`lengths and starts need as many queries as keys, got ${queries} and ${keys}`);
+  const { length: batch } = lengths ?? starts;
+  const first = newArray(Int32Array, batch);
+  const counts = newArray(Int32Array, batch);
+  for (let b = 0; b < batch; b++) {
+    first[b] = starts === null ? 0 : checkInteger(`starts[${b}]`, starts[b], 0, keys);
+    counts[b] = lengths === null ? keys - first[b] : checkInteger(`lengths[${b}]`, lengths[b], 0, keys - first[b]);
+  }
+  return { counts, starts: first };
 }
 
-/** The numbers of the options that were given, for a call on so many rows. */
+/** readTokens for linear(), whose keyLengths are the counts of a call with any number of queries. */
 export function readRows({ keyLengths, lengths, starts }, batch) {
   if (keyLengths !== undefined && (lengths ?? starts) !== undefined) {
     throw new RangeError(`keyLengths must not be given beside ${lengths === undefined ? 'starts' : 'lengths'}, which tell as well how many keys count`);
   }
-  return { keyLengths: readKeyLengths(keyLengths, batch), lengths: readNumbers(lengths, batch), starts: readNumbers(starts, batch) };
+  return { keyLengths: readKeyLengths(keyLengths, batch), ...readTokens({ lengths, starts }, batch) };
 }
 
-/**
- * What readRows read, for a call of so many queries and keys: { counts, starts }, Int32Arrays or null. counts[b] tokens
- * of row b count, from token starts[b] on; without starts the first ones, and queries past them are answered.
- */
-export function checkRows({ keyLengths, lengths, starts }, queries, keys) {
-  if (lengths === null && starts === null) return { counts: checkKeyLengths(keyLengths, keys), starts: null };
-  if (queries !== keys) throw new RangeError(`lengths and starts need as many queries as keys, got ${queries} and ${keys}`);
-  const { length: batch } = lengths ?? starts;
-  const from = arrayFrom(Int32Array, starts ?? new Array(batch).fill(0), (start, b) => checkInteger(`starts[${b}]`, start, 0, keys));
-  const counts = arrayFrom(Int32Array, from, (start, b) => (lengths === null ? keys - start : checkInteger(`lengths[${b}]`, lengths[b], 0, keys - start)));
-  return { counts, starts: from };
-}
+/** What readRows read, as checkTokens gives it; without starts the first keys count, and queries past them are answered. */
+export const checkRows = (rows, queries, keys) => checkTokens(rows, queries, keys) ?? { counts: checkKeyLengths(rows.keyLengths, keys), starts: null };

@@ -1,69 +1,107 @@
-/** softmax(): exact attention, with or without a cache of the keys and values seen. */
+/** softmax() and softmaxPart(): exact attention, with or without a cache of the keys and values seen. */
+import { arrayFrom, newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
-import { asTheyAre, checkKeyLengths, optionTakers, readKeyLengths, takeKeyLengths, takeOptions } from '../core/given.js';
+import { wrongValue } from '../core/errors.js';
 import { commitOut, LAYOUTS, locateOut, refuseOverlap } from '../core/operand.js';
-import { checkBoolean, checkNumber, checkOneOf } from '../core/validate.js';
+import { isResident } from '../core/resident.js';
+import { checkNumber, checkOneOf } from '../core/validate.js';
+import { locateBias, placeBias, readBias } from './bias.js';
 import { Cache } from './cache.js';
-import { locateHeld, locateInputs, outField, placeInputs, resultShape, sizeFields, sizeInputs, takeInputs } from './inputs.js';
+import { locateHeld, locateInputs, outField, placeInputs, resultShape, sizeInputs, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
-
-/** What takes each option but `cache` and `out`. */
-export const SOFTMAX_OPTIONS = { ...asTheyAre('causal', 'scale'), keyLengths: takeKeyLengths, ...asTheyAre('layout') };
-
-const OPTIONS = optionTakers({ ...SOFTMAX_OPTIONS, ...asTheyAre('cache', 'out') });
+import { checkKeyBounds, checkMask, clampOffset, needsSpans, readMask, spanFields } from './softmax_mask.js';
+import { PART_OPTIONS, SOFTMAX_OPTIONS, takeSoftmaxOptions } from './softmax_taken.js';
 
 /** Names of the numbers of heads in la_softmax_args. */
 const HEADS = ['heads', 'kv_heads'];
 
-/** A call on what was taken, `inputs` q, k and v and `o` by the names of its options: all of it checked and located. */
-export function locateSoftmax(core, inputs, o) {
+function checkSoftcap(value) {
+  const softcap = checkNumber('softcap', value, 0);
+  if (value !== undefined && !(Math.fround(softcap) > 0)) throw wrongValue('softcap', 'a number above 0', value);
+  return softcap;
+}
+
+/** The argument struct with a place for every field: objects that grow are slow. */
+function fieldsOf({ q, k, v }, mask, scale, softcap) {
+  return {
+    batch: q.batch, heads: q.heads, kv_heads: k.heads, n_q: q.rows, n_k: k.rows, dim: q.width, value_dim: v.width,
+    causal: mask.causal ? 1 : 0, causal_offset: mask.offset, window: mask.window, sinks: mask.sinks, scale, softcap,
+    key_lengths: 0, spans: 0, span_count: 0, q: null, k: null, v: null, out: null, bias: null, slopes: 0, maximum: 0, sum: 0, first: 0, count: 0,
+  };
+}
+
+export const softmax = (core, q, k, v, options) => attend(core, q, k, v, takeSoftmaxOptions('softmax', options, SOFTMAX_OPTIONS), null);
+
+export function softmaxPart(core, q, k, v, options) {
+  const part = {};
+  const output = attend(core, q, k, v, takeSoftmaxOptions('softmaxPart', options, PART_OPTIONS), part);
+  return { output, ...part };
+}
+
+/** `part`: null, or where maximum and sum go. */
+function attend(core, q, k, v, o, part) {
+  const inputs = takeInputs(q, k, v);
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   sizeInputs(inputs, layout);
-  const causal = checkBoolean('causal', o.causal, false);
   const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
-  const lengths = readKeyLengths(o.keyLengths, inputs.k.batch);
+  const softcap = checkSoftcap(o.softcap);
+  const mask = readMask(o, inputs, isResident(o.cache, Cache) ? o.cache : null);
+  const bias = readBias(o.bias, inputs);
+  const tokens = checkMask(mask, inputs);
   core.check();
   const memory = o.cache === undefined ? null : locateHeld(core, 'cache', Cache, o.cache, inputs, inputs.k.heads);
-  const before = memory === null ? 0 : o.cache.length;
-  const keys = before + inputs.k.rows;
-  memory?.requireRoom(keys);
-  const keyLengths = checkKeyLengths(lengths, keys);
+  const keys = memory === null ? inputs.k.rows : memory.requireRoom(tokens, inputs.k.rows);
+  checkKeyBounds(mask, inputs.k.batch, keys);
+  const isWindowed = memory !== null && o.cache.window !== null;
+  if (isWindowed && mask.keyLengths !== null) throw new RangeError('keyLengths must not be given with a cache that has a window: it keeps only the last keys');
   locateInputs(core, inputs, layout);
-  return { layout, causal, scale, memory, before, keys, keyLengths };
-}
-
-/** What la_softmax_args say of it beside the arrays. */
-export function softmaxArguments(frame, inputs, { causal, scale, before, keys, keyLengths }) {
-  const args = sizeFields(inputs);
-  args.n_k = keys;
-  args.causal = causal ? 1 : 0;
-  args.causal_offset = before;
-  args.scale = scale;
-  args.key_lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
-  return args;
-}
-
-export function softmax(core, q, k, v, options) {
-  const o = takeOptions('softmax', options, OPTIONS);
-  const inputs = takeInputs(q, k, v);
-  const call = locateSoftmax(core, inputs, o);
-  const { layout, memory, keys, keyLengths } = call;
-  const out = locateOut(core, o.out, resultShape(layout, inputs, inputs.q.heads));
-  refuseOverlap(out, 'out', [inputs.q, inputs.k, inputs.v]);
+  const added = locateBias(core, bias, inputs, isWindowed ? null : keys);
+  const shape = resultShape(layout, inputs, inputs.q.heads);
+  const out = locateOut(core, o.out, shape);
+  const sums = part === null ? null : [0, 1].map(() => newFloats(inputs.q.batch * inputs.q.heads * inputs.q.rows));
+  refuseOverlap(out, 'out', [inputs.q, inputs.k, inputs.v, added]);
   if (memory !== null) refuseOverlap(out, 'out', [memory], 'cache');
   const frame = new Frame(core);
   try {
-    const args = softmaxArguments(frame, inputs, call);
+    const args = fieldsOf(inputs, mask, scale, softcap);
+    placeBias(frame, bias, args);
     const plan = { call: 'la_softmax', args, sliceable: true };
-    if (memory === null && keyLengths === null && isPiecewise(core, layout, inputs, inputs.q.heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, inputs.q.heads, out);
+    const isPlain = memory === null && bias === null && part === null && !needsSpans(mask);
+    if (isPlain && mask.keyLengths === null && isPiecewise(core, layout, inputs, inputs.q.heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, inputs.q.heads, out);
     const pointer = out.pointer || frame.alloc(out.length * 4);
     placeInputs(frame, inputs, args);
-    memory?.append(args, inputs.k.rows);
+    const held = memory === null ? null : memory.append(frame, args, tokens, inputs.k.rows);
+    if (needsSpans(mask) || (held !== null && !held.isUniform)) {
+      const spans = spanFields(mask, inputs, tokens, held);
+      args.spans = frame.copyIn(spans.words);
+      args.span_count = spans.count;
+    } else {
+      if (held !== null && inputs.k.batch > 0) args.causal_offset = clampOffset(held.offsets[0] + mask.offset);
+      if (mask.keyLengths !== null) args.key_lengths = frame.copyIn(arrayFrom(Int32Array, mask.keyLengths));
+    }
     args.out = outField(pointer, layout, inputs, inputs.q.heads);
+    const places = sums === null ? null : sums.map(({ length }) => frame.alloc(length * 4));
+    if (places !== null) [args.maximum, args.sum] = places;
     core.run(plan);
-    memory?.setLength(keys);
+    if (held !== null) memory.commit(held);
+    if (sums) {
+      sums.forEach((floats, i) => takeSums(core, places[i], floats, layout, inputs.q));
+      [part.maximum, part.sum] = sums.map((data) => ({ data, shape: shape.slice(0, -1) }));
+    }
     return commitOut(core, out, pointer);
   } finally {
     frame.release();
+  }
+}
+
+/** Copies [batch, heads, length] numbers out, in the order of the result's rows. */
+function takeSums(core, pointer, floats, layout, { batch, heads, rows }) {
+  const from = core.floatsAt(pointer, floats.length);
+  if (layout === 'bhtd') {
+    floats.set(from);
+    return;
+  }
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) for (let t = 0; t < rows; t++) floats[(b * rows + t) * heads + h] = from[(b * heads + h) * rows + t];
   }
 }

@@ -9,11 +9,20 @@ import { copyOf, newFloats } from '../core/arrays.js';
 import { internal, isResident } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 
-/** Rows behind a cache's length count for nothing, so that its length is all that is to be put back. */
+/** Slots behind a row's last token count for nothing, so that a call that only appends changes no more than numbers. */
+function rememberRows(cache) {
+  const { lengths, gaps, setRows } = cache[internal];
+  const before = [copyOf(lengths), copyOf(gaps)];
+  return () => setRows(...before);
+}
+
 function rememberCache(cache) {
-  const { setLength } = cache[internal];
-  const { length } = cache;
-  return () => setLength(length);
+  const putBack = rememberFloats(cache[internal], cache[internal].length);
+  const putRowsBack = rememberRows(cache);
+  return () => {
+    putBack();
+    putRowsBack();
+  };
 }
 
 function rememberFloats(memory, length) {
@@ -44,10 +53,10 @@ function rememberState(state) {
 }
 
 /** Other objects bring a way of their own. */
-function rememberOne(object) {
+function rememberOne(object, isAppended) {
   const { remember } = object[internal];
   if (remember) return remember();
-  if (object instanceof Cache) return rememberCache(object);
+  if (object instanceof Cache) return isAppended && object.window === null ? rememberRows(object) : rememberCache(object);
   return object instanceof State ? rememberState(object) : rememberFloats(object[internal], object[internal].length);
 }
 
@@ -56,7 +65,7 @@ const isWritable = (one) => isResident(one, Object) && one[internal].pointer !==
 /** A function that undoes what a method of `object` may do to it and to its options state, cache and out; call it before anything else is called. */
 export function remember(object, args) {
   const { state, cache, out } = args.at(-1) ?? {};
-  const undo = [object, state, cache, out].filter(isWritable).map(rememberOne);
+  const undo = [object, state, cache, out].filter(isWritable).map((one) => rememberOne(one, one === cache));
   return () => {
     for (const putBack of undo) putBack();
   };

@@ -1,5 +1,5 @@
 /**
- * The layout of saved states and feature maps: a header of JSON, then named arrays. Little-endian.
+ * The layout of saved states, caches and feature maps: a header of JSON, then named arrays. Little-endian.
  *
  *   bytes 0 to 6    "LASTATE"
  *   byte 7          version of this layout: 3

@@ -16,14 +16,17 @@ export const la_feature_map = {
   query_weights: pointer, key_weights: pointer, query_bias: pointer, key_bias: pointer,
 };
 
+export const la_softmax_span = { batch: int32, first_query: int32, queries: int32, first_key: int32, keys: int32, offset: int32, gap: int32 };
+
 const la_state = { heads: int32, features: int32, value_dim: int32, state: pointer, s: pointer, z: pointer, exponents: pointer };
 
 /** By the function that takes it. */
 export const ARGUMENTS = {
   la_softmax: {
     batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,
-    causal: int32, causal_offset: int32, scale: float, key_lengths: pointer,
-    q: la_array, k: la_array, v: la_array, out: la_array, first: uint32, count: uint32,
+    causal: int32, causal_offset: int32, window: int32, sinks: int32, scale: float, softcap: float, key_lengths: pointer,
+    spans: pointer, span_count: int32, q: la_array, k: la_array, v: la_array, out: la_array, bias: la_array, slopes: pointer,
+    maximum: pointer, sum: pointer, first: uint32, count: uint32,
   },
   la_linear: {
     batch: int32, heads: int32, q_heads: int32, k_heads: int32, v_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,

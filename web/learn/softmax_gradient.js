@@ -1,15 +1,38 @@
 /** softmaxGradient(): how the outputs of softmax() depend on q, k and v. */
-import { placeInputs, takeInputs } from '../calls/inputs.js';
-import { locateSoftmax, SOFTMAX_OPTIONS, softmaxArguments } from '../calls/softmax.js';
+import { locateInputs, placeInputs, sizeFields, sizeInputs, takeInputs } from '../calls/inputs.js';
 import { Frame } from '../core/core.js';
-import { optionTakers, takeOptions, takeTensor } from '../core/given.js';
-import { arrayField } from '../core/operand.js';
+import { asTheyAre, checkKeyLengths, optionTakers, readKeyLengths, takeKeyLengths, takeOptions, takeTensor } from '../core/given.js';
+import { arrayField, LAYOUTS } from '../core/operand.js';
+import { checkBoolean, checkNumber, checkOneOf } from '../core/validate.js';
 import { learningCore } from './instance.js';
 import { locateResult } from './linear_gradient.js';
 import { arrayLike, resultAt } from './results.js';
 import { placeForward, runLearn } from './structs.js';
 
-const OPTIONS = optionTakers(SOFTMAX_OPTIONS);
+/** Those of softmax() that say which keys a query sees beside causal and keyLengths, and what changes scores, have no gradient here. */
+const OPTIONS = optionTakers({ ...asTheyAre('causal', 'scale'), keyLengths: takeKeyLengths, ...asTheyAre('layout') });
+
+/** A call on what was taken, `inputs` q, k and v and `o` by the names of its options: all of it checked and located. */
+function locateSoftmax(core, inputs, o) {
+  const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
+  sizeInputs(inputs, layout);
+  const causal = checkBoolean('causal', o.causal, false);
+  const scale = checkNumber('scale', o.scale, 1 / Math.sqrt(inputs.q.width));
+  const lengths = readKeyLengths(o.keyLengths, inputs.k.batch);
+  core.check();
+  const keyLengths = checkKeyLengths(lengths, inputs.k.rows);
+  locateInputs(core, inputs, layout);
+  return { layout, causal, scale, keyLengths };
+}
+
+/** What la_softmax_args say of it beside the arrays. */
+function softmaxArguments(frame, inputs, { causal, scale, keyLengths }) {
+  const args = sizeFields(inputs);
+  args.causal = causal ? 1 : 0;
+  args.scale = scale;
+  args.key_lengths = keyLengths ? frame.copyIn(keyLengths) : 0;
+  return args;
+}
 
 export function softmaxGradient(attention, q, k, v, dOut, options) {
   const core = learningCore(attention, 'softmaxGradient');

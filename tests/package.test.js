@@ -68,6 +68,7 @@ test('holds exactly the files that it needs', async () => {
     ...modules,
     ...learnModules,
     'web/calls.d.ts',
+    'web/distill.d.ts',
     'web/feature_map.d.ts',
     'web/host.d.ts',
     'web/index.d.ts',
@@ -143,7 +144,7 @@ test('locks its development packages without naming a registry host', async () =
 
 test('only the modules of learn have gradients, and all else that the others have', async () => {
   const exportsOf = async (path) => WebAssembly.Module.exports(new WebAssembly.Module(await read(path))).map(({ name }) => name).filter((name) => name.startsWith('la_'));
-  const learned = ['la_adam', 'la_linear_gradient', 'la_softmax_gradient', 'la_weights_gradient'];
+  const learned = ['la_adam', 'la_distill', 'la_linear_gradient', 'la_softmax_gradient', 'la_weights_gradient'];
   for (const [i, path] of modules.entries()) {
     const own = await exportsOf(path);
     assert.deepEqual(own.filter((name) => learned.includes(name)), [], path);

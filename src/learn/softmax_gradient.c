@@ -70,16 +70,16 @@ static void forward_rows(const softmax_head *h, size_t at, size_t queries, size_
   w->sums.rows = round_up(queries, TILE_QUERIES);
   w->sums.width = work->d_vp;
   sums_clear(&w->sums);
-  tile_block tile = {w->k, w->v_panels, w->weights, work->d};
+  tile_block tile = {w->k, w->v_panels, w->weights, work->d, 1};
   size_t settled = 0;
   for (size_t t = 0; t < keys; t += PAIR_KEYS) {
     pair_block b = block_of(h, t, at, queries);
     take_keys(h, t, b.keys);
     pack_values(w->v_panels, array_at(a->v, h->b, h->kv_head, t), a->v.row, b.keys, work->d_v);
     for (size_t i = 0; i < queries; i += TILE_QUERIES) {
-      size_t seen[TILE_QUERIES];
+      size_t from[TILE_QUERIES] = {0}, seen[TILE_QUERIES];
       for (size_t u = 0; u < TILE_QUERIES; u++) seen[u] = b.seen[smaller(i + u, queries - 1)];
-      attend_tile(&w->sums, i, smaller(TILE_QUERIES, queries - i), w->q + i * work->d, &tile, seen);
+      attend_tile(&w->sums, i, smaller(TILE_QUERIES, queries - i), w->q + i * work->d, &tile, from, seen, NULL);
     }
     if (t + PAIR_KEYS - settled < SETTLE_KEYS) continue;
     sums_settle(&w->sums);

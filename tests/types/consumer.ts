@@ -360,6 +360,7 @@ export function results(result: Result, error: unknown): AttentionErrorCode | nu
     case 'load-failed':
     case 'malformed-file':
     case 'thread-failed':
+    case 'diverged':
     case 'internal':
       return error.code;
     default:

@@ -10,8 +10,9 @@ Usage: ./build.sh <command>
   setup [--browsers]   install what is missing: Emscripten, npm packages (and test browsers)
   build [--quiet] [--debug] [name ...]
                        compile src/ to web/dist/ and print the sizes: everything, or the builds named out of
-                       simd, scalar, simd-threads, relaxed and relaxed-threads; --debug compiles them to
-                       .cache/debug/ instead, with the names of functions and the asserts
+                       simd, scalar, simd-threads, relaxed and relaxed-threads, and with gradients learn, learn-scalar,
+                       learn-threads, learn-relaxed and learn-relaxed-threads; --debug compiles them to .cache/debug/
+                       instead, with the names of functions and the asserts
   demo [vite options]  build, then serve the demo page
   test [name ...]      build, then run all tests, or the files and suites of that name; the browsers
                        are needed only by the files in tests/browser/
@@ -19,8 +20,8 @@ Usage: ./build.sh <command>
   fuzz [options]       random calls against the oracle; with --native first, the C core under sanitizers
   engines [options]    the suites and their bits on this Node, Node 22 and 24, Bun, Deno, Chromium and Firefox
   mutate [word ...]    build with one line changed at a time, and see that the tests notice (see --help)
-  bench [options]      build, then run the benchmarks (bench digits: of the digit models;
-                       bench peers: against other libraries, installed for it alone)
+  bench [options]      build, then run the benchmarks (bench digits: of the digit models; bench gradients: of
+                       what training costs; bench peers: against other libraries, installed for it alone)
   packages [name ...]  build and run a small app with each bundler, framework and runtime, and compare the
                        table with README.md (--readme writes it there)
   clean                remove everything that the commands above made in this folder
@@ -37,8 +38,10 @@ TEXT
 dist=web/dist
 stamps=.cache
 builds=(simd scalar simd-threads relaxed relaxed-threads)
-shipped=(simd relaxed simd-threads relaxed-threads) # modules in the package
+learn_builds=(learn learn-scalar learn-threads learn-relaxed learn-relaxed-threads) # the same with src/learn/
+shipped=(simd relaxed simd-threads relaxed-threads learn learn-relaxed learn-threads learn-relaxed-threads) # modules in the package
 gzip_limit=52000 # bytes of each of them after gzip -9; beyond it the build fails
+learn_gzip_limit=100000
 quiet=false
 debug=false
 into=$dist # where builds go
@@ -237,17 +240,26 @@ atomics=(-matomics -mbulk-memory -mmutable-globals)
 shared_memory=(--shared-memory --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align)
 emscripten_threads=("${atomics[@]}" -sIMPORTED_MEMORY "${shared_memory[@]/#/-Wl,}")
 
-# compile NAME: src/*/*.c to NAME.wasm, which appears only when complete.
+# sources_of NAME: src/*/*.c, those of src/learn/ for the builds with gradients alone.
+sources_of() {
+  local source
+  for source in src/*/*.c; do
+    if [[ $1 == learn* || $source != src/learn/* ]]; then printf '%s\n' "$source"; fi
+  done
+}
+
+# compile NAME: its sources to NAME.wasm, which appears only when complete.
 compile() {
   local name=$1 partial=$into/$1.partial.wasm
-  local -a sources=(src/*/*.c) emcc=(emcc "${flags[@]}" "${emscripten_flags[@]}" -o "$partial")
+  local -a sources emcc=(emcc "${flags[@]}" "${emscripten_flags[@]}" -o "$partial")
+  mapfile -t sources < <(sources_of "$name")
   case $name in
-    simd) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -msimd128 ;;
+    simd | learn) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -msimd128 ;;
     # The plain C of simd.h: the tests' second build, not shipped, so that its asserts may cost what they do.
-    scalar) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -UNDEBUG ;;
-    simd-threads) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -msimd128 "${emscripten_threads[@]}" ;;
-    relaxed) say "Compiling $name.wasm by $relaxed_by ..." && relaxed_module "$partial" "${sources[@]}" ;;
-    relaxed-threads) say "Compiling $name.wasm by $relaxed_by ..." && relaxed_module --threads "$partial" "${sources[@]}" ;;
+    scalar | learn-scalar) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -UNDEBUG ;;
+    simd-threads | learn-threads) say "Compiling $name.wasm ..." && "${emcc[@]}" "${sources[@]}" -msimd128 "${emscripten_threads[@]}" ;;
+    relaxed | learn-relaxed) say "Compiling $name.wasm by $relaxed_by ..." && relaxed_module "$partial" "${sources[@]}" ;;
+    relaxed-threads | learn-relaxed-threads) say "Compiling $name.wasm by $relaxed_by ..." && relaxed_module --threads "$partial" "${sources[@]}" ;;
   esac
   mv "$partial" "$into/$name.wasm"
 }
@@ -311,7 +323,7 @@ bundle_comlink() {
 # The scripts of Workers, each with all that it imports: where a bundler copies one, its neighbours do not come along.
 bundle_workers() {
   local script
-  for script in web/worker-thread.js web/threads/thread.js; do
+  for script in web/worker-thread.js web/learn-worker-thread.js web/threads/thread.js; do
     node_modules/.bin/esbuild "$script" --bundle --format=esm --minify --keep-names --legal-comments=inline --log-level=warning \
       --outfile="$dist/$(basename "$script")"
   done
@@ -322,24 +334,26 @@ files_of() {
   case $1 in
     simd) echo simd.wasm inline-simd.js ;;
     comlink) echo comlink.js ;;
-    workers) echo worker-thread.js thread.js ;;
+    workers) echo worker-thread.js learn-worker-thread.js thread.js ;;
     *) echo "$1.wasm" ;;
   esac
 }
 
-# What everything depends on, as one line: sources and their names, flags (this file), Emscripten and npm's wasm-opt.
+# What everything depends on, as one line: the core's sources and their names, flags (this file), Emscripten and npm's wasm-opt.
 fingerprint() {
   {
     emcc --version | sed -n 1p
     cat build.sh package-lock.json
-    sha256sum src/*.h src/*/*.[ch]
+    find src -name '*.[ch]' ! -path 'src/learn*' | sort | xargs sha256sum
   } | sha256sum
 }
 
-# stamp_of NAME: what a build with this fingerprint is marked by; the relaxed ones depend on clang as well, the Workers on web/.
+# stamp_of NAME: what a build with this fingerprint is marked by; those with gradients depend on their sources as well, the
+# relaxed ones on clang, the Workers on web/.
 stamp_of() {
   printf '%s\n' "$now"
-  if [[ $1 == relaxed* ]]; then clang-19 --version 2>/dev/null || true; fi
+  if [[ $1 == learn* ]]; then find src -path 'src/learn*' -name '*.[ch]' | sort | xargs sha256sum; fi
+  if [[ $1 == *relaxed* ]]; then clang-19 --version 2>/dev/null || true; fi
   if [[ $1 == workers ]]; then find web -name '*.js' ! -path 'web/dist/*' -print0 | sort -z | xargs -0 cat | sha256sum; fi
 }
 
@@ -351,12 +365,13 @@ is_current() {
 
 # Prints the size of a file, and stops where it is over its limit.
 report_size() {
-  local file=$1 raw packed
+  local file=$1 raw packed limit=$gzip_limit
+  if [[ $file == learn* ]]; then limit=$learn_gzip_limit; fi
   raw=$(wc -c <"$dist/$file")
   packed=$(gzip -9 -c "$dist/$file" | wc -c)
   if [[ " ${shipped[*]/%/.wasm} " == *" $file "* ]]; then
-    say "$(printf '%-30s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$gzip_limit")"
-    ((packed <= gzip_limit)) || die "$dist/$file is over its limit of $gzip_limit bytes after gzip"
+    say "$(printf '%-30s %7d bytes %7d gzip (limit %d)' "$dist/$file" "$raw" "$packed" "$limit")"
+    ((packed <= limit)) || die "$dist/$file is over its limit of $limit bytes after gzip"
   else
     say "$(printf '%-30s %7d bytes %7d gzip' "$dist/$file" "$raw" "$packed")"
   fi
@@ -365,7 +380,7 @@ report_size() {
 # make_one NAME: whatever files_of says, marked as current only when all of it is there and small enough.
 make_one() {
   local file stamp
-  if [[ $1 == relaxed* ]]; then need_relaxed_compiler; fi
+  if [[ $1 == *relaxed* ]]; then need_relaxed_compiler; fi
   stamp=$(stamp_of "$1")
   rm -f "$stamps/built-$1"
   case $1 in
@@ -384,7 +399,7 @@ build() {
   setup
   mkdir -p "$dist" "$stamps"
   now=$(fingerprint)
-  [[ $# -gt 0 ]] || set -- "${builds[@]}" comlink workers
+  [[ $# -gt 0 ]] || set -- "${builds[@]}" "${learn_builds[@]}" comlink workers
   for name in "$@"; do
     if ! is_current "$name"; then
       make_one "$name"
@@ -404,7 +419,7 @@ build_debug() {
   emscripten_flags+=(-g2)
   [[ $# -gt 0 ]] || set -- "${builds[@]}"
   for name in "$@"; do
-    if [[ $name == relaxed* ]]; then need_relaxed_compiler; fi
+    if [[ $name == *relaxed* ]]; then need_relaxed_compiler; fi
     compile "$name"
     say "$into/$name.wasm has its names and asserts"
   done
@@ -442,7 +457,7 @@ case $command in
         --quiet) quiet=true ;;
         --debug) debug=true ;;
         *)
-          [[ " ${builds[*]} " == *" $argument "* ]] || no_more "$argument"
+          [[ " ${builds[*]} ${learn_builds[*]} " == *" $argument "* ]] || no_more "$argument"
           names+=("$argument")
           ;;
       esac
@@ -505,7 +520,7 @@ case $command in
     relaxed_module "$stamps/tile-relaxed.wasm" tests/bench/tile.c
     script=bench
     case ${1:-} in
-      digits) script=$1 ;;
+      digits | gradients) script=$1 ;;
       peers)
         [[ " $* " == *' --help '* ]] || need_beside tests/bench/peers 'the libraries to race against (500 MB)'
         script=peers/race

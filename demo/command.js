@@ -36,6 +36,12 @@ export function fileName(name, text) {
   return text;
 }
 
+/** An option's value as a file to read. */
+export function existingFile(name, text) {
+  if (!existsSync(text)) throw new UsageError(`--${name} must be a file that is there, got ${JSON.stringify(text)}`);
+  return text;
+}
+
 /** Writes what an option of fileName names. */
 export const writeOut = (file, text) => (file === '-' ? process.stdout.write(text) : writeFileSync(file, text));
 

@@ -37,6 +37,7 @@ function bindSelect(select, key, property, state) {
 
 function optionText(select, value) {
   if (select.dataset.unit === 's') return `${value / 1000} s`;
+  if (select.dataset.unit === '%') return `${value} %`;
   return typeof value === 'number' ? value.toLocaleString('en') : value;
 }
 

@@ -3,10 +3,10 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { weights: 0, race: 1, gap: 2, features: 3, time: 4, stream: 5, digits: 6 };
+export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, memory: 5, features: 6, time: 7, stream: 8, digits: 9 };
 
 /**
- * @returns {{ ready: Promise<object>, loadDigits(onProgress): Promise<object>, run(priority: number, method: string, ...args): Promise<any>,
+ * @returns {{ ready: Promise<object>, download(names: string[], onProgress?): Promise<void>, run(priority: number, method: string, ...args): Promise<any>,
  *   bench(name: string, options: object, use: (bench: object) => AsyncIterable<object>): AsyncIterable<object> }}
  *   ready: what the library runs on
  */
@@ -43,8 +43,8 @@ export function createLab() {
   return {
     ready: Promise.race([run(-1, 'start'), crashed]),
     run,
-    /** `onProgress(loaded, total)` in bytes. */
-    loadDigits: (onProgress) => run(priorities.race, 'loadDigits', Comlink.proxy(onProgress)),
+    /** Fetches models of the digits, beside whatever runs. `onProgress(loaded, total)` in bytes. */
+    download: (names, onProgress = () => {}) => remote.download(names, Comlink.proxy(onProgress)),
     /** A bench in the worker as an object of promises, closed when `use` is done with it. */
     async *bench(name, options, use) {
       const id = ++benches;
@@ -52,7 +52,7 @@ export function createLab() {
       await run(priority, 'openBench', id, name, options);
       try {
         const call = (method) => [method, (argument) => run(priority, 'bench', id, method, argument)];
-        yield* use(Object.fromEntries(['warmUp', 'time', 'measure', 'paint'].map(call)));
+        yield* use(Object.fromEntries(['advance', 'warmUp', 'time', 'measure', 'paint'].map(call)));
       } finally {
         run(priority, 'closeBench', id);
       }

@@ -1,8 +1,11 @@
 // The page's state: one table of properties, each mapped to the query string. A view is a link.
 import { kindNames } from './measure/features.js';
 import { pictureLength } from './measure/gap.js';
+import { seedChoices } from './measure/gap_page.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
-import { headChoices, layers, sources } from './measure/heads.js';
+import { headChoices, imageLength, layers, sources } from './measure/heads.js';
+import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
+import { memories, pairCounts, quantities, shares } from './measure/recall.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
@@ -31,23 +34,63 @@ const someOf = (values, initial) => ({
   write: (chosen) => chosen.join(','),
 });
 
+/** So many numbers of one decimal, from −9.9 to 9.9. */
+const numbers = (count, initial) => ({
+  initial,
+  read(text) {
+    const list = text.split(',');
+    return list.length === count && list.every((one) => /^-?\d(\.\d)?$/.test(one)) ? list.map(Number) : undefined;
+  },
+  write: (list) => list.join(','),
+});
+
 const dims = [16, 32, 64, 128];
 const headCounts = [1, 2, 4, 8];
+const machine = firstInputs();
+const machineNumbers = tokens * machineDim;
 
 /** Each property: its initial value, and how it reads from and writes to text. */
 export const properties = {
-  'gap.source': oneOf(sources, sources[0]),
+  'machine.rule': oneOf(rules, rules[0]),
+  'machine.step': integer(0, 2 * tokens, 11),
+  'machine.decay': range(0.1, 1, 0.7),
+  'machine.beta': range(0, 1, 1),
+  'machine.q': numbers(machineNumbers, machine.q),
+  'machine.k': numbers(machineNumbers, machine.k),
+  'machine.v': numbers(machineNumbers, machine.v),
+  'machine.T': integer(2, 64, 24),
+  'machine.d': integer(2, 32, 4),
+  'kernel.map': oneOf(featureMaps, 'elu'),
+  'kernel.source': oneOf(sources, sources[0]),
+  'kernel.layer': oneOf(layers, 3),
+  'kernel.head': oneOf(headChoices.slice(1), headChoices[1]),
+  'kernel.digit': integer(0, 9, 4),
+  'kernel.dim': oneOf(dims, 16),
+  'kernel.norm': range(0.1, 4, 1),
+  'kernel.seed': integer(0, 2 ** 32 - 1, 1),
+  'kernel.features': oneOf(featureCounts, 256),
+  'gap.source': oneOf(sources, sources[1]),
   'gap.digit': integer(0, 9, 4),
   'gap.layer': oneOf(layers, 3),
   'gap.head': oneOf(headChoices, headChoices[0]),
   'gap.dim': oneOf(dims, 64),
   'gap.heads': oneOf(headCounts, 4),
   'gap.length': oneOf([256, 512, 1024, 2048, 4096], 1024),
+  'gap.imageLength': oneOf([128, 256, 512, imageLength], imageLength),
+  'gap.seeds': oneOf(seedChoices, 3),
   'gap.causal': flag(false),
   'gap.norm': range(0.1, 4, 1),
   'gap.seed': integer(0, 2 ** 32 - 1, 1),
   'gap.maps': someOf(featureMaps, firstMaps),
   'gap.features': oneOf(featureCounts, 256),
+  'memory.dim': oneOf([16, 32, 64], 64),
+  'memory.features': oneOf(featureCounts, 256),
+  'memory.overwritten': oneOf(shares, shares[0]),
+  'memory.decay': oneOf([0.9, 0.95, 0.98, 0.99], 0.98),
+  'memory.pairs': oneOf(pairCounts.filter((count) => count >= 32), 128),
+  'memory.show': oneOf(quantities, quantities[0]),
+  'memory.memories': someOf(memories, memories),
+  'memory.seed': integer(0, 2 ** 32 - 1, 1),
   'features.dim': oneOf(dims, 16),
   'features.length': oneOf([256, 512, 1024, 2048], 1024),
   'features.causal': flag(false),
@@ -55,6 +98,7 @@ export const properties = {
   'features.seed': integer(0, 2 ** 32 - 1, 1),
   'features.kinds': someOf(kindNames, ['favor', 'hyperbolic favor', 'rff']),
   'weights.map': oneOf(featureMaps, 'elu'),
+  'weights.second': oneOf(['difference', ...featureMaps], 'taylor'),
   'weights.head': integer(0, 7, 0),
   'weights.row': integer(0, pictureLength - 1, 11),
   'weights.column': integer(0, pictureLength - 1, 4),

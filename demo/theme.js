@@ -22,8 +22,8 @@ export function onTheme(listener) {
 
 /** A button that steps through system, light and dark; the choice is kept in this browser. */
 export function bindThemeButton(button) {
-  const show = () => {
-    const theme = stored();
+  const show = (forced) => {
+    const theme = typeof forced === 'string' ? forced : stored();
     document.documentElement.dataset.theme = theme === 'auto' ? (system.matches ? 'dark' : 'light') : theme;
     button.textContent = `Theme: ${theme === 'auto' ? 'system' : theme}`;
     colours = new Map();
@@ -34,6 +34,9 @@ export function bindThemeButton(button) {
     show();
   });
   system.addEventListener('change', show);
+  // Paper is light.
+  addEventListener('beforeprint', () => show('light'));
+  addEventListener('afterprint', () => show());
   show();
 }
 

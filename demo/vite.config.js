@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { preloadFonts, writeFonts } from './build/fonts.js';
+import { librarySizes } from './build/sizes.js';
 import { recordedBits } from './conformance/recorded.js';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -10,19 +12,20 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-export default defineConfig({
+export default defineConfig(async () => ({
   root: path('.'),
   base: './', // works under any path
   resolve: {
     alias: [
       { find: /^linear-attention-wasm$/, replacement: path('../web/index.js') },
       { find: /^linear-attention-wasm\/nn$/, replacement: path('../web/nn.js') },
+      { find: /^fonts(?=\/)/, replacement: await writeFonts() },
       // The library's tests, on the page that runs them here.
       { find: /^node:(assert|fs)$/, replacement: path('conformance/stand_ins/$1.js') },
       { find: /^uvu$/, replacement: path('conformance/stand_ins/uvu.js') },
     ],
   },
-  plugins: [recordedBits()],
+  plugins: [recordedBits(), preloadFonts(), librarySizes()],
   worker: { format: 'es' },
   // Two builds, so that the demo shares no file with the page of the tests, and is not divided for it.
   builder: {},
@@ -32,4 +35,4 @@ export default defineConfig({
   },
   server: { headers: isolation, fs: { allow: [path('..')] } }, // the library lies beside the demo
   preview: { headers: isolation },
-});
+}));

@@ -1,17 +1,27 @@
 // Everything measured runs here, off the page's thread: one short task a message.
 import * as Comlink from 'comlink';
 import { createAttention } from 'linear-attention-wasm';
-import { loadDigits } from './digits/load.js';
+import { createDigits } from './digits/load.js';
+import { measureHead, measureRank } from './measure/baselines.js';
 import { digitBench } from './measure/digits.js';
-import { raceBench } from './measure/race.js';
 import { browserEnvironment } from './measure/environment.js';
 import { featuresBench } from './measure/features.js';
 import { measureGap, measureWeights } from './measure/gap.js';
-import { headInputs, isTrained } from './measure/heads.js';
+import { measureHeadlineAnswer, measureHeadlineMemory, measureHeadlineTime } from './measure/headline.js';
+import { headInputs, isTrained, probeDigit } from './measure/heads.js';
+import { measureKernel } from './measure/kernel.js';
+import { livingBench } from './measure/living.js';
+import { runMachine } from './measure/machine.js';
+import { raceBench } from './measure/race.js';
+import { rememberLast, sampleInputs } from './measure/random.js';
+import { measureAges, measureRecall } from './measure/recall.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
 
+const digits = createDigits();
+const trainedInputs = headInputs(digits);
 const makers = {
+  living: livingBench,
   time: timeBench,
   stream: streamBench,
   features: featuresBench,
@@ -19,15 +29,14 @@ const makers = {
   race: (_, options) => raceBench(digits, options),
 };
 const benches = {};
+const lastInputs = rememberLast(sampleInputs);
 let attention;
-let digits; // models and examples, once loaded
-let heads; // inputs from the models
 
-const needDigits = async (onProgress = () => {}) => (digits ??= await loadDigits(onProgress));
-
-/** Where q, k and v come from, when not from the generator. */
+/** Where q, k and v come from. */
 async function inputsOf({ source }) {
-  return isTrained(source) ? (heads ??= headInputs(await needDigits())) : undefined;
+  if (!isTrained(source)) return lastInputs;
+  await digits.download(['softmax']);
+  return trainedInputs;
 }
 
 const worker = {
@@ -37,12 +46,19 @@ const worker = {
     const { version, build, threads } = attention;
     return { version, build, threads, ...browserEnvironment(navigator) };
   },
+  headlineTime: () => measureHeadlineTime(attention),
+  headlineMemory: () => measureHeadlineMemory(attention),
+  headlineAnswer: ({ digit }) => measureHeadlineAnswer(attention, probeDigit(digits, digit)),
+  machine: (options) => runMachine(attention, options),
+  kernel: async (options) => measureKernel(attention, options, await inputsOf(options)),
+  recall: (options) => measureRecall(attention, options),
+  ages: (options) => measureAges(attention, options),
   gap: async (options) => measureGap(attention, options, await inputsOf(options)),
+  gapHead: async (options) => measureHead(attention, options, await inputsOf(options)),
+  rank: async (options) => measureRank(attention, options, await inputsOf(options)),
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
-  /** Loads the digit models, once; `onProgress` gets bytes so far and in all. Returns their sizes. */
-  async loadDigits(onProgress) {
-    return (await needDigits(onProgress)).models.linear.sizes;
-  },
+  /** Fetches models, each once; `onProgress` gets bytes so far and in all. Nothing is computed: it may run beside a task. */
+  download: (names, onProgress) => digits.download(names, onProgress),
   /** Makes a bench by its maker's name under an id. */
   openBench(id, name, options) {
     benches[id] = makers[name](attention, options);

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import { AttentionError } from '../web/index.js';
 import { withFailingArrays } from './generate/fail_arrays.js';
+import { learnCalls } from './generate/learn_calls.js';
 import { describeLive, dividedCalls, numbersOf, publicCalls } from './generate/public_calls.js';
 import { usedBytes } from './suites/harness.js';
 import { createFrom } from './threaded.js';
@@ -85,7 +86,7 @@ for (const count of [1, 3]) {
       const faults = [];
       let [calls, failures] = [0, 0];
       const listing = await createFrom(bytes, 1);
-      const listed = [publicCalls, dividedCalls].flatMap((make) => make(listing.attention, (object) => object).map(({ title }) => ({ make, title })));
+      const listed = [publicCalls, learnCalls, dividedCalls].flatMap((make) => make(listing.attention, (object) => object).map(({ title }) => ({ make, title })));
       listing.attention.dispose();
       // Threads take their time to start.
       const shared = count > 1 ? await createFrom(bytes, count) : null;

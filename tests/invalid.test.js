@@ -3,16 +3,20 @@
 import assert from 'node:assert';
 import { Script } from 'node:vm';
 import { suite } from 'uvu';
-import { AttentionError, createAttention } from '../web/index.js';
+import { AttentionError, createAttention } from '../web/learn.js';
 import { ReadInVain } from './generate/bad_values.js';
 import { bystanders, hostileCalls } from './generate/hostile_calls.js';
 import { invalidCalls } from './generate/invalid_calls.js';
+import { learnCalls } from './generate/learn_calls.js';
 import { numbersOf, publicCalls } from './generate/public_calls.js';
 import { Watch } from './generate/watch.js';
 import { usedBytes } from './suites/harness.js';
 import { mulberry32 } from './util.js';
 
 const test = suite('invalid calls');
+
+/** Of every entry: an instance that can learn takes them all. */
+const everyCall = (...world) => [...publicCalls(...world), ...learnCalls(...world)];
 const MOST_MS = 1000;
 /** Calls after which caches are read. */
 const DEEP = 100;
@@ -40,7 +44,7 @@ async function openWorld() {
     list.push(object);
     return object;
   };
-  const calls = publicCalls(attention, into(kept));
+  const calls = everyCall(attention, into(kept));
   const cases = invalidCalls(attention, foreign, into(kept), into(keptForeign), calls);
   const outs = calls.map(({ options }) => options?.out).filter(ArrayBuffer.isView);
   const count = kept.length;
@@ -138,7 +142,7 @@ async function openArena() {
 /** What a call of this title gives when nobody interferes. */
 function plainNumbers(attention, title) {
   const kept = [];
-  const one = publicCalls(attention, (object) => (kept.push(object), object)).find((call) => call.title === title);
+  const one = everyCall(attention, (object) => (kept.push(object), object)).find((call) => call.title === title);
   const numbers = JSON.stringify(numbersOf(one.call(one.values, one.options)));
   kept.reverse().forEach((object) => object.dispose());
   return numbers;
@@ -179,9 +183,9 @@ test('arguments that run code of the caller\'s: nothing changes but what is thei
   const faults = new Faults();
   let arena = await openArena();
   const kept = [];
-  const listed = publicCalls(arena.attention, (object) => (kept.push(object), object));
+  const listed = everyCall(arena.attention, (object) => (kept.push(object), object));
   kept.reverse().forEach((object) => object.dispose());
-  const all = hostileCalls(listed, publicCalls);
+  const all = hostileCalls(listed, everyCall);
   const uniform = mulberry32(5);
   const chosen = all.map((one) => [uniform(), one]).sort(([a], [b]) => a - b).slice(0, HOSTILE).map(([, one]) => one);
   const plain = new Map();

@@ -19,7 +19,9 @@ const readJson = async (path) => JSON.parse(await read(path, 'utf8'));
 
 const sources = (await readdir(join(root, 'web'), { recursive: true })).filter((name) => name.endsWith('.js') && !name.startsWith('dist')).map((name) => `web/${name.replaceAll('\\', '/')}`);
 
-const modules = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'].map((name) => `web/dist/${name}.wasm`);
+const place = (name) => `web/dist/${name}.wasm`;
+const modules = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'].map(place);
+const learnModules = ['learn', 'learn-relaxed', 'learn-threads', 'learn-relaxed-threads'].map(place);
 
 /** Source of a program that prints, as JSON, attention over small fixed inputs. */
 const program = (entry) => `import { createAttention } from '${entry}';
@@ -61,12 +63,16 @@ test('holds exactly the files that it needs', async () => {
     'web/dist/comlink.js',
     'web/dist/thread.js',
     'web/dist/worker-thread.js',
+    'web/dist/learn-worker-thread.js',
     'web/dist/inline-simd.js',
     ...modules,
+    ...learnModules,
     'web/calls.d.ts',
     'web/feature_map.d.ts',
     'web/host.d.ts',
     'web/index.d.ts',
+    'web/learn.d.ts',
+    'web/learn_worker.d.ts',
     'web/onnx.d.ts',
     'web/nn.d.ts',
     'web/state.d.ts',
@@ -109,7 +115,7 @@ test('compiles no source text at run time', async () => {
 test('asks one function of its host, to hear of memory growth, and with threads a memory', async () => {
   const growth = { module: 'env', name: 'emscripten_notify_memory_growth', kind: 'function' };
   const memory = { module: 'env', name: 'memory', kind: 'memory' };
-  for (const path of [...modules, 'web/dist/scalar.wasm']) {
+  for (const path of [...modules, ...learnModules, place('scalar'), place('learn-scalar')]) {
     const imports = (await importsOf(path)).sort((a, b) => a.name.localeCompare(b.name));
     assert.deepEqual(imports, path.includes('threads') ? [growth, memory] : [growth], path);
   }
@@ -135,8 +141,25 @@ test('locks its development packages without naming a registry host', async () =
   }
 });
 
+test('only the modules of learn have gradients, and all else that the others have', async () => {
+  const exportsOf = async (path) => WebAssembly.Module.exports(new WebAssembly.Module(await read(path))).map(({ name }) => name).filter((name) => name.startsWith('la_'));
+  const learned = ['la_adam', 'la_linear_gradient', 'la_softmax_gradient', 'la_weights_gradient'];
+  for (const [i, path] of modules.entries()) {
+    const own = await exportsOf(path);
+    assert.deepEqual(own.filter((name) => learned.includes(name)), [], path);
+    assert.deepEqual((await exportsOf(learnModules[i])).sort(), [...own, ...learned].sort(), learnModules[i]);
+  }
+});
+
+test('who does not learn loads nothing of it: the other entries import none of its files', async () => {
+  for (const entry of ['index', 'inline', 'worker', 'onnx', 'nn', 'worker-thread']) {
+    const { metafile } = await esbuild({ entryPoints: [join(root, `web/${entry}.js`)], absWorkingDir: root, bundle: true, write: false, metafile: true, format: 'esm', logLevel: 'silent' });
+    assert.deepEqual(Object.keys(metafile.inputs).filter((path) => path.includes('learn')), [], entry);
+  }
+});
+
 test('the scripts of Workers need no neighbour', async () => {
-  for (const name of ['worker-thread.js', 'thread.js']) {
+  for (const name of ['worker-thread.js', 'learn-worker-thread.js', 'thread.js']) {
     const { metafile } = await esbuild({ entryPoints: [join(root, 'web/dist', name)], absWorkingDir: root, bundle: true, write: false, metafile: true, format: 'esm', logLevel: 'silent' });
     assert.deepEqual(Object.keys(metafile.inputs), [`web/dist/${name}`]);
     assert.doesNotMatch(await read(`web/dist/${name}`, 'utf8'), /new URL\("\.\.?\//);
@@ -152,7 +175,7 @@ test('the README has the sizes of the modules, within a kilobyte: compressors di
   }
 });
 
-for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline', 'linear-attention-wasm/worker']) {
+for (const entry of ['linear-attention-wasm', 'linear-attention-wasm/inline', 'linear-attention-wasm/worker', 'linear-attention-wasm/learn', 'linear-attention-wasm/learn/worker']) {
   test(`${entry} computes attention, installed from the tarball into another project`, async () => {
     const folder = await writeApp('node', { 'main.js': program(entry) });
     assertAttention(await nodeJson(join(folder, 'main.js'), folder));

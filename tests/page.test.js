@@ -18,7 +18,7 @@ function fakeFrame() {
     };
   };
   const setPhase = (phase) => phases.push(phase);
-  return { phases, again: button(), cancel: button(), setPhase, setProgress() {}, setMeasured() {} };
+  return { phases, again: button(), cancel: button(), setPhase, begin() {}, setProgress() {}, setMeasured() {} };
 }
 const runOf = (frame, sweep, draw) => createRun({ frame, ready: Promise.resolve({}), settings: () => ({}), sweep, draw });
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5));

@@ -98,6 +98,31 @@ test('fields that a later version adds are refused, as are later layouts', (atte
   assert.throws(() => attention.restore(later), /format version 4, this library reads 2 and 3/);
 });
 
+test('a transition lies in sections of its own, which are checked', (attention, keep) => {
+  const state = keep(attention.state({ batch: 2, heads: 2, dim: 3, normalize: false, featureMap: 'identity', transition: true, start: 7 }));
+  const x = { data: new Float32Array(12).fill(0.5), shape: [2, 2, 3] };
+  state.step(x, x, x, { decay: -0.25, beta: 0.5 });
+  const bytes = state.save();
+  const file = openSaved(bytes);
+  assert.deepEqual([...sectionOf(file, 'start')], [7]);
+  assert.deepEqual([...sectionOf(file, 'decays')], new Array(12).fill(-0.25));
+  assert.deepEqual(keep(attention.restore(bytes)).save(), bytes);
+  const section = (wanted, change) => ({ header }) => change(header.sections.find(({ name }) => name === wanted));
+  const changes = {
+    'a matrix of another size': section('matrix', ({ shape }) => ([shape[1], shape[2]] = [4, shape[2] / 2])),
+    'a matrix without decays': section('decays', (entry) => Object.assign(entry, { name: 'other', required: false })),
+    'decays of another shape': section('decays', (entry) => (entry.shape = [2, 6])),
+    'a start that is no number': (one) => sectionOf(one, 'start').fill(NaN),
+    'a start below 0': (one) => sectionOf(one, 'start').fill(-1),
+    'a field for it': ({ header }) => (header.state.transition = true),
+  };
+  const before = attention.memory;
+  for (const [what, change] of Object.entries(changes)) {
+    refuse(attention, forge(bytes, change), what);
+    assert.equal(attention.memory, before, what);
+  }
+});
+
 test('what is missing or malformed under a right checksum is refused', (attention) => {
   const bytes = savedBytes(attention, 'favor');
   const section = (wanted, change) => ({ header }) => change(header.sections.find(({ name }) => name === wanted));

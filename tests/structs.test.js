@@ -2,14 +2,18 @@
 import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
-import * as structs from '../web/core/structs.js';
+import * as coreStructs from '../web/core/structs.js';
 import { MAX_DIM, MAX_VALUE_DIM } from '../web/core/validate.js';
+import { la_map_gradient, LEARN_ARGUMENTS } from '../web/learn/structs.js';
 import { MAX_FEATURES } from '../web/maps/map_kinds.js';
 
 const test = suite('argument structs');
-const { ARGUMENTS, fieldsIn } = structs;
+const { fieldsIn } = coreStructs;
+const structs = { ...coreStructs, la_map_gradient };
+const ARGUMENTS = { ...coreStructs.ARGUMENTS, ...LEARN_ARGUMENTS };
+const parts = ['la_array', 'la_gate', 'la_feature_map', 'la_map_gradient'];
 
-const header = (await Promise.all(['linear_attention.h', 'nn.h'].map((name) => readFile(new URL(`../src/${name}`, import.meta.url), 'utf8')))).join('\n');
+const header = (await Promise.all(['linear_attention.h', 'nn.h', 'learn.h'].map((name) => readFile(new URL(`../src/${name}`, import.meta.url), 'utf8')))).join('\n');
 const code = header.replace(/\/\*[^]*?\*\//g, '');
 
 /** Which struct each call takes, by the headers. */
@@ -32,7 +36,7 @@ function fieldsOf(name) {
 
 const nameOf = (type) => (typeof type === 'string' ? type : Object.keys(structs).find((name) => structs[name] === type));
 
-for (const [name, struct, call = name] of [...Object.entries(ARGUMENTS).map(([call, fields]) => [structOf[call], fields, call]), ...['la_array', 'la_gate', 'la_feature_map'].map((part) => [part, structs[part]])]) {
+for (const [name, struct, call = name] of [...Object.entries(ARGUMENTS).map(([call, fields]) => [structOf[call], fields, call]), ...parts.map((part) => [part, structs[part]])]) {
   test(call, () => {
     assert.deepEqual(Object.entries(struct).map(([field, type]) => [field, nameOf(type)]), fieldsOf(name));
   });
@@ -40,7 +44,7 @@ for (const [name, struct, call = name] of [...Object.entries(ARGUMENTS).map(([ca
 
 test('sizes are those that the C compiler asserts', () => {
   const sizes = Object.fromEntries([...code.matchAll(/sizeof\((\w+)\) == (\d+)/g)].map(([, name, size]) => [name, Number(size)]));
-  const all = { ...Object.fromEntries(Object.entries(ARGUMENTS).map(([call, struct]) => [structOf[call], struct])), la_array: structs.la_array, la_gate: structs.la_gate, la_feature_map: structs.la_feature_map };
+  const all = { ...Object.fromEntries(Object.entries(ARGUMENTS).map(([call, struct]) => [structOf[call], struct])), ...Object.fromEntries(parts.map((part) => [part, structs[part]])) };
   for (const [name, struct] of Object.entries(all)) assert.equal(4 * fieldsIn(struct), sizes[name], name);
 });
 

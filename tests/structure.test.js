@@ -13,8 +13,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * own folder and in rows below, so a folder that is missing here is refused.
  */
 const layers = {
-  src: [['.'], ['base'], ['threads', 'nn'], ['maps'], ['softmax', 'linear'], ['gap']],
-  web: [['core'], ['threads', 'maps', 'nn'], ['calls'], ['.']],
+  src: [['.'], ['base'], ['threads', 'nn'], ['maps'], ['softmax', 'linear'], ['gap'], ['learn']],
+  web: [['core'], ['threads', 'maps', 'nn'], ['calls'], ['learn'], ['.']],
 };
 
 /** The text of every file below a folder with one of these endings, by its path in the folder; generated ones aside. */

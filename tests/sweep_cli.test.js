@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { draws, featuresBench, kindNames, spreadOf } from '../demo/measure/features.js';
 import { measureGap, measureWeights, scales } from '../demo/measure/gap.js';
-import { featureCounts, featureMaps, makeMap, withMap } from '../demo/measure/maps.js';
+import { epsOf, featureCounts, featureMaps, makeMap, withMap } from '../demo/measure/maps.js';
 import { sampleInputs } from '../demo/measure/random.js';
 import { createAttention } from '../web/index.js';
 import { near } from './util.js';
@@ -84,7 +84,7 @@ cli('the gap is what attention.gap gives for the same inputs', async () => {
   const attention = await createAttention({ build: environment.build });
   for (const { along, length, featureMap, norm, ...measures } of gap.rows) {
     const { q, k, v } = sampleInputs({ seed: 5, heads: 2, length, dim: 8, norm });
-    const { perHead, ...expected } = attention.gap(q, k, v, { featureMap, causal: true });
+    const { perHead, ...expected } = attention.gap(q, k, v, { featureMap, causal: true, ...epsOf(featureMap) });
     assert.equal(perHead.length, 2);
     assert.deepEqual(measures, JSON.parse(JSON.stringify(expected)));
   }

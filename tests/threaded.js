@@ -5,15 +5,15 @@ import { Core } from '../web/core/core.js';
 import { openThread, packaged } from '../web/packaged.js';
 import { sharedMemory, startPool } from '../web/threads/pool.js';
 
-/** The core of an instance whose calls are split from `worth` multiply-adds on; `open` opens a worker, as startPool takes it. */
-export async function createCore(build, threads, worth = 0, open = openThread) {
-  const module = await compile(packaged[`${build}-threads`]());
+/** The core of an instance whose calls are split from `worth` multiply-adds on; `open` opens a worker, as startPool takes it; `modules` as packaged.js has them. */
+export async function createCore(build, threads, worth = 0, open = openThread, modules = packaged) {
+  const module = await compile(modules[`${build}-threads`]());
   const exports = await instantiate(module, sharedMemory());
   return new Core(exports, await startPool(module, exports, threads, { worth, open }));
 }
 
 /** What createAttention gives, but splitting every call that can be split. */
-export const createThreaded = async (build, threads) => new Attention(await createCore(build, threads));
+export const createThreaded = async (build, threads, modules = packaged) => new Attention(await createCore(build, threads, 0, openThread, modules));
 
 /** { attention, exports } of a module with threads that is given as bytes; on one thread without any worker. */
 export async function createFrom(bytes, threads, prepare = () => {}) {

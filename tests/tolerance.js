@@ -13,6 +13,10 @@ export const tolerances = {
   gated: { relative: 2e-5, worst: 5e-5 },
   // v − Sᵀk̃ subtracts nearly equal numbers, and the difference is written back.
   delta: { relative: 2e-5, worst: 5e-5 },
+  // Sums over all later tokens of products of what was rounded on the way forwards, and, of the delta rule, of differences.
+  gradient: { relative: 2e-5, worst: 1e-4 },
+  // As of maps of so many dims: exponents that are sums of four times as many products.
+  'wide gradient': { relative: 5e-5, worst: 2e-4 },
   // The vectors are other people's float32 results, so their rounding counts as well as ours.
   golden: { relative: 5e-5, worst: 5e-4 },
   // An exponent of a few units, itself a float32 sum of up to 256 products, makes exp wrong by as much as it is.
@@ -45,9 +49,10 @@ export function onComparison(listener) {
 
 /**
  * Throws unless `actual` matches `expected` by the rule. Arrays, typed arrays or { data, shape }; NaN and the
- * infinities of `expected` must be met exactly. The message gives one element, never the arrays.
+ * infinities of `expected` must be met exactly. The message gives one element, never the arrays. `beside` gives what
+ * errors are relative to where it is larger than `expected`: terms of which little is left when they are added up.
  */
-export function assertClose(actual, expected, { rule, name = rule } = {}) {
+export function assertClose(actual, expected, { rule, name = rule, beside } = {}) {
   const bound = tolerances[rule];
   if (!bound) throw new Error(`no tolerance is called ${rule}`);
   const got = elements(actual);
@@ -69,6 +74,11 @@ export function assertClose(actual, expected, { rule, name = rule } = {}) {
     normSquared += want[i] * want[i];
     largest = Math.max(largest, Math.abs(want[i]));
     if (error > worst) [worst, worstAt] = [error, i];
+  }
+  if (beside && (errorSquared > bound.relative ** 2 * normSquared || worst > bound.worst * largest)) {
+    const terms = elements(beside());
+    normSquared = Math.max(normSquared, terms.reduce((sum, x) => sum + x * x, 0));
+    largest = terms.reduce((most, x) => Math.max(most, Math.abs(x)), largest);
   }
   const relative = errorSquared === 0 ? 0 : Math.sqrt(errorSquared / normSquared);
   const detail = () => `worst element ${place(worstAt, expected)}: got ${got[worstAt]}, expected ${want[worstAt]}`;

@@ -129,6 +129,7 @@ export type AttentionErrorCode =
   | 'load-failed'
   | 'malformed-file'
   | 'thread-failed'
+  | 'diverged'
   | 'internal';
 
 /** Every failure that is not a wrong argument. */

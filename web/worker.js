@@ -5,7 +5,8 @@ import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
 import { compile, findPackaged } from './core/load.js';
 import { handle } from './core/resident.js';
 import { isOwnBuffer, kindOf, plainFloats } from './core/views.js';
-import { openThread, packaged } from './packaged.js';
+import { openThread } from './open_thread.js';
+import { packaged } from './packaged.js';
 import { Link } from './threads/link.js';
 import { openWorker } from './threads/open.js';
 import { pack, readOptions, unsendable } from './threads/parcel.js';
@@ -127,17 +128,17 @@ class Remote {
 const absolute = (url) => new URL(url, globalThis.location?.href).href;
 
 /** The URLs of the modules: the Worker's script may lie anywhere. */
-const findPlaces = () => Object.fromEntries(Object.entries(packaged).map(([build, locate]) => [build, absolute(findPackaged(locate))]));
+const findPlaces = (packaged) => Object.fromEntries(Object.entries(packaged).map(([build, locate]) => [build, absolute(findPackaged(locate))]));
 
-/** Starts a Worker and an instance in it. */
-export async function createAttention(options) {
+/** Starts a Worker by `openOwnWorker` and an instance in it, of the modules that `packaged` locates. */
+export async function connect(options, packaged, openOwnWorker) {
   const { build, threads, wasm } = takeOptions('createAttention', options, OPTIONS);
   const isBytes = isOwnBuffer(wasm) || ArrayBuffer.isView(wasm);
   const module = wasm === undefined || isBytes ? wasm : await compile(wasm);
   const link = new Link(openOwnWorker(), openThread);
   let answer;
   try {
-    const places = wasm === undefined ? findPlaces() : {};
+    const places = wasm === undefined ? findPlaces(packaged) : {};
     answer = await link.wait(() => link.remote.create({ build, threads, wasm: module }, places));
     if (answer.error) throw revive(answer.error);
   } catch (cause) {
@@ -147,4 +148,9 @@ export async function createAttention(options) {
   const attention = new Connection(link).receive(answer);
   const dispose = async () => link.end(disposedError());
   return Object.freeze(Object.create(attention, { dispose: { value: dispose }, ...(Symbol.asyncDispose ? { [Symbol.asyncDispose]: { value: dispose } } : {}) }));
+}
+
+/** Starts a Worker and an instance in it. */
+export function createAttention(options) {
+  return connect(options, packaged, openOwnWorker);
 }

@@ -1,4 +1,4 @@
-// The models and examples from the page's own origin; a build names the files by their content, so that browsers may keep them.
+// The models and examples from the page's own origin. A build names the files by their content, so that browsers may keep them.
 import { createAttention } from 'linear-attention-wasm';
 import { createModel, digitBuild } from './model.js';
 
@@ -7,8 +7,8 @@ const urls = {
   softmax: new URL('../models/softmax.safetensors', import.meta.url),
   examples: new URL('../models/examples.u8', import.meta.url),
 };
-/** What the three weigh together, for a progress bar that knows its end before the first answer. */
-const TOTAL_BYTES = 2 * 2_535_232 + 7_840;
+/** What each weighs, for a progress bar that knows its end before the first answer. */
+const sizes = { linear: 2_535_232, softmax: 2_535_232, examples: 7_840 };
 
 const failed = (name, url, reason, cause) =>
   new Error(`${name === 'examples' ? 'the example digits' : `the ${name} model`} did not load from ${url.pathname} (${reason}). Check the connection, and that demo/models is served beside the page, and try again`, { cause });
@@ -34,35 +34,59 @@ function download(name, onBytes) {
   });
 }
 
-/** The models, or an error that says which of them is at fault. */
-function createModels(attention, files) {
-  const models = {};
-  for (const [name, bytes] of Object.entries(files)) {
+/**
+ * The models and example digits: downloaded when asked for, each once, and made into models when first used, on an instance
+ * of their own.
+ */
+export function createDigits() {
+  const downloads = {};
+  const files = {};
+  const made = {};
+  let attention;
+
+  const fetchOnce = (name, onBytes) => {
+    downloads[name] ??= download(name, (count) => onBytes(name, count)).then(
+      (bytes) => (files[name] = bytes),
+      (error) => {
+        delete downloads[name]; // so that it may be tried again
+        throw error;
+      },
+    );
+    return downloads[name];
+  };
+  const model = (name) => {
     try {
-      models[name] = createModel(attention, bytes);
+      return (made[name] ??= createModel(attention, files[name]));
     } catch (cause) {
       throw failed(name, urls[name], cause.message, cause);
     }
-  }
-  return models;
-}
-
-/**
- * The models on an instance of their own.
- * @param {(loaded: number, total: number) => void} onProgress bytes
- * @returns {Promise<{ models: { linear: object, softmax: object }, examples: Uint8Array[] }>} examples[d] is a real digit d
- */
-export async function loadDigits(onProgress) {
-  let loaded = 0;
-  const onBytes = (count) => onProgress((loaded += count), TOTAL_BYTES);
-  const [linear, softmax, examples] = await Promise.all(Object.keys(urls).map((name) => download(name, onBytes)));
-  const attention = await createAttention(digitBuild);
-  try {
-    const models = createModels(attention, { linear, softmax });
-    const size = models.linear.sizes.length;
-    return { models, examples: Array.from({ length: examples.length / size }, (_, digit) => examples.slice(digit * size, (digit + 1) * size)) };
-  } catch (error) {
-    attention.dispose();
-    throw error;
-  }
+  };
+  return {
+    /** Resolves when these files, and the examples, are here. `onProgress(loaded, total)` in bytes. */
+    async download(names, onProgress = () => {}) {
+      const wanted = [...names, 'examples'];
+      const loaded = Object.fromEntries(wanted.map((name) => [name, files[name] ? sizes[name] : 0]));
+      const sum = (numbers) => Object.values(numbers).reduce((total, one) => total + one, 0);
+      const total = wanted.reduce((bytes, name) => bytes + sizes[name], 0);
+      const onBytes = (name, count) => {
+        loaded[name] += count;
+        onProgress(sum(loaded), total);
+      };
+      await Promise.all(wanted.map((name) => fetchOnce(name, onBytes)));
+      attention ??= await createAttention(digitBuild);
+    },
+    models: {
+      get linear() {
+        return model('linear');
+      },
+      get softmax() {
+        return model('softmax');
+      },
+    },
+    /** examples[d] is a real digit d. */
+    get examples() {
+      const size = this.models.softmax.sizes.length;
+      return (made.examples ??= Array.from({ length: files.examples.length / size }, (_, digit) => files.examples.slice(digit * size, (digit + 1) * size)));
+    },
+  };
 }

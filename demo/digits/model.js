@@ -7,7 +7,7 @@ export const digitBuild = { build: 'simd', threads: 1 };
 /**
  * @param {object} attention an instance of the library
  * @param {BufferSource} file safetensors with the configuration in its metadata
- * @returns a model: `open` makes streams of pixels, `probe` shows what one layer attends with
+ * @returns a model: `open` makes streams of pixels, `probe` shows what its layers attend with
  */
 export function createModel(attention, file) {
   const { tensors, metadata } = readSafetensors(file);
@@ -65,16 +65,17 @@ export function createModel(attention, file) {
     weightBytes: made.reduce((sum, { bytes }) => sum + bytes, 0),
     run,
     head,
-    /** Q, K and V of one layer for a whole sequence [1, heads, length, dim], input tokens class, pixel 0, pixel 1 … */
-    probe(layer, tokens) {
+    /** Q, K and V of every layer for a whole sequence, each [1, heads, length, dim]; input tokens class, pixel 0, pixel 1 … */
+    probe(tokens) {
       const work = createWork(attention, sizes, 1, tokens.length);
-      let seen;
+      const attend = attendToAll(attention, config);
+      const seen = [];
       try {
         run(
           work,
-          (at, q, k, v, out) => {
-            if (at === layer) seen = [q, k, v].map((one) => byHead(one, sizes));
-            attendToAll(attention, config)(q, k, v, out);
+          (layer, q, k, v, out) => {
+            seen[layer] = { q: byHead(q, sizes), k: byHead(k, sizes), v: byHead(v, sizes) };
+            attend(q, k, v, out);
           },
           Int32Array.from(tokens),
           0,
@@ -82,8 +83,7 @@ export function createModel(attention, file) {
       } finally {
         work.dispose();
       }
-      const [q, k, v] = seen;
-      return { q, k, v };
+      return seen;
     },
     dispose: () => made.forEach((resource) => resource.dispose()),
   };

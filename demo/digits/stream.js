@@ -8,6 +8,9 @@ export const columns = {
   recomputed: { model: 'softmax', memory: 'tokens' },
 };
 
+/** With the softmax model made linear beside them, as `converted`. */
+export const columnsWithConverted = { ...columns, converted: { model: 'converted', memory: 'state' } };
+
 /**
  * `batch` streams that advance together. What it returns takes tokens, [batch, count], and gives the logits
  * [batch, levels] of the pixel that follows each stream: a resident tensor, overwritten by the next call.
@@ -30,10 +33,10 @@ function logitsOf({ head }, { x, last, logits, batch, length }) {
 }
 
 /** One layer's state or cache, and how it attends to many tokens and to one. */
-function openMemory({ attention, sizes: { heads, dim, length }, config: { eps_attn: eps } }, batch, memory) {
+function openMemory({ attention, sizes: { heads, dim, length }, config: { eps_attn: eps }, featureMaps }, batch, memory, layer) {
   const options = { causal: true, layout: 'bthd' };
   if (memory === 'state') {
-    const state = attention.state({ batch, heads, dim, eps });
+    const state = attention.state({ batch, heads, dim, eps, featureMap: featureMaps?.[layer] });
     return {
       held: state,
       many: (q, k, v, out) => attention.linear(q, k, v, { ...options, state, out }),
@@ -54,7 +57,7 @@ function rememberingStream(model, batch, memory) {
     for (const { held } of layers) held.dispose();
   };
   try {
-    for (let i = 0; i < sizes.layers; i++) layers.push(openMemory(model, batch, memory));
+    for (let i = 0; i < sizes.layers; i++) layers.push(openMemory(model, batch, memory, i));
     token = createWork(attention, sizes, batch, 1, memory === 'state');
   } catch (error) {
     dispose();

@@ -1,4 +1,4 @@
-// Figure 5: two trained models paint digits pixel by pixel; what a pixel takes, and what the paper measured.
+// Figure "The digits": two trained models paint digits pixel by pixel; what a pixel takes, and what the paper measured.
 import { bytes, duration, integer, number } from '../format.js';
 import { digitBuild } from '../digits/model.js';
 import { imagesPerSecond, rateColumns, sweepDigits } from '../measure/digits.js';
@@ -7,6 +7,7 @@ import { rowsOf } from '../measure/rows.js';
 import { createChart } from '../plots/chart.js';
 import { createImages } from '../plots/images.js';
 import { shapes } from '../plots/markers.js';
+import { fillBits } from './bits.js';
 import { createFrame, listItem, makeTable } from './frame.js';
 import { createRun } from './run.js';
 import { createSketch } from './sketch.js';
@@ -25,6 +26,7 @@ const paper = { linear: { gpu: 142.8, cpu: 5.5 }, cached: { gpu: 7.56, cpu: 7.4 
 export function digitsFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   let timed = null; // no setting changes the time of a pixel: it is measured once
+  fillBits(figure.closest('section'));
   const views = createLanes(figure.querySelector('.lanes'));
   const chart = createChart(figure.querySelector('.plot'), {
     x: { label: 'pixels before this one', format: integer, range: () => [0, LENGTH] },
@@ -44,7 +46,7 @@ export function digitsFigure(figure, { state, lab }) {
   async function load(say) {
     let loading = true;
     try {
-      return await lab.loadDigits((loaded, total) => {
+      await lab.download(['linear', 'softmax'], (loaded, total) => {
         if (!loading) return;
         frame.setProgress(loaded, total);
         say(`Loading the two models: ${bytes(loaded)} of ${bytes(total)} …`);
@@ -56,10 +58,10 @@ export function digitsFigure(figure, { state, lab }) {
 
   async function* sweep({ digit, begin, temperature, seed, sketch }, signal) {
     const say = (text) => signal.aborted || frame.setPhase('running', text);
-    const { length } = await load(say);
+    await load(say);
     say('Painting …');
     let lanes;
-    for await (const race of lab.bench('race', { digit, begin, temperature, seed, sketch }, (bench) => runRace(bench, { length, signal }))) {
+    for await (const race of lab.bench('race', { digit, begin, temperature, seed, sketch }, (bench) => runRace(bench, { length: LENGTH, signal }))) {
       lanes = race.lanes;
       yield { lanes, rows: timed?.rows ?? [], bytes: timed?.bytes, done: race.done, total: race.total };
     }
@@ -70,7 +72,7 @@ export function digitsFigure(figure, { state, lab }) {
       if (signal.aborted) return;
       say(batch === 1 ? 'Timing a pixel along the image …' : `The same with ${batch} images at once …`);
       const before = rows.length;
-      for await (const report of lab.bench('digits', { batch }, (bench) => sweepDigits(bench, { batch, length, signal }))) {
+      for await (const report of lab.bench('digits', { batch }, (bench) => sweepDigits(bench, { batch, length: LENGTH, signal }))) {
         rows.splice(before, Infinity, ...report.rows);
         Object.assign(held, report.bytes);
         yield { lanes, rows, bytes: held, done: report.done, total: report.total };
@@ -107,12 +109,16 @@ export function digitsFigure(figure, { state, lab }) {
     obstacle: () => (drawing() && !sketch.hasInk() ? 'Draw the top half of a digit first.' : ''),
   });
   const sketch = createSketch(figure.querySelector('.sketch'), { side: SIDE, onFinish: run.start });
-  const showSketch = () => sketch.show(drawing());
+  const blank = figure.querySelector('.blank');
+  const showSketch = () => {
+    sketch.show(drawing());
+    blank.hidden = state.values['digits.temperature'] > 0 || state.values['digits.begin'] !== beginnings[0];
+  };
   showSketch();
   draw(shown);
 
   let started = false;
-  frame.setPhase('loading', 'The two models (5 MB) load when this comes into view.');
+  frame.setPhase('loading', 'The race begins when this comes into view.');
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
@@ -123,8 +129,10 @@ export function digitsFigure(figure, { state, lab }) {
   return (changed) => {
     if (![...changed].some((key) => key.startsWith('digits.'))) return;
     showSketch();
-    // A drawing waits until the visitor says that it is finished.
-    if (started && !(changed.has('digits.begin') && drawing())) run.restart();
+    if (!started) return;
+    // A drawing waits until the visitor says that it is finished; what was painted for the last choice ends.
+    if (changed.has('digits.begin') && drawing()) run.hold('Draw the top half of a digit, then finish it.');
+    else run.restart();
   };
 }
 

@@ -1,4 +1,4 @@
-// The axis of relative errors of figures 1 and 2: logarithmic, and cut off where a larger error says nothing more.
+// The axis of relative errors of the gap and the features: logarithmic, and cut off where a larger error says nothing more.
 import { list, number } from '../format.js';
 
 /** An axis that ends at `highest`. */

@@ -1,4 +1,4 @@
-// Figure 2: the error of random feature maps against their number of features: a band over draws, and what needs no draw.
+// Figure "The features": the error of random feature maps against their number of features: a band over draws, and what needs no draw.
 import { draws, kindNames, meanOfV, references, spreadOf, sweepFeatures } from '../measure/features.js';
 import { featureCounts } from '../measure/maps.js';
 import { createChart } from '../plots/chart.js';

@@ -50,6 +50,10 @@ export function createFrame(figure, { name, state, rows, picture }) {
       again.disabled = phase === 'loading' || phase === 'unavailable';
       if (phase === 'done') progress.value = 1;
     },
+    /** Replaces one sentence of a running measurement by another, and no other sentence. */
+    begin(before, text) {
+      if (status.textContent === before) status.textContent = text;
+    },
     setProgress(done, total) {
       progress.value = total ? done / total : 0;
     },

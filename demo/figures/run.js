@@ -1,6 +1,8 @@
 // The life of a measurement: it starts, reports, may be cancelled or replaced, and leaves its results standing.
 import { minuteNow } from '../measure/environment.js';
 
+/** One figure is measured after another. */
+const WAITING = 'Waiting for its turn …';
 const PAUSE_MS = 150; // a dragged slider asks many times
 
 /**
@@ -12,9 +14,8 @@ const PAUSE_MS = 150; // a dragged slider asks many times
  * @param {(shown: { report: object | null, previous: object | null, running: boolean }) => void} options.draw
  *   a report carries its settings; previous is the last full one while a new one grows
  * @param {() => string} [options.obstacle] why nothing can be measured now, or ''
- * @param {() => void} [options.onFailure] called when an error ended a measurement
  */
-export function createRun({ frame, ready, sweep, settings, draw, obstacle = () => '', onFailure = () => {} }) {
+export function createRun({ frame, ready, sweep, settings, draw, obstacle = () => '' }) {
   let controller = null;
   let timer = 0;
   let report = null;
@@ -33,11 +34,12 @@ export function createRun({ frame, ready, sweep, settings, draw, obstacle = () =
       const environment = await ready;
       loaded = true;
       if (!present()) return;
-      frame.setPhase('running', 'Measuring, one figure after another …');
+      frame.setPhase('running', WAITING);
       frame.setProgress(0, 1);
       draw({ report, previous, running: true });
       for await (const next of untilAborted(sweep(chosen, mine.signal), mine.signal)) {
         if (!present()) return;
+        frame.begin(WAITING, 'Measuring …');
         report = { ...next, rows: [...next.rows], settings: chosen };
         frame.setMeasured({ ...environment, date: minuteNow() });
         frame.setProgress(next.done, next.total);
@@ -50,7 +52,6 @@ export function createRun({ frame, ready, sweep, settings, draw, obstacle = () =
       frame.setPhase(cancelled ? 'cancelled' : 'done', cancelled ? 'Cancelled. What was measured stays.' : 'Done.');
     } catch (error) {
       if (!present()) return;
-      onFailure();
       if (loaded) frame.setPhase('error', `This could not be measured: ${error.message}`);
       else frame.setPhase('unavailable', 'The WebAssembly module did not load: see the top of the page.');
     }
@@ -60,10 +61,18 @@ export function createRun({ frame, ready, sweep, settings, draw, obstacle = () =
     timer = setTimeout(start, PAUSE_MS);
   };
 
+  /** Ends what runs and says what it waits for. */
+  const hold = (text) => {
+    clearTimeout(timer);
+    controller?.abort();
+    controller = null;
+    frame.setPhase('waiting', text);
+  };
+
   frame.again.addEventListener('click', start);
   frame.cancel.addEventListener('click', () => controller?.abort());
   frame.setPhase('loading', 'Loading the WebAssembly module …');
-  return { start, restart };
+  return { start, restart, hold };
 }
 
 /** The reports of a sweep up to an abort, which waits neither for the task under way nor for those of other figures. */

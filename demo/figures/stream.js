@@ -1,6 +1,8 @@
-// Figure 4: one token at a time, with softmax's growing cache or linear attention's state of fixed size.
+// Figure "The stream": one token at a time, with softmax's growing cache or linear attention's state of fixed size.
 import { rowsOf } from '../measure/rows.js';
+import { fitLine, mean } from '../measure/statistics.js';
 import { sweepStream } from '../measure/stream.js';
+import { BUSY, unrest } from '../measure/time.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { bytes, duration, integer, number } from '../format.js';
@@ -11,7 +13,7 @@ const labels = { cache: 'softmax with cache', state: 'linear with state' };
 const roles = { cache: 'softmax', state: 'state' };
 
 /** @returns {(changed: Set<string>) => void} update */
-export function streamFigure(figure, { state, lab, tell }) {
+export function streamFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   const positions = () => [0, state.values['stream.length'] * 1.05];
   const time = createChart(figure.querySelector('.plot'), {
@@ -42,11 +44,6 @@ export function streamFigure(figure, { state, lab, tell }) {
       ['position', 'time with cache', 'time with state', 'bytes of the cache', 'bytes of the state'],
       report ? tableOf(report) : [],
     );
-    if (report?.rows.length) {
-      const { length } = report.settings;
-      const { cacheBytesPerToken, stateBytes } = report.bytes;
-      tell({ stream: { length, cache: cacheBytesPerToken * length, state: stateBytes } });
-    }
   };
 
   const run = createRun({
@@ -56,7 +53,6 @@ export function streamFigure(figure, { state, lab, tell }) {
     sweep: ({ dim, heads, map, length }, signal) =>
       lab.bench('stream', { dim, heads, featureMap: map, maxLength: length }, (bench) => sweepStream(bench, { maxLength: length, signal })),
     draw,
-    onFailure: () => tell({ stream: null }),
   });
   draw(shown);
   run.start();
@@ -83,14 +79,22 @@ function seriesOf(report, quantity, faint) {
   }));
 }
 
+/** From the whole curves: one point may be disturbed. */
 function sentences(report) {
-  const [cache, state] = Object.keys(labels).map((memory) => rowsOf(report, { memory }).at(-1));
-  if (!cache || !state) return [];
+  const [cache, state] = Object.keys(labels).map((memory) => rowsOf(report, { memory }));
+  if (cache.length < 3 || state.length < 3) return [];
   const { stateBytes, cacheBytes, cacheBytesPerToken } = report.bytes;
+  const { at, slope } = fitLine(cache.map((row) => ({ x: row.position, y: row.ms })));
+  const times = state.map((row) => row.ms);
+  const level = mean(times);
+  const meet = (level - at) / slope;
+  const where = slope > 0 && meet > 0 ? `: the cache is the slower one from about ${integer(meet)} tokens on` : '';
   const texts = [
-    `After ${integer(cache.position)} tokens one more takes ${duration(cache.ms)} with the cache and ${duration(state.ms)} with the state: ${number(cache.ms / state.ms)} times as long.`,
+    `Over the whole curve one more token takes ${duration(level)} with the state, between ${duration(Math.min(...times))} and ${duration(Math.max(...times))}; with the cache ${duration(Math.max(0, slope) * 1000)} more for every 1,000 tokens before it${where}.`,
     `The cache grows by ${bytes(cacheBytesPerToken)} a token and is as large as the state (${bytes(stateBytes)}) after ${number(stateBytes / cacheBytesPerToken)} tokens. The library allocates it all at once: ${bytes(cacheBytes)} here.`,
   ];
+  const restless = unrest(report.rows);
+  if (restless >= BUSY) texts.unshift(`The machine was busy: the slowest repeats took ${number(restless)} times as long as the fastest. Measure again when it is not.`);
   return texts.map((text) => listItem(text));
 }
 

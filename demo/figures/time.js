@@ -1,7 +1,7 @@
-// Figure 3: the time of both against sequence length, the crossover, and the memory behind it.
+// Figure "The time": the time of both against sequence length, the crossover, and the memory behind it.
 import { rowsOf } from '../measure/rows.js';
-import { crossover, fitPowerLaw, powersOfTwo } from '../measure/statistics.js';
-import { kinds, matrixBytes, shortestTimed, sweepTime } from '../measure/time.js';
+import { crossover, fitPowerLaw, longPoints, powersOfTwo } from '../measure/statistics.js';
+import { BUSY, cacheBytes, kinds, matrixBytes, shortestTimed, sweepTime, unrest } from '../measure/time.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { bytes, duration, integer, number } from '../format.js';
@@ -9,7 +9,7 @@ import { createFrame, listItem } from './frame.js';
 import { createRun } from './run.js';
 
 /** @returns {(changed: Set<string>) => void} update */
-export function timeFigure(figure, { state, lab, tell }) {
+export function timeFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
   const lengths = () => [shortestTimed / 1.2, state.values['time.length'] * 1.2];
   const chart = createChart(figure.querySelector('.plot'), {
@@ -19,7 +19,7 @@ export function timeFigure(figure, { state, lab, tell }) {
   });
   const memory = createChart(figure.querySelector('.memory-plot'), {
     x: { label: 'sequence length T', log: 2, format: integer, range: lengths },
-    y: { label: 'memory, if the T×T weights were stored', log: 2, format: bytes },
+    y: { label: 'memory of T tokens', log: 2, format: bytes },
     height: 220,
   });
   const verdict = figure.querySelector('.verdict');
@@ -43,18 +43,18 @@ export function timeFigure(figure, { state, lab, tell }) {
     drawMemory(report?.settings ?? state.pick('time'));
     verdict.replaceChildren(...(found ? sentences(report, found, running) : []));
     setNumbers(figure, found);
-    frame.setTable(['T', 'softmax', 'linear', 'softmax ÷ linear', 'T×T weights', 'state'], report ? tableOf(report) : []);
-    const both = report && lastOfBoth(report);
-    if (both) tell({ time: { map: report.settings.map, ...both } });
+    frame.setTable(['T', 'softmax', 'linear', 'softmax ÷ linear', 'cache', 'T×T weights', 'state'], report ? tableOf(report) : []);
   };
 
   const drawMemory = ({ dim, heads, map, length }) => {
     const at = powersOfTwo(shortestTimed, length);
+    const line = (role, label, end, of, look) => ({ role, label, end, points: at.map((x) => ({ x, y: of(x) })), ...look });
     const series = [
-      { role: 'softmax', label: 'T×T weights', shape: shapes.softmax, points: at.map((x) => ({ x, y: matrixBytes(x, heads) })) },
-      { role: 'state', label: 'state S and z', shape: shapes.state, points: at.map((x) => ({ x, y: stateBytes(dim, heads) })) },
+      line('softmax', 'cache of keys and values', 'cache', (x) => cacheBytes(x, heads, dim), { shape: shapes.softmax }),
+      line('state', 'state S and z', 'state', () => stateBytes(dim, heads), { shape: shapes.state }),
+      line('floor', 'T×T weights, if they were stored', 'T×T', (x) => matrixBytes(x, heads), { width: 1 }),
     ];
-    const summary = `At T = ${integer(length)} the weights of ${heads} heads would take ${bytes(matrixBytes(length, heads))}; the state of ${map} takes ${bytes(stateBytes(dim, heads))} at any length.`;
+    const summary = `At T = ${integer(length)} a cache of ${heads} heads takes ${bytes(cacheBytes(length, heads, dim))}, the T×T weights would take ${bytes(matrixBytes(length, heads))}; the state of ${map} takes ${bytes(stateBytes(dim, heads))} at any length.`;
     memory.update({ series, summary });
   };
 
@@ -65,7 +65,6 @@ export function timeFigure(figure, { state, lab, tell }) {
     sweep: ({ dim, heads, causal, map, length, budget }, signal) =>
       lab.bench('time', { dim, heads, causal, featureMap: map }, (bench) => sweepTime(bench, { maxLength: length, budget, signal })),
     draw,
-    onFailure: () => tell({ time: null }),
   });
   draw(shown);
   run.start();
@@ -79,14 +78,18 @@ export function timeFigure(figure, { state, lab, tell }) {
 const stateBytes = (dim, heads) => 4 * heads * (dim * dim + dim);
 const columnsOf = ({ dim, heads, causal, map }) => ({ dim, heads, causal, featureMap: map });
 
+/** A curve's times: the fastest of the repeats, since whatever disturbs one makes it slower. */
+const timesOf = (report, kind) => rowsOf(report, { kind }).map((row) => ({ ...row, ms: row.fastest }));
+
 function findings(report) {
-  const [softmax, linear] = kinds.map((kind) => rowsOf(report, { kind }));
-  return { slopes: { softmax: fitPowerLaw(softmax), linear: fitPowerLaw(linear) }, crossed: crossover(softmax, linear) };
+  const [softmax, linear] = kinds.map((kind) => timesOf(report, kind));
+  const fit = (points) => fitPowerLaw(points, longPoints(points));
+  return { slopes: { softmax: fit(softmax), linear: fit(linear) }, crossed: crossover(softmax, linear), unrest: report.rows.length ? unrest(report.rows) : 1 };
 }
 
 function lastOfBoth(report) {
-  const linear = new Map(rowsOf(report, { kind: 'linear' }).map((row) => [row.length, row.ms]));
-  const row = rowsOf(report, { kind: 'softmax' }).findLast(({ length }) => linear.has(length));
+  const linear = new Map(timesOf(report, 'linear').map((row) => [row.length, row.ms]));
+  const row = timesOf(report, 'softmax').findLast(({ length }) => linear.has(length));
   return row && { length: row.length, softmax: row.ms, linear: linear.get(row.length) };
 }
 
@@ -98,7 +101,8 @@ function seriesOf(report, faint) {
     label,
     shape: shapes[role],
     faint,
-    points: rowsOf(report, { kind }).map((row) => ({ x: row.length, y: row.ms })),
+    band: true,
+    points: rowsOf(report, { kind }).map((row) => ({ x: row.length, y: row.fastest, low: row.fastest, high: row.slowest })),
   });
   return [line('softmax', 'softmax', 'softmax'), line('linear', map, `linear, ${map}`)];
 }
@@ -111,8 +115,9 @@ function setNumbers(figure, found) {
   figure.dataset.crossover = crossed?.kind === 'crossed' ? Math.round(crossed.length) : (crossed?.kind ?? '');
 }
 
-function sentences({ settings, stopped, rows }, { slopes, crossed }, running) {
+function sentences({ settings, stopped, rows }, { slopes, crossed, unrest: restless }, running) {
   const list = [];
+  if (restless >= BUSY && !running) list.push([colouredText('v', 'The machine was busy'), `: the slowest repeats took ${number(restless)} times as long as the fastest. Measure again when it is not.`]);
   for (const kind of kinds) {
     const fit = slopes[kind];
     if (!fit) continue;
@@ -120,13 +125,13 @@ function sentences({ settings, stopped, rows }, { slopes, crossed }, running) {
       colouredText(kind === 'softmax' ? 'softmax' : settings.map, kind === 'softmax' ? 'Softmax' : `Linear, ${settings.map}`),
       ' grows as ',
       power(fit.exponent),
-      ` (fitted over its longest ${fit.points} points, T = ${integer(fit.from)} to ${integer(fit.to)}).`,
+      ` (fitted over all its ${fit.points} long points, T = ${integer(fit.from)} to ${integer(fit.to)}).`,
     ]);
   }
   if (crossed && !running) list.push([crossingText(crossed)]);
   for (const [kind, length] of Object.entries(stopped)) {
     list.push([
-      `${kind === 'softmax' ? 'Softmax' : 'Linear'} was not measured from T = ${integer(length)} on: it would not fit the time budget.`,
+      `${kind === 'softmax' ? 'Softmax' : 'Linear'} was not measured from T = ${integer(length)} on: it would not fit its half of the time budget.`,
     ]);
   }
   const both = lastOfBoth({ rows });
@@ -162,12 +167,12 @@ function power(exponent) {
 
 function tableOf({ rows, settings }) {
   const lengths = [...new Set(rows.map((row) => row.length))];
-  const ms = (kind, length) => rows.find((row) => row.kind === kind && row.length === length)?.ms;
+  const ms = (kind, length) => rows.find((row) => row.kind === kind && row.length === length)?.fastest;
   return lengths.map((length) => {
     const [softmax, linear] = kinds.map((kind) => ms(kind, length));
     const ratio = softmax && linear ? number(softmax / linear) : '–';
     const { dim, heads } = settings;
-    return [integer(length), duration(softmax), duration(linear), ratio, bytes(matrixBytes(length, heads)), bytes(stateBytes(dim, heads))];
+    return [integer(length), duration(softmax), duration(linear), ratio, bytes(cacheBytes(length, heads, dim)), bytes(matrixBytes(length, heads)), bytes(stateBytes(dim, heads))];
   });
 }
 

@@ -1,16 +1,17 @@
-// Beside figure 1: the two matrices of attention weights and their difference, linked by the cell in focus.
+// Part of the gap: softmax's weights beside those of one map, and of another or the difference, linked by the cell in focus.
 import { createChart } from '../plots/chart.js';
 import { createHeatmap } from '../plots/heatmap.js';
 import { shapes } from '../plots/markers.js';
 import { gradientOf, signedScale, weightScale } from '../plots/scales.js';
 import { integer, number } from '../format.js';
-import { pictureLength } from '../measure/gap.js';
-import { asSourced, longestOf } from '../measure/heads.js';
+import { pictureLength, shortestGap } from '../measure/gap.js';
+import { asSourced, headChoices, isTrained, lengthsOf } from '../measure/heads.js';
 import { priorities } from '../lab.js';
 import { onTheme } from '../theme.js';
 import { makeTable } from './frame.js';
 
-const kinds = ['softmax', 'linear', 'difference'];
+const kinds = ['softmax', 'linear', 'second'];
+const DIFFERENCE = 'difference';
 const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-8, 0], PageDown: [8, 0] };
 
 /** @returns {(changed: Set<string>) => void} update */
@@ -40,17 +41,19 @@ export function weightsFigure(panel, { state, lab }) {
 
   const fetch = async () => {
     const mine = ++asked;
-    const { maps, length, ...sample } = asSourced(state.pick('gap'));
-    const maxLength = longestOf({ source: sample.source, length });
+    const { maps, seeds, ...sample } = asSourced(state.pick('gap'));
+    const maxLength = lengthsOf(sample, shortestGap).at(-1);
+    const { map, second } = state.pick('weights');
     panel.dataset.state = weights ? 'running' : 'loading';
     let loaded = false;
     try {
       await lab.ready;
       loaded = true;
-      const options = { ...sample, maxLength, featureMap: state.values['weights.map'] };
-      const next = await lab.run(priorities.weights, 'weights', options);
+      if (isTrained(sample.source)) await lab.download(['softmax']);
+      const of = (featureMap) => lab.run(priorities.weights, 'weights', { ...sample, maxLength, featureMap });
+      const [first, other] = await Promise.all([of(map), second === DIFFERENCE ? null : of(second)]);
       if (mine !== asked) return;
-      weights = next;
+      weights = { ...first, second, other: other?.linear, firstHead: firstHead(sample) };
       panel.dataset.state = 'done';
       draw();
     } catch (error) {
@@ -62,20 +65,20 @@ export function weightsFigure(panel, { state, lab }) {
 
   const draw = () => {
     if (!weights) return;
-    const { length, heads, causal, featureMap } = weights;
+    const { length, heads, causal, featureMap, second } = weights;
     const { row, column, ...chosen } = state.pick('weights');
     const head = Math.min(chosen.head, heads - 1);
-    headSelect.replaceChildren(...Array.from({ length: heads }, (_, i) => new Option(String(i + 1), i, false, i === head)));
+    headSelect.replaceChildren(...Array.from({ length: heads }, (_, i) => new Option(String(i + weights.firstHead), i, false, i === head)));
     const values = valuesOf(weights, head);
-    const scales = scalesOf(values);
+    const scales = scalesOf(values, second);
+    const names = namesOf(weights);
     const hidden = causal && column > row;
     const at = row * length + column;
     for (const kind of kinds) {
       const { scale, least, most } = scales[kind];
       const box = panel.querySelector(`[data-kind=${kind}]`);
-      box.querySelector('.name').textContent =
-        kind === 'linear' ? `linear, ${featureMap}` : kind === 'difference' ? 'linear − softmax' : 'softmax';
-      box.querySelector('.name').style.color = kind === 'difference' ? '' : `var(--${kind === 'linear' ? featureMap : kind})`;
+      box.querySelector('.name').textContent = names[kind].text;
+      box.querySelector('.name').style.color = names[kind].role ? `var(--${names[kind].role})` : '';
       box.querySelector('.scale').style.background = gradientOf(scale, least, most);
       box.querySelector('.least').textContent = `${scales[kind].clips && least < 0 ? '≤ ' : ''}${number(least)}`;
       box.querySelector('.most').textContent = `${scales[kind].clips ? '≥ ' : ''}${number(most)}`;
@@ -85,31 +88,29 @@ export function weightsFigure(panel, { state, lab }) {
         paint: (value, i, j) => (causal && j > i ? null : scale(value)),
         row,
         column,
-        label: `${box.querySelector('.name').textContent}: ${length} by ${length} weights of head ${head + 1}, queries down, keys across; at query ${row}, key ${column}: ${hidden ? 'hidden' : number(values[kind][at])}`,
+        label: `${box.querySelector('.name').textContent}: ${length} by ${length} weights of head ${head + weights.firstHead}, queries down, keys across; at query ${row}, key ${column}: ${hidden ? 'hidden' : number(values[kind][at])}`,
       });
     }
-    readout.replaceChildren(...readoutOf({ row, column, hidden, featureMap, values, at }));
+    readout.replaceChildren(...readoutOf({ row, column, hidden, names, values, at }));
     Object.assign(panel.dataset, { row, column });
-    drawRow({ row, column, causal, length, featureMap, values });
+    drawRow({ row, column, causal, length, names, values });
   };
 
-  const drawRow = ({ row, column, causal, length, featureMap, values }) => {
+  const drawRow = ({ row, column, causal, length, names, values }) => {
     const visible = causal ? row + 1 : length;
     const points = (kind) => Array.from({ length: visible }, (_, j) => ({ x: j, y: values[kind][row * length + j] }));
-    const series = [
-      { role: 'softmax', label: 'softmax', shape: shapes.softmax, points: points('softmax') },
-      { role: featureMap, label: `linear, ${featureMap}`, shape: shapes[featureMap], points: points('linear') },
-    ];
+    const maps = kinds.filter((kind) => names[kind].role);
+    const series = maps.map((kind) => ({ role: names[kind].role, label: names[kind].text, end: names[kind].role, shape: shapes[names[kind].role], points: points(kind) }));
     const peak = (kind) => points(kind).reduce((best, point) => (point.y > best.y ? point : best));
-    const say = (kind) => `${kind} is largest at key ${peak(kind).x} with ${number(peak(kind).y)}`;
+    const say = (kind) => `${names[kind].text} is largest at key ${peak(kind).x} with ${number(peak(kind).y)}`;
     rowChart.update({
       series,
       marks: [{ x: column }],
-      summary: `Weights of query ${row} over the keys: ${say('softmax')}, ${say('linear')}.`,
+      summary: `Weights of query ${row} over the keys: ${maps.map(say).join(', ')}.`,
     });
     panel.querySelector('.row-table').replaceChildren(
       makeTable(
-        ['key j', 'softmax', `linear, ${featureMap}`, 'difference'],
+        ['key j', ...kinds.map((kind) => names[kind].text)],
         Array.from({ length: visible }, (_, j) => [String(j), ...kinds.map((kind) => number(values[kind][row * length + j]))]),
       ),
     );
@@ -118,23 +119,33 @@ export function weightsFigure(panel, { state, lab }) {
   onTheme(draw);
   fetch();
   return (changed) => {
-    if (changed.has('weights.map') || [...changed].some((key) => key.startsWith('gap.') && key !== 'gap.maps')) fetch();
+    if (changed.has('weights.map') || changed.has('weights.second') || [...changed].some((key) => key.startsWith('gap.') && key !== 'gap.maps')) fetch();
     else if (['weights.head', 'weights.row', 'weights.column'].some((key) => changed.has(key))) draw();
   };
 }
 
-function valuesOf({ softmax, linear, length }, head) {
+/** The number of the first head there is: one of a trained model keeps its own. */
+const firstHead = ({ source, head }) => (isTrained(source) && head !== headChoices[0] ? Number(head) : 1);
+
+/** What each matrix is called, and whose colour it has: a difference is nobody's. */
+const namesOf = ({ featureMap, second }) => ({
+  softmax: { text: 'softmax', role: 'softmax' },
+  linear: { text: `linear, ${featureMap}`, role: featureMap },
+  second: second === DIFFERENCE ? { text: 'linear − softmax', role: null } : { text: `linear, ${second}`, role: second },
+});
+
+function valuesOf({ softmax, linear, other, length }, head) {
   const slice = (all) => all.subarray(head * length * length, (head + 1) * length * length);
   const [exact, approximate] = [slice(softmax), slice(linear)];
-  return { softmax: exact, linear: approximate, difference: approximate.map((value, i) => value - exact[i]) };
+  return { softmax: exact, linear: approximate, second: other ? slice(other) : approximate.map((value, i) => value - exact[i]) };
 }
 
-/** Softmax and linear share a scale, so that equal colours mean equal weights; negative weights need a signed one. */
-function scalesOf({ softmax, linear, difference }) {
+/** Weights share a scale, so that equal colours mean equal weights; negative weights need a signed one. */
+function scalesOf({ softmax, linear, second }, secondName) {
   const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0);
-  const signed = linear.some((value) => !(value >= 0));
-  const most = signed ? largest(softmax) : Math.max(largest(softmax), largest(linear));
-  const most2 = signed ? most : largest(difference) || most;
+  const isSigned = (values) => values.some((value) => !(value >= 0));
+  const maps = [linear, ...(secondName === DIFFERENCE ? [] : [second])];
+  const most = Math.max(largest(softmax), ...maps.filter((values) => !isSigned(values)).map(largest));
   const weight = { scale: weightScale(most), least: 0, most, clips: false };
   const around = (bound, values) => ({
     scale: signedScale(bound),
@@ -142,26 +153,22 @@ function scalesOf({ softmax, linear, difference }) {
     most: bound,
     clips: largest(values) > bound || values.some(Number.isNaN),
   });
-  return { softmax: weight, linear: signed ? around(most, linear) : weight, difference: around(most2, difference) };
+  const scaleOf = (values) => (isSigned(values) ? around(most, values) : weight);
+  return { softmax: weight, linear: scaleOf(linear), second: secondName === DIFFERENCE ? around(isSigned(linear) ? most : largest(second) || most, second) : scaleOf(second) };
 }
 
-function readoutOf({ row, column, hidden, featureMap, values, at }) {
+function readoutOf({ row, column, hidden, names, values, at }) {
   const place = document.createElement('span');
   place.textContent = `query i = ${row}, key j = ${column}: `;
   if (hidden) return [place, 'hidden: a causal query sees no later key'];
-  const parts = [
-    ['softmax', 'softmax', values.softmax],
-    [featureMap, 'linear', values.linear],
-    ['', 'difference', values.difference],
-  ];
   return [
     place,
-    ...parts.flatMap(([role, name, all], i) => {
+    ...kinds.flatMap((kind, i) => {
       const part = document.createElement('span');
       part.className = 'value';
-      if (role) part.style.color = `var(--${role})`;
-      part.textContent = `${name} ${number(all[at])}`;
-      return i ? [', ', part] : [part];
+      if (names[kind].role) part.style.color = `var(--${names[kind].role})`;
+      part.textContent = `${names[kind].text} ${number(values[kind][at])}`;
+      return i ? ['; ', part] : [part];
     }),
   ];
 }

@@ -16,12 +16,14 @@ const LONG_MS = 60;
 /**
  * Streams of every column, `batch` at a time. Their pixels are blank: the time of a pixel does not depend on its level.
  * @param {Record<string, object>} models by kind
+ * @param {{ batch: number, compared?: Record<string, { model: string, memory: string }> }} options compared: the columns
  */
-export function digitBench(models, { batch }) {
+export function digitBench(models, { batch, compared = columns }) {
+  const names = Object.keys(compared);
   const streams = {};
   const dispose = () => Object.values(streams).forEach((stream) => stream.dispose());
   try {
-    for (const column of rateColumns) streams[column] = openStream(models[columns[column].model], { batch, memory: columns[column].memory });
+    for (const column of names) streams[column] = openStream(models[compared[column].model], { batch, memory: compared[column].memory });
   } catch (error) {
     dispose();
     throw error;
@@ -45,7 +47,7 @@ export function digitBench(models, { batch }) {
   };
   const time = ({ column, position, steps }) => {
     const stream = streams[column];
-    const { memory } = columns[column];
+    const { memory } = compared[column];
     if (memory !== 'tokens') seek(stream, position);
     const start = performance.now();
     for (let i = 0; i < steps; i++) step[memory](stream, position);
@@ -56,11 +58,11 @@ export function digitBench(models, { batch }) {
     time,
     /** Runs all columns until the engine has optimised them. */
     warmUp() {
-      for (const column of rateColumns) {
-        const cheap = columns[column].memory === 'tokens' ? 4 : WARM_UP_STEPS / batch;
+      for (const column of names) {
+        const cheap = compared[column].memory === 'tokens' ? 4 : WARM_UP_STEPS / batch;
         for (let done = 0; done < cheap; done += STEPS) time({ column, position: done, steps: Math.min(STEPS, cheap) });
       }
-      return { bytes: Object.fromEntries(rateColumns.map((column) => [column, streams[column].bytes])) };
+      return { bytes: Object.fromEntries(names.map((column) => [column, streams[column].bytes])) };
     },
     dispose,
   };
@@ -72,21 +74,22 @@ export function digitBench(models, { batch }) {
  * @yields {{ rows: object[], bytes: object, done: number, total: number }} rows are { column, batch, position, ms }:
  *   position is the middle of the timed pixels, ms of one pixel of the whole batch
  */
-export async function* sweepDigits(bench, { batch, length, signal }) {
+export async function* sweepDigits(bench, { batch, length, signal, compared = columns }) {
+  const names = Object.keys(compared);
   const { bytes } = await bench.warmUp();
   const rows = [];
   for (let index = 0; index < POSITIONS; index++) {
     const position = Math.round(((length - MOST_STEPS) * index) / (POSITIONS - 1));
-    const samples = Object.fromEntries(rateColumns.map((column) => [column, []]));
+    const samples = Object.fromEntries(names.map((column) => [column, []]));
     for (let round = 0; round < SAMPLES; round++) {
-      for (const column of rateColumns) {
+      for (const column of names) {
         if (signal?.aborted) return;
-        const recomputes = columns[column].memory === 'tokens';
+        const recomputes = compared[column].memory === 'tokens';
         if (recomputes && (samples[column][0] > LONG_MS || (batch > 1 && index % 2 === 1))) continue;
         samples[column].push(await bench.time({ column, position: recomputes ? position + MOST_STEPS / 2 : position, steps: recomputes ? 1 : STEPS }));
       }
     }
-    for (const column of rateColumns) {
+    for (const column of names) {
       if (samples[column].length > 0) rows.push({ column, batch, position: position + MOST_STEPS / 2, ms: median(samples[column]) });
     }
     yield { rows, bytes, done: index + 1, total: POSITIONS };
@@ -109,16 +112,16 @@ export function imageTime(rows, length) {
 export const imagesPerSecond = (rows, length) => (1000 * rows[0].batch) / imageTime(rows, length);
 
 /** Rates of every column at one batch, measured to the end. */
-export async function measureRates(models, batch) {
-  const bench = digitBench(models, { batch });
+export async function measureRates(models, batch, compared = columns) {
+  const bench = digitBench(models, { batch, compared });
   const { length } = models.linear.sizes;
   let report;
   try {
-    for await (report of sweepDigits(bench, { batch, length }));
+    for await (report of sweepDigits(bench, { batch, length, compared }));
   } finally {
     bench.dispose();
   }
-  return rateColumns.map((column) => {
+  return Object.keys(compared).map((column) => {
     const rows = report.rows.filter((row) => row.column === column);
     return {
       column,

@@ -1,5 +1,5 @@
 // How far linear attention is from softmax attention on the same inputs, and the weights behind it.
-import { makeMap, withMap } from './maps.js';
+import { epsOf, makeMap, withMap } from './maps.js';
 import { sampleInputs } from './random.js';
 import { powersOfTwo } from './statistics.js';
 
@@ -22,7 +22,7 @@ export function measureGap(attention, options, inputs = sampleInputs) {
   const { featureMap, features, length, maxLength, norm, causal, ...sample } = options;
   const { q, k, v } = inputs({ ...sample, length, norm });
   const map = makeMap(attention, featureMap, { dim: q.shape.at(-1), features, seed: sample.seed, maxLength });
-  const { perHead, ...measures } = withMap(map, () => attention.gap(q, k, v, { featureMap: map, causal }));
+  const { perHead, ...measures } = withMap(map, () => attention.gap(q, k, v, { featureMap: map, causal, ...epsOf(featureMap) }));
   return { featureMap, length, norm, ...measures };
 }
 

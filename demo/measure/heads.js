@@ -15,25 +15,29 @@ export const asSourced = (settings) => ({ ...settings, causal: settings.causal |
 /** Lengths of a sweep up to `maxLength`: powers of two, and the whole image. */
 export const trainedLengths = (shortest, maxLength) => [...powersOfTwo(shortest, Math.min(maxLength, 512)), ...(maxLength >= imageLength ? [imageLength] : [])];
 
-/** The longest sequence that a source has, up to `length`. */
-export const longestOf = ({ source, length }) => (isTrained(source) ? Math.min(imageLength, length) : length);
+/** Length of the trained heads' vectors. */
+export const trainedDim = 32;
+
+/** The lengths of a sweep: up to `imageLength` in an image, up to `length` of random numbers. */
+export const lengthsOf = ({ source, length, imageLength: longest }, shortest) => (isTrained(source) ? trainedLengths(shortest, longest) : powersOfTwo(shortest, length));
+
+/** What every layer of the softmax model attends with as it looks at a real digit. */
+export const probeDigit = ({ models, examples }, digit) => models.softmax.probe([digit, ...examples[digit].subarray(0, imageLength - 1)]);
 
 /**
  * Inputs for measureGap and measureWeights from one layer. A shorter sequence is the middle of the image, where the ink is,
  * without what comes before it.
- * @param {{ models: object, examples: Uint8Array[] }} digits
+ * @param {{ models: object, examples: Uint8Array[] }} digits read when inputs are asked for
  * @returns {(options: { digit: number, layer: number, head: string, length: number, norm?: number }) => { q, k, v }}
  *   q and k times norm, each [1, heads, length, dim]
  */
-export function headInputs({ models, examples }) {
-  let key = '';
-  let seen;
+export function headInputs(digits) {
+  let probed = null;
+  let layers;
   const probe = (digit, layer) => {
-    if (key !== `${digit}/${layer}`) {
-      seen = models.softmax.probe(layer - 1, [digit, ...examples[digit].subarray(0, imageLength - 1)]);
-      key = `${digit}/${layer}`;
-    }
-    return seen;
+    if (probed !== digit) layers = probeDigit(digits, digit);
+    probed = digit;
+    return layers[layer - 1];
   };
   return ({ digit, layer, head, length, norm = 1 }) => {
     const { q, k, v } = probe(Number(digit), layer);

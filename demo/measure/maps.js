@@ -18,6 +18,13 @@ const optionsOf = {
   cosformer: ({ maxLength }) => ({ maxLength }),
 };
 
+/** How many features a map makes of vectors of `dim`; `features` is the choice that random ones leave. */
+export function featuresOf(name, { dim, features }) {
+  if (isRandom(name)) return features;
+  if (name === 'taylor') return 1 + dim + (dim * (dim + 1)) / 2;
+  return plainMaps.includes(name) ? dim : 2 * dim;
+}
+
 /** Whether a map has a number of features and a seed to choose. */
 export const isRandom = (name) => ['favor', 'rff'].includes(name);
 
@@ -28,6 +35,12 @@ export const isRandom = (name) => ['favor', 'rff'].includes(name);
  */
 export const makeMap = (attention, name, { dim, ...given }) =>
   attention.featureMap(name, { dim, ...optionsOf[name]?.(given) });
+
+/** Maps whose features are all above 0: no sum of theirs needs a guard, and eps would pull small ones towards the mean of V. */
+const positive = ['elu', 'taylor', 'favor', 'hedgehog'];
+
+/** The eps of a call with a map, as an option: 0 where it may be, else the library's. */
+export const epsOf = (name) => (positive.includes(name) ? { eps: 0 } : {});
 
 /** Calls `use` with a map, which is then given back. */
 export function withMap(map, use) {

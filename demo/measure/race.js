@@ -12,7 +12,7 @@ const TURN_MS = 25;
 /** One row of the image: no turn paints more. */
 const MOST_PIXELS = 28;
 const WARM_UP = { state: 84, cache: 84, tokens: 6 };
-let warm = false;
+const warm = new Set();
 
 /**
  * A painter for each column.
@@ -21,8 +21,9 @@ let warm = false;
  * @param {string} options.digit of digitChoices
  * @param {string} options.begin of beginnings
  * @param {Uint8Array} options.sketch the visitor's top half
+ * @param {string[]} [options.racing] of raceColumns, those that take part
  */
-export function raceBench({ models, examples }, { digit, begin, sketch, seed, temperature }) {
+export function raceBench({ models, examples }, { digit, begin, sketch, seed, temperature, racing = raceColumns }) {
   const classes = digit === digitChoices[0] ? examples.map((_, i) => i) : [Number(digit)];
   const half = models.linear.sizes.length / 2;
   const given = {
@@ -37,7 +38,7 @@ export function raceBench({ models, examples }, { digit, begin, sketch, seed, te
   const painters = {};
   const dispose = () => Object.values(painters).forEach((painter) => painter.dispose());
   try {
-    for (const column of raceColumns) painters[column] = open(column);
+    for (const column of racing) painters[column] = open(column);
   } catch (error) {
     dispose();
     throw error;
@@ -47,15 +48,15 @@ export function raceBench({ models, examples }, { digit, begin, sketch, seed, te
   return {
     /** Lets the engine optimise what the painters run, once; returns what is given of every image. */
     warmUp() {
-      if (!warm) {
-        for (const column of raceColumns) {
+      if (!racing.every((column) => warm.has(column))) {
+        for (const column of racing) {
           const painter = open(column);
           painter.paint(WARM_UP[columns[column].memory]);
           painter.dispose();
         }
-        warm = true;
+        racing.forEach((column) => warm.add(column));
       }
-      return { classes, given: imagesFrom(painters.linear, 0, painters.linear.position) };
+      return { racing, classes, given: imagesFrom(painters.linear, 0, painters.linear.position) };
     },
     /** Paints up to `count` more pixels; returns them, image by image, and the milliseconds that they took. */
     paint({ column, count }) {
@@ -76,10 +77,10 @@ export function raceBench({ models, examples }, { digit, begin, sketch, seed, te
  */
 export async function* runRace(bench, { length, signal }) {
   if (signal?.aborted) return;
-  const { given } = await bench.warmUp();
+  const { given, racing } = await bench.warmUp();
   const start = given[0].length;
   const lanes = {};
-  for (const column of raceColumns) {
+  for (const column of racing) {
     const images = given.map((levels) => {
       const image = new Uint8Array(length);
       image.set(levels);
@@ -87,9 +88,9 @@ export async function* runRace(bench, { length, signal }) {
     });
     lanes[column] = { images, given: start, position: start, ms: 0, done: false };
   }
-  const unfinished = () => raceColumns.filter((column) => !lanes[column].done);
+  const unfinished = () => racing.filter((column) => !lanes[column].done);
   const goesOn = () => unfinished().some((column) => columns[column].memory !== 'tokens');
-  const counts = Object.fromEntries(raceColumns.map((column) => [column, 1]));
+  const counts = Object.fromEntries(racing.map((column) => [column, 1]));
   while (goesOn()) {
     if (signal?.aborted) return;
     const column = unfinished().reduce((least, one) => (lanes[one].ms < lanes[least].ms ? one : least));
@@ -101,7 +102,7 @@ export async function* runRace(bench, { length, signal }) {
     lane.ms += ms;
     lane.done = lane.position === length;
     counts[column] = Math.max(1, Math.min(MOST_PIXELS, Math.round((TURN_MS * painted) / Math.max(ms, 0.01))));
-    const remembering = raceColumns.filter((one) => columns[one].memory !== 'tokens');
+    const remembering = racing.filter((one) => columns[one].memory !== 'tokens');
     yield { lanes, done: remembering.reduce((sum, one) => sum + lanes[one].position - start, 0), total: remembering.length * (length - start) };
   }
 }

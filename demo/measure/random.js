@@ -51,3 +51,15 @@ export function repeatedNormals(count, seed = 1) {
   for (let filled = first; filled < count; filled *= 2) data.copyWithin(filled, 0, Math.min(filled, count - filled));
   return data;
 }
+
+/** A function of options that gives its last result again for the same ones: many slices ask for one set of inputs. */
+export function rememberLast(make) {
+  let key;
+  let last;
+  return ({ seed, heads, length, dim, norm = 1 }) => {
+    const wanted = [seed, heads, length, dim, norm].join();
+    if (key !== wanted) last = make({ seed, heads, length, dim, norm });
+    key = wanted;
+    return last;
+  };
+}

@@ -19,6 +19,22 @@ export function asymptoticHalf(points) {
   return sorted.slice(-Math.max(3, Math.ceil(sorted.length / 2)));
 }
 
+/** Sequences this long show the leading power of T. */
+const LONG = 256;
+
+/** All long points, or the longer half where these are fewer than three. */
+export function longPoints(points) {
+  const long = points.filter(({ length }) => length >= LONG).sort((a, b) => a.length - b.length);
+  return long.length >= 3 ? long : asymptoticHalf(points);
+}
+
+/** Least squares y ≈ at + slope · x. */
+export function fitLine(points) {
+  const [xMean, yMean] = [mean(points.map(({ x }) => x)), mean(points.map(({ y }) => y))];
+  const slope = mean(points.map(({ x, y }) => (x - xMean) * (y - yMean))) / mean(points.map(({ x }) => (x - xMean) ** 2));
+  return { at: yMean - slope * xMean, slope };
+}
+
 /**
  * Least squares on log–log: ms ≈ factor · length^exponent, over the asymptotic half unless `fitted` says which points.
  * @returns {{ exponent: number, factor: number, from: number, to: number, points: number } | null} null below 3 points

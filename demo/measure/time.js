@@ -56,19 +56,20 @@ export function timeBench(attention, { dim, heads, causal, featureMap }) {
 }
 
 /**
- * Times both kinds at growing lengths: repeats interleaved, median kept. A kind stops where its next
- * call is predicted to exceed the budget of computing time.
+ * Times both kinds at growing lengths, repeats interleaved. Each kind has half of the budget of computing time, and stops
+ * where its next calls are predicted to exceed that: a slow one takes nothing from the other.
  * @param bench a timeBench, or the same methods returning promises
  * @yields {{ rows: object[], stopped: object, done: number, total: number }} rows are
- *   { kind, length, ms, fastest, slowest, samples }; stopped gives the first length left out of a kind
+ *   { kind, length, ms, fastest, slowest, samples }, ms the median; stopped gives the first length left out of a kind
  */
 export async function* sweepTime(bench, { maxLength, budget, signal }) {
   const lengths = powersOfTwo(shortestTimed, maxLength);
-  const longest = Math.min(LONGEST_CALL_MS, budget / SAMPLES.least);
+  const share = budget / kinds.length;
+  const longest = Math.min(LONGEST_CALL_MS, share / SAMPLES.least);
   const rows = [];
   const stopped = {};
   const expected = {};
-  let left = budget;
+  const left = Object.fromEntries(kinds.map((kind) => [kind, share]));
   let resolution = 0;
   for (const kind of kinds) {
     if (signal?.aborted) return;
@@ -78,7 +79,7 @@ export async function* sweepTime(bench, { maxLength, budget, signal }) {
 
   const sample = async (kind, length, calls) => {
     const ms = await bench.time({ kind, length, calls });
-    left -= ms * calls;
+    left[kind] -= ms * calls;
     return ms;
   };
 
@@ -96,14 +97,14 @@ export async function* sweepTime(bench, { maxLength, budget, signal }) {
       if (stopped[kind]) continue;
       if (signal?.aborted) return;
       const ms = expected[kind] ?? (await guess(kind, length));
-      if (ms > longest || ms * SAMPLES.least > left) stopped[kind] = length;
+      if (ms > longest || ms * SAMPLES.least > left[kind]) stopped[kind] = length;
       else samples[kind] = { calls: Math.min(MOST_CALLS, Math.ceil(shortestSample / ms)), values: [] };
     }
-    const allowance = left - budget / lengths.length;
+    const allowance = Object.fromEntries(kinds.map((kind) => [kind, left[kind] - share / lengths.length]));
     for (let round = 0; round < SAMPLES.most; round++) {
-      if (round >= SAMPLES.least && left < allowance) break;
       for (const [kind, { calls, values }] of Object.entries(samples)) {
         if (signal?.aborted) return;
+        if (round >= SAMPLES.least && left[kind] < allowance[kind]) continue;
         values.push(await sample(kind, length, calls));
       }
     }
@@ -116,6 +117,14 @@ export async function* sweepTime(bench, { maxLength, budget, signal }) {
     if (kinds.every((kind) => stopped[kind])) return;
   }
 }
+
+/** A machine that was busy shows in repeats that differ: how many times as long the slowest took, in the middle of the points. */
+export const unrest = (rows) => median(rows.map(({ fastest, slowest }) => slowest / fastest));
+/** From here on a reader should know. */
+export const BUSY = 1.5;
+
+/** Bytes of the keys and values of all tokens, for all heads in float32: what a cache of softmax attention holds. */
+export const cacheBytes = (length, heads, dim) => 8 * heads * length * dim;
 
 /** Bytes that the T×T weights would take if stored, as the formula reads, for all heads in float32. */
 export const matrixBytes = (length, heads) => 4 * heads * length * length;

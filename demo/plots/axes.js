@@ -49,13 +49,17 @@ export function scaleOf({ log, range }) {
 /** Distances between ticks that are round in KiB and MiB. */
 export const binarySteps = Array.from({ length: 48 }, (_, exponent) => 2 ** exponent);
 
-/** uPlot's tick positions for an axis description; `room` is the least pixels a tick needs. */
-export function splitsOf({ log }, room) {
+/** uPlot's tick positions for an axis description; `also` gives ticks to have in any case, `room` is the least pixels a tick needs. */
+export function splitsOf({ log, also }, room) {
   if (!log) return undefined;
   const ticks = log === 2 ? powerOfTwoTicks : decimalTicks;
   return (plot, axis, least, greatest) => {
     const { width, height } = plot.bbox;
     const length = (axis === 0 ? width : height) / devicePixelRatio;
-    return ticks(least, greatest, Math.max(2, Math.floor(length / room)));
+    const own = ticks(least, greatest, Math.max(2, Math.floor(length / room)));
+    const more = (also?.() ?? []).filter((value) => !own.includes(value) && value > least && value < greatest);
+    // A tick of its own is worth more than a round neighbour.
+    const apart = (a, b) => Math.abs(Math.log(a / b)) * length >= room * 0.7 * Math.log(greatest / least);
+    return [...own.filter((tick) => more.every((value) => apart(tick, value))), ...more].sort((a, b) => a - b);
   };
 }

@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { colour, onTheme } from '../theme.js';
 import { binarySteps, scaleOf, splitsOf } from './axes.js';
+import { drawEnds, roomForEnds } from './ends.js';
 import { createLegend } from './legend.js';
 import { BEYOND, markerPath } from './markers.js';
 
@@ -12,7 +13,7 @@ const FAINT = 0.28;
 /**
  * @param {HTMLElement} container is emptied; gets the axis title, the legend and the plot
  * @param {object} options
- * @param {{ label: string, log?: 2 | 10, binary?: boolean, format(value): string, range?(): number[] }} options.x
+ * @param {{ label: string, log?: 2 | 10, binary?: boolean, format(value): string, range?(): number[], also?(): number[] }} options.x
  * @param {object} options.y as x; its label stands above the plot
  * @param {number} [options.height] CSS pixels
  */
@@ -20,8 +21,12 @@ export function createChart(container, { x, y, height = 300 }) {
   const title = element('p', 'axis-title', y.label);
   const legend = createLegend();
   const stage = element('div', 'stage');
-  stage.setAttribute('role', 'img');
-  container.replaceChildren(title, legend.element, stage);
+  const spoken = element('p', 'spoken');
+  spoken.setAttribute('aria-live', 'polite');
+  stage.setAttribute('role', 'application');
+  stage.setAttribute('aria-roledescription', 'plot');
+  stage.tabIndex = 0;
+  container.replaceChildren(title, legend.element, stage, spoken);
 
   let shown = { series: [], marks: [] };
   let plot = null;
@@ -33,7 +38,7 @@ export function createChart(container, { x, y, height = 300 }) {
       {
         width: Math.max(200, stage.clientWidth),
         height,
-        padding: [10, 12, 0, 0],
+        padding: [10, roomForEnds(shown.series, stage.clientWidth), 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
         scales: { x: scaleOf(x), y: scaleOf(y) },
@@ -41,7 +46,7 @@ export function createChart(container, { x, y, height = 300 }) {
         series: [{}, ...shown.series.map(lineOf), ...bandEdges(shown.series).map(() => ({ show: true, stroke: 'transparent', points: { show: false }, spanGaps: true }))],
         bands: bandsOf(shown.series),
         hooks: {
-          draw: [(self) => drawMarks(self, shown.marks), (self) => drawMarkers(self, shown.series)],
+          draw: [(self) => drawMarks(self, shown.marks), (self) => drawMarkers(self, shown.series), (self) => drawEnds(self, shown.series, uPlot.pxRatio)],
           setCursor: [(self) => readOut(self)],
         },
       },
@@ -62,6 +67,19 @@ export function createChart(container, { x, y, height = 300 }) {
     );
   };
 
+  /** The cursor by keyboard: arrow keys go from point to point and say what is there, Escape leaves. */
+  stage.addEventListener('keydown', (event) => {
+    if (!plot || event.ctrlKey || event.metaKey || event.altKey) return;
+    const last = plot.data[0].length - 1;
+    const at = plot.cursor.left >= 0 ? plot.cursor.idx : null;
+    const to = { ArrowLeft: (at ?? last + 1) - 1, ArrowRight: (at ?? -1) + 1, Home: 0, End: last, Escape: null }[event.key];
+    if (to === undefined || last < 0) return;
+    event.preventDefault();
+    const index = to === null ? null : Math.min(last, Math.max(0, to));
+    plot.setCursor(index === null ? { left: -10, top: -10 } : { left: plot.valToPos(plot.data[0][index], 'x'), top: 0 });
+    spoken.textContent = index === null ? '' : legend.text();
+  });
+
   new ResizeObserver(() => {
     if (stage.clientWidth > 0) plot?.setSize({ width: stage.clientWidth, height });
   }).observe(stage);
@@ -70,9 +88,10 @@ export function createChart(container, { x, y, height = 300 }) {
   return {
     /**
      * @param {object} view
-     * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], faint?: boolean,
+     * @param {Array<{ role: string, label: string, shape?: string, dash?: number[], end?: string, faint?: boolean, quiet?: boolean, line?: boolean, size?: number, width?: number,
      *   band?: boolean, points: Array<{ x: number, y: number, value?: number, clipped?: boolean, low?: number, high?: number }> }>} view.series
-     *   a series with a band fills it between low and high;
+     *   `end` is a shorter label for the end of the line; a series with a band fills it between low and high; a quiet one has no place in the legend; without a line it is
+     *   its markers, of a radius `size`;
      *   a clipped point lies above the plot: it is an arrow at its upper edge, and read out as `value`
      * @param {Array<{ x: number, label?: string, role?: string }>} [view.marks] vertical lines
      * @param {string} view.summary what the plot shows, in words
@@ -80,7 +99,7 @@ export function createChart(container, { x, y, height = 300 }) {
     update({ series, marks = [], summary }) {
       shown = { series, marks };
       stage.setAttribute('aria-label', summary);
-      const wanted = series.map(({ role, label, faint, band }) => `${role} ${label} ${faint} ${band}`).join('|');
+      const wanted = series.map(({ role, label, faint, band, quiet, line }) => `${role} ${label} ${faint} ${band} ${quiet} ${line}`).join('|');
       if (wanted !== structure || plot === null) {
         structure = wanted;
         legend.update(series);
@@ -90,7 +109,7 @@ export function createChart(container, { x, y, height = 300 }) {
       }
     },
     /** For a picture of the figure. */
-    picture: () => ({ canvas: plot.ctx.canvas, title: y.label, series: shown.series }),
+    picture: () => ({ canvas: plot.ctx.canvas, title: y.label, series: shown.series.filter(({ quiet }) => !quiet) }),
   };
 }
 
@@ -114,10 +133,11 @@ function axis(description, { size, room, label }) {
   };
 }
 
-function lineOf({ role, dash, faint }) {
+function lineOf({ role, dash, faint, line = true, width = 2 }) {
   return {
+    ...(!line && { paths: () => null }),
     stroke: () => colour(role),
-    width: 2,
+    width,
     dash,
     alpha: faint ? FAINT : 1,
     spanGaps: false,
@@ -150,7 +170,7 @@ function drawMarkers(plot, series) {
   const { ctx, bbox } = plot;
   const unit = uPlot.pxRatio;
   const arrows = new Map(); // at each x, so that none hides another
-  for (const { role, shape, faint, points } of series) {
+  for (const { role, shape, faint, size = 4, points } of series) {
     if (!shape) continue;
     ctx.save();
     ctx.globalAlpha = faint ? FAINT : 1;
@@ -163,7 +183,7 @@ function drawMarkers(plot, series) {
       const left = plot.valToPos(point.x, 'x', true) + 7 * before * unit;
       if (left < bbox.left - unit || left > bbox.left + bbox.width + unit) continue;
       const top = point.clipped ? bbox.top + 6 * unit : plot.valToPos(point.y, 'y', true);
-      const path = markerPath(point.clipped ? BEYOND : shape, left, top, (point.clipped ? 6 : 4) * unit);
+      const path = markerPath(point.clipped ? BEYOND : shape, left, top, (point.clipped ? 6 : size) * unit);
       ctx.stroke(path);
       ctx.fill(path);
     }

@@ -6,14 +6,14 @@ const GAP = 2;
 const BETWEEN = 'rgb(128 128 128 / 0.35)';
 /** What is not painted, in a copy: the page has a hatch there. */
 const EMPTY = '#262626';
-const MOST_ACROSS = 5;
 
 /**
  * @param {number} side of every image
+ * @param {{ across?: number }} [options] the most images in a row
  * @returns {{ canvas: HTMLCanvasElement, update(images: ArrayLike<number>[], position: number, label: string): void,
  *   picture(scale: number): HTMLCanvasElement }} pixels from `position` on are left empty
  */
-export function createImages(side) {
+export function createImages(side, { across: most = 5 } = {}) {
   const canvas = document.createElement('canvas');
   canvas.className = 'images';
   canvas.setAttribute('role', 'img');
@@ -22,7 +22,7 @@ export function createImages(side) {
   return {
     canvas,
     update(images, position, label) {
-      const across = Math.min(MOST_ACROSS, images.length);
+      const across = Math.min(most, images.length);
       const width = across * (side + GAP) - GAP;
       const height = Math.ceil(images.length / across) * (side + GAP) - GAP;
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });

@@ -78,6 +78,18 @@ const CORNERS = {
   bow: turned(HOURGLASS),
   forward: TRIANGLE.map(([x, y]) => [-y, x]),
   backward: turned(TRIANGLE),
+  slab: turned([
+    [-0.5, -1.4],
+    [0.5, -1.4],
+    [0.5, 1.4],
+    [-0.5, 1.4],
+  ]),
+  falling: [
+    [-1.1, -1.1],
+    [1.1, 1.1],
+    [-1.1, 1.1],
+  ],
+  hexagon: Array.from({ length: 6 }, (_, i) => rotated([[0, -1.25]], (Math.PI * i) / 3)[0]),
   arrow: [
     [0, -1],
     [1, 0.6],
@@ -108,6 +120,9 @@ export const shapes = {
   cosformer: 'bow',
   state: 'forward',
   recomputed: 'kite',
+  sum: 'slab',
+  decay: 'falling',
+  delta: 'hexagon',
 };
 
 /** The same shape as SVG markup of 12×12, for legends. */

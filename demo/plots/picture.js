@@ -82,7 +82,7 @@ function legendPart(context, series, width) {
   };
 }
 
-function drawEntry(context, { role, label, dash, shape }, left, baseline) {
+function drawEntry(context, { role, label, dash, shape, line = true }, left, baseline) {
   const middle = baseline - 4;
   context.save();
   context.strokeStyle = context.fillStyle = colour(role);
@@ -91,7 +91,7 @@ function drawEntry(context, { role, label, dash, shape }, left, baseline) {
   context.beginPath();
   context.moveTo(left, middle);
   context.lineTo(left + SAMPLE.width, middle);
-  context.stroke();
+  if (line) context.stroke();
   if (shape) context.fill(markerPath(shape, left + SAMPLE.width / 2, middle, 4));
   context.fillText(label, left + SAMPLE.width + SAMPLE.gap, baseline);
   context.restore();

@@ -27,6 +27,9 @@ typedef struct {
   int whole;     /* they take whole streams: that keeps them busy */
 } linear_call;
 
+/* The call that the arguments describe, on one thread; LA_OK, or why they are not valid. `out` is not looked at. */
+int32_t linear_call_of(const la_linear_args *args, linear_call *call);
+
 /* Rows of features, `stride` floats apart, their padding up to d_fp 0. */
 typedef struct {
   float *rows;

@@ -37,7 +37,7 @@ static int is_valid(const la_linear_args *a) {
   int32_t state_heads = state_heads_of(a);
   if (!heads_are_valid(a) || !sizes_are_valid(a->batch, a->heads, state_heads, a->n_q, a->n_k, a->dim, a->value_dim)) return 0;
   if (a->causal && a->n_q != a->n_k) return 0;
-  if (a->n_q > 0 && (a->out.data ? !a->q.data : !a->state)) return 0;
+  if (a->n_q > 0 && !a->q.data && (a->out.data || !a->state)) return 0;
   if (a->n_k > 0 && (!a->k.data || !a->v.data)) return 0;
   if (!isfinite(a->scale) || !isfinite(a->eps) || a->eps < 0.0f) return 0;
   for (int32_t b = 0; a->positions && b < a->batch; b++)
@@ -84,8 +84,11 @@ static int is_step(const la_linear_args *a) { return a->n_q == 1 && a->n_k == 1 
 
 static int is_empty(const la_linear_args *a) { return a->batch == 0 || a->heads == 0 || (a->n_q == 0 && a->n_k == 0); }
 
+/* Without results a call is made for the state. */
+static int has_out(const la_linear_args *a) { return a->n_q == 0 || a->out.data || a->state; }
+
 uint32_t la_linear_items(const la_linear_args *args) {
-  if (!args || !is_valid(args) || is_empty(args)) return 0;
+  if (!args || !is_valid(args) || !has_out(args) || is_empty(args)) return 0;
   return is_step(args) ? 1 : (uint32_t)args->batch * (uint32_t)state_heads_of(args);
 }
 
@@ -108,12 +111,11 @@ static int32_t run(linear_call *call) {
   return call->gated || call->delta || a->write_gate.data ? linear_absorb(call) : linear_full(call);
 }
 
-int32_t la_linear(const la_linear_args *args) {
+int32_t linear_call_of(const la_linear_args *args, linear_call *call) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
-  if (is_empty(args)) return LA_OK;
   const map_entry *map = map_find(&args->map);
   size_t d_f = (size_t)map->features(&args->map), d_fp = round_up(d_f, 4);
-  linear_call call = {
+  *call = (linear_call){
       .args = args,
       .map = map,
       .batch = (size_t)args->batch,
@@ -133,11 +135,21 @@ int32_t la_linear(const la_linear_args *args) {
       .delta = args->beta.data != NULL,
       .rows = args->decay.data && args->beta.data ? 3 : 2,
       .ratio = !map->scaled && is_ratio(args),
+      .slots = 1,
   };
-  if (gate_is_above(&call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(&call, args->beta, FLT_MAX) ||
-      gate_is_above(&call, args->write_gate, FLT_MAX))
+  if (is_empty(args)) return LA_OK;
+  if (gate_is_above(call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f) || gate_is_above(call, args->beta, FLT_MAX) ||
+      gate_is_above(call, args->write_gate, FLT_MAX))
     return LA_INVALID_GATE;
-  int32_t status = run(&call);
+  return LA_OK;
+}
+
+int32_t la_linear(const la_linear_args *args) {
+  linear_call call;
+  if (!args || !has_out(args)) return LA_INVALID_ARGUMENT;
+  int32_t status = linear_call_of(args, &call);
+  if (status != LA_OK || is_empty(args)) return status;
+  status = run(&call);
   if (status == LA_OK) blank_results(&call);
   return status;
 }

@@ -1,6 +1,7 @@
 /* cosFormer: relu(x) weighed by sin and cos of the position (Qin et al. 2022). */
+#include "maps/cosformer.h"
+
 #include "base/span.h"
-#include "maps/feature_map.h"
 
 typedef struct {
   double sin, cos;
@@ -26,11 +27,17 @@ static turn turn_at(uint64_t place, uint64_t longest) {
   return t;
 }
 
+void cosformer_turn(const la_feature_map *map, size_t position, float *sin, float *cos) {
+  turn t = turn_at((uint64_t)position + 1, (uint64_t)map->size);
+  *sin = (float)t.sin;
+  *cos = (float)t.cos;
+}
+
 void apply_cosformer(const la_feature_map *map, map_rows m) {
   size_t d = (size_t)map->dim;
   for (size_t r = 0; r < m.rows; r++) {
-    turn t = turn_at((uint64_t)m.position + r + 1, (uint64_t)map->size);
-    float s = (float)t.sin, c = (float)t.cos;
+    float s, c;
+    cosformer_turn(map, m.position + r, &s, &c);
     float *out = m.out + r * m.out_stride;
     span_map(out, m.x + r * m.x_stride, d, relu);
     for (size_t i = 0; i < d; i++) {

@@ -77,6 +77,25 @@ for (const name of browsers) {
     await click(inFigure('digits', '.cancel'));
   });
 
+  test('at temperature 0 the page says why sheets stay blank', async () => {
+    await openDigits('digits.temperature=0');
+    assert.equal(await demo.page.$eval('#figure-digits .blank', (note) => note.checkVisibility()), true);
+    await demo.page.select('[data-key="digits.begin"]', 'half a real digit');
+    await until(() => !document.querySelector('#figure-digits .blank').checkVisibility());
+  });
+
+  test('choosing to draw ends the race that runs', async () => {
+    await phase('digits', 'running');
+    await demo.page.select('[data-key="digits.begin"]', 'half a digit of yours');
+    await phase('digits', 'waiting');
+    assert.match(await text('#figure-digits .status'), /Draw the top half/);
+    assert.equal(await demo.page.$eval(inFigure('digits', '.cancel'), (button) => button.disabled), true);
+  });
+
+  test('what the models reached is said from their files', async () => {
+    assert.match(await text('section[aria-labelledby="digits"] .prose'), /linear needs 0\.770 bits a pixel, softmax 0\.764\..*6 layers and 1\.26 million weights/s);
+  });
+
   test('no error was reported, and no request left this machine', () => demo.watched.assertClean());
 
   test('without the models the page says what to do, and may try again', async () => {

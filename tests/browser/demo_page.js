@@ -9,7 +9,7 @@ import { createBuilder } from 'vite';
 import { isolation, launch, serve, watch } from './driver.js';
 
 const config = fileURLToPath(new URL('../../demo/vite.config.js', import.meta.url));
-const SMALL = 'gap.length=256&gap.heads=1&features.length=256&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1';
+const SMALL = 'gap.length=256&gap.imageLength=256&gap.seeds=1&gap.heads=1&features.length=256&time.length=16384&time.budget=2000&stream.length=1024&stream.heads=1&memory.memories=sum,softmax&memory.dim=16';
 
 let folder; // built once, by whichever suite comes first
 
@@ -36,14 +36,17 @@ export function demoSuite(title, name) {
   const demo = {
     page: null,
     watched: null,
-    /** Goes to the page with `settings` in its address, from `url` instead of its own server where one is given. */
-    open: (settings = '', url = server.url) => demo.page.goto(`${url}/?${SMALL}&${settings}`),
+    /** Goes to the page with `settings` in its address, before those of the smallest measurements, from `url` instead of its own server where one is given. */
+    async open(settings = '', url = server.url) {
+      await demo.page.goto(`${url}/?${settings}&${SMALL}`);
+      await demo.until(() => document.documentElement.dataset.ready === 'yes');
+    },
     /** The same build from a server that lacks the files of a pattern. */
     without: (missing) => serve(folder, { headers: isolation, missing }),
     data: (selector) => demo.page.$eval(selector, (element) => ({ ...element.dataset })),
     text: (selector) => demo.page.$eval(selector, (element) => element.textContent),
     rows: (figure) => demo.page.$$eval(inFigure(figure, '.foot tbody tr'), (list) => list.length),
-    until: (condition, ...args) => demo.page.waitForFunction(condition, { timeout: 40_000, polling: 50 }, ...args),
+    until: (condition, ...args) => demo.page.waitForFunction(condition, { timeout: 90_000, polling: 50 }, ...args),
     /** Waits until a figure is in one of these states. */
     phase: (figure, ...wanted) => demo.until((id, states) => states.includes(document.getElementById(id).dataset.state), `figure-${figure}`, wanted),
     click: (selector) => demo.page.$eval(selector, (element) => element.click()),

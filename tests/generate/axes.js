@@ -117,7 +117,7 @@ const RULES = [
   [{ beside: ['absorbed'] }, { split: but('split', 'whole') }],
   // Parts follow one another in every row. A merge reads sums, which may have decayed below float32's range.
   [{ carry: ['merged'] }, { keyLengths: ['none', 'full'] }],
-  [{ carry: ['merged'] }, { eps: but('eps', 0) }],
+  [{ carry: ['merged'], eps: [0] }, { decay: ['none'] }],
   [{ carry: ['merged'] }, { dim: but('dim', 300, 1024) }],
   // A call with other queries than keys begins a history anew.
   [{ carry: ['rewound'] }, { queries: ['same'] }],

@@ -265,14 +265,19 @@ export function badValues(title, name, good, world) {
 /** What options themselves may not be. */
 export const badOptions = () => [...numbers([0, 5]), ...text(), ...strange().filter(([label]) => /symbol|bigint|function$|revoked/.test(label)), ...nothing(), ...booleans()];
 
+/** A Float32Array of the right length will do. */
+const sums = (good, world) => [...tensorSlot(good, world), ['bare array of one more', new Float32Array(good.data.length + 1)]];
+
 const limited = (extra) => () => integers(extra);
 const SLOTS = {
   batch: limited([0, 2 ** 53]), heads: limited([0, 2 ** 53]), dim: limited([0, 2 ** 20]), valueDim: limited([0, 2 ** 20]), maxLength: limited([0, 2 ** 53]),
   features: limited([0, 2 ** 20]), seed: limited([2 ** 53]), stream: limited([2 ** 53]), nu: limited([0, 2 ** 20]), position: limited([]),
   q_num_heads: limited([0, 3]), kv_num_heads: limited([0, 3]), chunk_size: limited([]),
+  softmaxScale: () => reals([]), learningRate: () => reals([-1]), beta1: () => reals([-1, 1]), beta2: () => reals([-1, 1]), weightDecay: () => reals([-1]),
   scale: () => reals([]), eps: () => reals([-1]), epsilon: () => reals([-1]), temperature: () => reals([-1]),
   ...Object.fromEntries(['causal', 'normalize', 'allowGrowth', 'orthogonal', 'hyperbolic', 'normTerm', 'gaussian', 'dtSoftplus', 'allowNegativeEigenvalues'].map((name) => [name, flags])),
   ...Object.fromEntries(['layout', 'kind', 'as', 'dialect', 'activation', 'update_rule'].map((name) => [name, choices])),
+  dFinalState: sums, dFinalKeySum: sums,
   keyLengths: lengths, lengths, starts: lengths, sequences: lengths, out: outs, state: held, cache: held, other: held, later: held, start: limited([2 ** 53]), transition: flags, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,
   window: limited([0, 2 ** 53]), sinks: limited([2 ** 53]), length: limited([1000, 2 ** 53]), causalOffset: () => integers([2 ** 53]).filter(([label]) => label !== '-1'),
   softcap: () => reals([0, -1]), a: parts, b: parts,

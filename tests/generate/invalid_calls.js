@@ -38,7 +38,7 @@ function wrongObjects(attention, foreign, keep, keepForeign) {
 }
 
 /** Arguments that may be left out, of any call or of one. */
-const OPTIONAL = new Set(['data', 'state.reset rows', 'cache.reset rows']);
+const OPTIONAL = new Set(['data', 'state.reset rows', 'state.reset, transition rows', 'cache.reset rows']);
 
 /** out over an input, by one element: both views of one resident tensor. mamba2 makes its own of all but x. */
 function overlaps(attention, keep, one) {

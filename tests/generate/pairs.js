@@ -64,10 +64,10 @@ export function pairwiseCases(seed) {
   return cases;
 }
 
-/** `count` cases in which every axis is drawn. */
-export function randomCases(count, seed) {
+/** `count` cases in which every axis is drawn, but those that are `set`. */
+export function randomCases(count, seed, set = {}) {
   const uniform = mulberry32(seed);
-  return Array.from({ length: count }, () => ({ ...complete({}, uniform, () => 0), seed: Math.floor(uniform() * 2 ** 31) }));
+  return Array.from({ length: count }, () => ({ ...complete(set, uniform, () => 0), seed: Math.floor(uniform() * 2 ** 31) }));
 }
 
 /** How many of the legal pairs the cases hold: { text, covered, legal }, the text a table of axes × axes. */

@@ -105,6 +105,7 @@ export function publicCalls(attention, keep, dim = 5) {
     onState('state.merge', state({ transition: true }), 'merge', ['later'], [state({ transition: true, start: 1 })]),
     onState('state.merge, delta rule', moved({}), 'merge', ['later'], [moved({ start: 1 })]),
     onState('state.step, transition', moved({}), 'step', ['q', 'k', 'v'], token(), { decay: [-0.1, -0.2], beta: unit([B, KV], 2) }),
+    onState('state.reset, transition', moved({}), 'reset', ['rows'], [[1]]),
     onState('state.select, transition', moved({}), 'select', ['rows'], [[1, 0, 1]]),
     onState('state.copyFrom', state({}), 'copyFrom', ['other'], [stepped]),
     onState('state.reset', state({}), 'reset', ['rows'], [[1]]),
@@ -171,6 +172,7 @@ export function dividedCalls(attention, keep, dim, title) {
 /** Everything that a call returned, as numbers, for comparisons to the bit. */
 export function numbersOf(result) {
   if (ArrayBuffer.isView(result)) return result.length > 10_000 ? [bytesOf(result)] : Array.from(result);
+  if (result?.dq ?? result?.loss) return Object.values(result).flatMap((part) => (part.data ? numbersOf(part) : [part]));
   if (result?.output) return Object.values(result).flatMap(numbersOf);
   if (result?.perHead) return result.perHead.flatMap((head) => Object.values(head));
   if (result?.features !== undefined && result.apply) return numbersOf(result.apply(gaussian([result.heads, 2, result.dim], 1), { as: 'key' }));

@@ -26,7 +26,7 @@ export async function openInstances() {
 }
 
 /** [batch, heads, length, …] as the case lays it out, without the leading axes that its rank leaves out. */
-function layOut({ layout, rank }, x) {
+export function layOut({ layout, rank }, x) {
   if (rank === 2) return { data: x.data, shape: x.shape.slice(2) };
   const { data, shape } = layout === 'bthd' ? swapLayout(x) : x;
   return { data, shape: shape.slice(4 - rank) };
@@ -43,7 +43,7 @@ function restoreLayout({ layout, batch }, { data, shape }, heads) {
 const asToken = ({ rank }, { data, shape: [B, H, , d] }) => ({ data, shape: [B, H, d].slice(rank === 4 ? 0 : 1) });
 
 /** A gate of one call: a number, a list or a tensor, its axis of features only where it has some. */
-function layOutGate(one, gate, call) {
+export function layOutGate(one, gate, call) {
   if (gate === null) return undefined;
   if (gate.shape.length === 0) return gate.data[0];
   if (gate.shape.length === 1) return Array.from(gate.data);
@@ -57,7 +57,7 @@ function layOutGate(one, gate, call) {
 }
 
 /** What a test holds until its end. */
-class Keep {
+export class Keep {
   #objects = [];
   add(object) {
     this.#objects.push(object);
@@ -69,7 +69,7 @@ class Keep {
 }
 
 /** Ways to hand a tensor in. 'live' is read at the last moment: growth detaches views. */
-const HAND_IN = {
+export const HAND_IN = {
   arrays: (_, __, x) => x,
   transferred: (_, __, x) => x,
   async views(_, __, { data, shape }) {

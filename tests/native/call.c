@@ -63,7 +63,7 @@ static int32_t run_slices(const core *c, const call *k, uint64_t seed) {
 outcome trial(const call *k, trial_options o) {
   placed places[MOST_FIELDS];
   outcome result = {0};
-  char kept[512];
+  char kept[1024];
   if (k->args_size > sizeof kept) fail(k->name, "arguments of %zu bytes", k->args_size);
   memcpy(kept, k->args, k->args_size);
   uint64_t layout = o.layout;

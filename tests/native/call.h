@@ -32,7 +32,7 @@ typedef struct {
   int may_poison; /* numbers that are not finite are allowed, and make NaN of all that depends on them */
 } field;
 
-enum { MOST_FIELDS = 16 };
+enum { MOST_FIELDS = 32 };
 
 typedef struct call call;
 struct call {
@@ -48,6 +48,9 @@ struct call {
   int (*hides)(size_t batch, size_t head, size_t query, size_t key); /* or what this does not hide, where it is given */
   int looks_ahead;           /* and yet later keys may change its bits */
   const int32_t *key_lengths, *starts;
+  /* Of a call that is no forward pass: whether element (row, column) of the one field may change that of the other, batch and
+   * head aside; nothing has to become NaN then. */
+  int (*reaches)(const call *k, const field *from, size_t row, size_t column, const field *to, size_t to_row, size_t to_column);
   int pooled;       /* threads take part: results are the same in every run */
   double tolerance; /* and those of one thread: to the bit where it is 0, relative to the largest; not where it is negative */
   field fields[MOST_FIELDS];

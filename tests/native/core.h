@@ -2,10 +2,11 @@
 #ifndef NATIVE_CORE_H
 #define NATIVE_CORE_H
 
+#include "learn.h"
 #include "linear/naive.h"
 #include "nn.h"
 
-/* Every function of linear_attention.h and nn.h, which tests/native.test.js compares, and the recurrence in float64. */
+/* Every function of linear_attention.h, nn.h and learn.h, which tests/native.test.js compares, and the recurrence in float64. */
 #define CORE_FUNCTIONS(X)                                                                                      \
   X(la_feature_map_features)                                                                                   \
   X(la_feature_map_apply)                                                                                      \
@@ -34,6 +35,10 @@
   X(la_dense_pack)                                                                                             \
   X(la_dense)                                                                                                  \
   X(la_layer_norm)                                                                                             \
+  X(la_linear_gradient)                                                                                        \
+  X(la_softmax_gradient)                                                                                       \
+  X(la_weights_gradient)                                                                                       \
+  X(la_adam)                                                                                                   \
   X(la_generator_seed)                                                                                         \
   X(la_sample)
 

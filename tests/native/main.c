@@ -21,6 +21,10 @@ static const struct {
     {"dense_pack", target_dense_pack},
     {"layer_norm", target_layer_norm},
     {"sample", target_sample},
+    {"linear_gradient", target_linear_gradient},
+    {"softmax_gradient", target_softmax_gradient},
+    {"weights_gradient", target_weights_gradient},
+    {"adam", target_adam},
     {"memory", target_memory},
     {"pool", target_pool},
 };

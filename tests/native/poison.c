@@ -26,6 +26,10 @@ static int may_depend(const call *k, element poisoned, element result) {
   const field *p = poisoned.field;
   if (p->size[0] > 1 && poisoned.b != result.b) return 0;
   if (!heads_meet(poisoned, result)) return 0;
+  if (k->reaches) {
+    int counts = p->rows != KEY_ROWS || !k->key_lengths || poisoned.t < (size_t)k->key_lengths[result.b];
+    return counts && k->reaches(k, p, poisoned.t, poisoned.c, result.field, result.t, result.c);
+  }
   if (p->rows == QUERY_ROWS) return result.field->rows == QUERY_ROWS && poisoned.t == result.t;
   size_t start = k->starts ? (size_t)k->starts[result.b] : 0;
   if (k->key_lengths && (poisoned.t < start || poisoned.t >= start + (size_t)k->key_lengths[result.b])) return 0;
@@ -44,10 +48,12 @@ static void compare(const call *k, element poisoned, const field *f, const float
   int is_value = strcmp(poisoned.field->name, "v") == 0;
   for (size_t r = 0; r < rows; r++, before += width, after += width) {
     element result = {f, r / f->size[2] / f->size[1], r / f->size[2] % f->size[1], r % f->size[2], 0};
-    int depends = may_depend(k, poisoned, result), must = depends && f->rows == QUERY_ROWS && !is_zero(before, width);
+    int depends = may_depend(k, poisoned, result), must = !k->reaches && depends && f->rows == QUERY_ROWS && !is_zero(before, width);
     if (poisoned.field->rows == KEY_ROWS && !sees(k, poisoned, result)) must = 0;
     for (size_t c = 0; c < width; c++) {
-      int here = !is_value || f->rows != QUERY_ROWS || c == poisoned.c;
+      result.c = c;
+      if (k->reaches) depends = may_depend(k, poisoned, result);
+      int here = k->reaches || !is_value || f->rows != QUERY_ROWS || c == poisoned.c;
       if (must && here && !isnan(after[c]))
         fail(k->name, "%s[%zu %zu %zu %zu] is not finite, and %s[%zu %zu %zu %zu] is %g", poisoned.field->name, poisoned.b, poisoned.h, poisoned.t,
              poisoned.c, f->name, result.b, result.h, result.t, c, (double)after[c]);

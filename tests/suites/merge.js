@@ -127,6 +127,11 @@ export function merge(name, make) {
       later.reset();
       stepped(later, 5, 9, options);
       assertSameState(keep(earlier.clone()).merge(later), expected, 'begun anew');
+      const half = keep(later.clone());
+      half.reset([0]);
+      half.step(...stepAt(5), { ...options, lengths: [1, 0] });
+      for (let t = 6; t < 9; t++) half.step(...stepAt(t), { ...options, lengths: [1, 0] });
+      assertSameState(keep(earlier.clone()).merge(half), expected, 'one row begun anew');
     }
   });
 

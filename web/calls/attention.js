@@ -133,10 +133,13 @@ export class Attention {
 
 if (Symbol.dispose) Attention.prototype[Symbol.dispose] = Attention.prototype.dispose;
 
-/** What the package's other entries run on. */
-export function coreOf(attention) {
+/** What to do about an instance of the Worker's entry. */
+const IN_PLACE = 'onnx and nn run where their instance is, so make one with the createAttention() of linear-attention-wasm, in a Worker of your own where they must not block';
+
+/** What the package's other entries run on. `remedy`: what those have to say of an instance in a Worker. */
+export function coreOf(attention, remedy = IN_PLACE) {
   if (isObject(attention) && attention[handle]) {
-    throw new TypeError('attention must be of linear-attention-wasm, got one of linear-attention-wasm/worker: onnx and nn run where their instance is, so make one with the createAttention() of linear-attention-wasm, in a Worker of your own where they must not block');
+    throw new TypeError(`attention must be of linear-attention-wasm, got one of linear-attention-wasm/worker: ${remedy}`);
   }
   if (!(attention instanceof Attention)) throw wrongKind('attention', 'what createAttention() resolves to', attention);
   const { core } = attention[internal];

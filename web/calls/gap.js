@@ -40,7 +40,7 @@ function total(heads) {
 }
 
 /** The option featureMap, fit for the heads and lengths of q and k. */
-function checkInputsMap(core, value, { q, k }) {
+export function checkInputsMap(core, value, { q, k }) {
   const map = checkFeatureMap(core, value, q.width);
   checkMapHeads(map, k.heads);
   checkPositions(map, [0], q.rows, 'q');

@@ -13,7 +13,6 @@ import { checkRows, readRows } from './row_lengths.js';
 import { State } from './state.js';
 import { runWithTransition } from './transition.js';
 
-
 /** Names of the numbers of heads in la_linear_args. */
 const HEADS = ['heads', 'q_heads', 'k_heads', 'v_heads'];
 
@@ -23,10 +22,13 @@ const NO_OUT = { pointer: 0, length: 0 };
 /** Tokens before a call without a state. */
 const NO_TOKENS = [0];
 
-const OPTIONS = optionTakers({
+/** What takes the options that a call and its gradient have. */
+export const LINEAR_OPTIONS = {
   ...asTheyAre('featureMap', 'causal', 'normalize', 'scale', 'eps'), decay: takeNumbers, beta: takeNumbers, ...asTheyAre('allowGrowth'),
-  keyLengths: takeKeyLengths, lengths: takeKeyLengths, starts: takeKeyLengths, ...asTheyAre('state', 'layout', 'out'),
-});
+  keyLengths: takeKeyLengths, ...asTheyAre('state', 'layout'),
+};
+
+const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, lengths: takeKeyLengths, starts: takeKeyLengths, ...asTheyAre('out') });
 
 export function linear(core, q, k, v, options) {
   const o = takeOptions('linear', options, OPTIONS);
@@ -57,74 +59,100 @@ export function gateAxes(layout, { k, v }, features = 'features') {
 }
 
 /**
- * linear(), or absorb(), on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
- * multiplies φ(k), of beta's shapes.
+ * The first half of a call on what was taken, `inputs` q, k and v and `o` by the names of its options: all of it sized and
+ * located, before anything that may let memory grow.
  */
-export function attend(core, inputs, o, isPreset = false, absorbs = false) {
+export function locateLinear(core, inputs, o) {
   const layout = checkOneOf('layout', o.layout, LAYOUTS, 'bhtd');
   sizeLinear(inputs, layout);
-  const { q, k, v } = inputs;
+  const { q, k } = inputs;
   const axes = gateAxes(layout, inputs);
-  const [givenDecay, givenBeta, givenWriteGate] = [readGate(o.decay, 'decay', axes), readGate(o.beta, 'beta', axes), readGate(o.writeGate, 'beta', axes)];
-  const gated = givenDecay !== null || givenBeta !== null;
+  const [decay, beta, writeGate] = [readGate(o.decay, 'decay', axes), readGate(o.beta, 'beta', axes), readGate(o.writeGate, 'beta', axes)];
+  const gated = decay !== null || beta !== null;
   const causal = checkBoolean('causal', o.causal, gated);
   if (gated && !causal) throw new RangeError('decay and beta are defined for causal attention only, got causal: false');
   const rows = readRows(o, k.batch);
   core.check();
-  const { state } = o;
-  const memory = state === undefined ? null : locateHeld(core, 'state', State, state, inputs, axes.stateHeads);
+  const memory = o.state === undefined ? null : locateHeld(core, 'state', State, o.state, inputs, axes.stateHeads);
   locateInputs(core, inputs, layout);
-  const heads = resultHeads(inputs);
-  const out = absorbs ? NO_OUT : locateOut(core, o.out, resultShape(layout, inputs, heads));
-  for (const gate of [givenDecay, givenBeta, givenWriteGate]) if (gate !== null) locate(core, gate);
+  for (const gate of [decay, beta, writeGate]) if (gate !== null) locate(core, gate);
   const { counts, starts } = checkRows(rows, q.rows, k.rows);
+  return { layout, inputs, axes, given: { decay, beta, writeGate }, gated, causal, memory, counts, starts, heads: resultHeads(inputs) };
+}
+
+/** The second half: what is left to check of a call that was located. */
+export function settleLinear(core, { inputs, axes, given, gated, causal, memory, counts, starts }, o, isPreset) {
+  const { q, k } = inputs;
+  const { state } = o;
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
   const normalize = checkBoolean('normalize', o.normalize, state?.normalize ?? !gated);
   const scale = checkNumber('scale', o.scale, state?.scale ?? 1);
   const eps = checkNonNegative('eps', o.eps, state?.eps ?? 1e-6);
   requireSameLength(causal, inputs);
-  const places = [q, k, v, givenDecay, givenBeta, givenWriteGate];
-  refuseOverlap(out, 'out', places);
-  if (memory !== null) refuseStateOverlap(memory, out, places);
   const map = checkFeatureMap(core, o.featureMap, q.width, state?.featureMap);
   checkMapHeads(map, k.heads);
   if (state) requireSettings({ map, normalize, scale, eps }, state, isPreset);
   axes.features = map.features;
-  const [decay, beta, writeGate] = [shapeGate(givenDecay, 'decay', axes), shapeGate(givenBeta, 'beta', axes), shapeGate(givenWriteGate, 'beta', axes)];
+  const [decay, beta, writeGate] = [shapeGate(given.decay, 'decay', axes), shapeGate(given.beta, 'beta', axes), shapeGate(given.writeGate, 'beta', axes)];
   checkPositions(map, memory === null ? NO_TOKENS : placesOf(memory), starts === null ? Math.max(q.rows, k.rows) : counts, 'the sequence');
+  return { causal, normalize, scale, eps, map, decay, beta, writeGate, allowGrowth, memory, counts, starts };
+}
+
+/** What la_linear_args say of it beside the arrays. */
+export function linearArguments(frame, inputs, { causal, normalize, scale, eps, map, decay, beta, writeGate, allowGrowth, memory, counts, starts }) {
+  const args = linearFields(inputs);
+  args.causal = causal ? 1 : 0;
+  args.normalize = normalize ? 1 : 0;
+  args.scale = scale;
+  args.eps = eps;
+  args.map = mapFields(map);
+  args.key_lengths = counts ? frame.copyIn(counts) : 0;
+  args.starts = starts ? frame.copyIn(starts) : 0;
+  args.decay = gateField(frame, decay);
+  args.beta = gateField(frame, beta);
+  args.write_gate = gateField(frame, writeGate);
+  args.allow_growth = allowGrowth ? 1 : 0;
+  if (memory !== null) {
+    args.state = memory.pointer;
+    args.positions = memory.positions;
+  }
+  return args;
+}
+
+/** Makes the error of a gate that the core refused. */
+export const gateCauses = (core, { decay, beta, writeGate, counts, starts, allowGrowth }) => ({ [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) });
+
+/**
+ * linear(), or absorb(), on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which
+ * multiplies φ(k), of beta's shapes.
+ */
+export function attend(core, inputs, o, isPreset = false, absorbs = false) {
+  const located = locateLinear(core, inputs, o);
+  const { layout, memory, heads, counts, starts, given } = located;
+  const { q, k, v } = inputs;
+  const out = absorbs ? NO_OUT : locateOut(core, o.out, resultShape(layout, inputs, heads));
+  const places = [q, k, v, given.decay, given.beta, given.writeGate];
+  refuseOverlap(out, 'out', places);
+  if (memory !== null) refuseStateOverlap(memory, out, places);
+  const call = settleLinear(core, located, o, isPreset);
   const frame = new Frame(core);
   try {
-    const args = linearFields(inputs);
-    args.causal = causal ? 1 : 0;
-    args.normalize = normalize ? 1 : 0;
-    args.scale = scale;
-    args.eps = eps;
-    args.map = mapFields(map);
-    args.key_lengths = counts ? frame.copyIn(counts) : 0;
-    args.starts = starts ? frame.copyIn(starts) : 0;
-    args.decay = gateField(frame, decay);
-    args.beta = gateField(frame, beta);
-    args.write_gate = gateField(frame, writeGate);
-    args.allow_growth = allowGrowth ? 1 : 0;
-    if (memory !== null) {
-      args.state = memory.pointer;
-      args.positions = memory.positions;
-    }
+    const args = linearArguments(frame, inputs, call);
     const plan = { call: 'la_linear', args, sliceable: true };
-    const alike = memory === null && !gated && writeGate === null && counts === null && map.heads === 1;
+    const alike = memory === null && !located.gated && call.writeGate === null && counts === null && call.map.heads === 1;
     if (alike && isPiecewise(core, layout, inputs, heads, out)) return runInPieces(core, frame, plan, HEADS, inputs, heads, out);
     const pointer = absorbs ? 0 : out.pointer || frame.alloc(out.length * 4);
     if (absorbs) placePair(frame, inputs, args);
     else placeInputs(frame, inputs, args);
     if (!absorbs) args.out = outField(pointer, layout, inputs, heads);
-    const kept = memory !== null && memory.history !== null && k.rows > 0 ? keepCall(memory, args, { counts, starts }, lengthsOf(inputs, { decay, beta, writeGate })) : undefined;
-    const causes = { [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) };
+    const kept = memory !== null && memory.history !== null && k.rows > 0 ? keepCall(memory, args, { counts, starts }, lengthsOf(inputs, call)) : undefined;
+    const causes = gateCauses(core, call);
     const run = () => core.run(plan, causes);
     if (memory === null || memory.transition === null) run();
-    else runWithTransition(state, memory, frame, args, { decay, beta }, { counts, starts }, causes, run);
+    else runWithTransition(o.state, memory, frame, args, call, { counts, starts }, causes, run);
     if (memory !== null) advance(memory, k.rows, counts);
     if (kept !== undefined) rememberCall(memory, kept);
-    return absorbs ? state : commitOut(core, out, pointer);
+    return absorbs ? o.state : commitOut(core, out, pointer);
   } finally {
     frame.release();
   }

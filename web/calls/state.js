@@ -127,11 +127,8 @@ export class State {
     const memory = residentMemory('state', this);
     const { batch } = memory;
     const chosen = given === null ? null : takenRows(given, batch, 0, batch);
-    for (let i = 0; i < (chosen ?? memory.lengths).length; i++) {
-      const row = chosen === null ? i : chosen[i];
-      clearTransition(memory, row);
-      clearRow(memory, row);
-    }
+    clearTransition(memory, chosen);
+    for (let i = 0; i < (chosen ?? memory.lengths).length; i++) clearRow(memory, chosen === null ? i : chosen[i]);
     forget(memory);
   }
 

@@ -44,22 +44,16 @@ export function diagonalsOf(decays, features) {
   return S;
 }
 
-/** Makes heads of a matrix state, whose memory is told, these numbers. */
-function writeHeads(memory, S) {
+/** Makes a matrix state these numbers. */
+export function setMatrix(matrix, S) {
+  const memory = matrix[internal];
   const frame = new Frame(memory.core);
   try {
-    const z = frame.alloc(memory.streams * memory.features * 4);
-    memory.core.floatsAt(z, memory.streams * memory.features).fill(0);
-    writeSums(memory, { s: frame.copyIn(S), z });
+    writeSums(memory, { s: frame.copyIn(S), z: frame.copyIn(newFloats(memory.streams * memory.features)) });
   } finally {
     frame.release();
   }
 }
-
-/** Makes a matrix state these numbers. */
-export const setMatrix = (matrix, S) => writeHeads(matrix[internal], S);
-
-const setMatrixRow = (memory, row, S) => writeHeads({ ...memory, pointer: memory.pointer + row * memory.heads * memory.streamFloats * 4, streams: memory.heads }, S);
 
 /** Adds the decay of a call's tokens. */
 function addDecay({ core, batch, heads, features, transition: { decays } }, gate, tokens, { counts, starts }) {
@@ -134,15 +128,34 @@ export function selectWithTransition(memory, rows, select) {
   memory.transition = { decays, matrix };
 }
 
-/** The identity again, of one row. */
-export function clearTransition({ heads, features, transition }, row) {
+/** The identity again, of these rows, or of all where they are null. */
+export function clearTransition({ heads, features, transition }, rows) {
   if (transition === null) return;
+  const { decays, matrix } = transition;
   const rowFloats = heads * features;
-  transition.decays.fill(0, row * rowFloats, (row + 1) * rowFloats);
-  if (transition.matrix === null) return;
-  const memory = transition.matrix[internal];
-  setMatrixRow(memory, row, diagonalsOf(transition.decays.subarray(row * rowFloats, (row + 1) * rowFloats), features));
-  placeRow(memory, row, 0);
+  if (rows === null) {
+    matrix?.dispose();
+    transition.matrix = null;
+    decays.fill(0);
+    return;
+  }
+  if (matrix !== null) clearMatrix(matrix[internal], rows, diagonalsOf(newArray(Float64Array, rowFloats), features));
+  for (let i = 0; i < rows.length; i++) decays.fill(0, rows[i] * rowFloats, (rows[i] + 1) * rowFloats);
+}
+
+/** Makes rows of a matrix state the identity, S. */
+function clearMatrix(memory, rows, S) {
+  const { core, pointer, heads, features, streamFloats } = memory;
+  const frame = new Frame(core);
+  try {
+    const [s, z] = [frame.copyIn(S), frame.copyIn(newFloats(heads * features))];
+    for (let i = 0; i < rows.length; i++) {
+      writeSums({ ...memory, pointer: pointer + rows[i] * heads * streamFloats * 4, streams: heads }, { s, z });
+      placeRow(memory, rows[i], 0);
+    }
+  } finally {
+    frame.release();
+  }
 }
 
 /** Becomes the transition of another state of equal sizes. */

@@ -52,12 +52,15 @@ function rememberState(state) {
   };
 }
 
+/** Other objects bring a way of their own. */
 function rememberOne(object, isAppended) {
+  const { remember } = object[internal];
+  if (remember) return remember();
   if (object instanceof Cache) return isAppended && object.window === null ? rememberRows(object) : rememberCache(object);
   return object instanceof State ? rememberState(object) : rememberFloats(object[internal], object[internal].length);
 }
 
-const isWritable = (one) => [Cache, State, Tensor].some((Kind) => isResident(one, Kind)) && one[internal].pointer !== 0;
+const isWritable = (one) => isResident(one, Object) && one[internal].pointer !== 0 && ([Cache, State, Tensor].some((Kind) => isResident(one, Kind)) || one[internal].remember !== undefined);
 
 /** A function that undoes what a method of `object` may do to it and to its options state, cache and out; call it before anything else is called. */
 export function remember(object, args) {

@@ -101,9 +101,9 @@ export class Core {
   }
 
   /**
-   * Runs a plan: { call, args, sliceable }. `args`: the fields of the call's argument struct by name; `sliceable`: the call
-   * takes first and count, so that it can report and be cancelled in between. `causes` makes the errors of statuses that
-   * only this call has.
+   * Runs a plan: { call, args, struct, sliceable }. `args`: the fields of the call's argument struct by name, which is
+   * `struct` or that of the table; `sliceable`: the call takes first and count, so that it can report and be cancelled in
+   * between. `causes` makes the errors of statuses that only this call has.
    */
   run(plan, causes) {
     const status = this.interrupt && plan.sliceable ? runInSlices(this, plan, this.interrupt) : this.runItems(plan);
@@ -111,8 +111,8 @@ export class Core {
   }
 
   /** Writes the argument struct; returns its address. */
-  writeArguments({ call, args }) {
-    writeStruct(this, this.args >>> 2, ARGUMENTS[call], args);
+  writeArguments({ call, args, struct = ARGUMENTS[call] }) {
+    writeStruct(this, this.args >>> 2, struct, args);
     return this.args;
   }
 

@@ -89,7 +89,13 @@ function packValue(parcel, where, value) {
   const options = readOptions(value);
   if (options) return packOptions(parcel, options);
   const { data } = value;
-  return data === undefined ? packList(parcel, value) : packTensor(parcel, where, value, data);
+  return data === undefined ? packElements(parcel, where, packList(parcel, value)) : packTensor(parcel, where, value, data);
+}
+
+/** Of a list of tensors each by itself; of numbers, of which there may be many, none is looked at. */
+function packElements(parcel, where, list) {
+  if (!Array.isArray(list) || !isObject(list[0]) || Array.isArray(list[0])) return list;
+  return list.map((one, i) => packValue(parcel, `${where}[${i}]`, one));
 }
 
 function packOptions(parcel, { out, ...options }) {

@@ -72,8 +72,10 @@ static void one_role(input *in, call *k, const la_feature_map *map, const char *
   free(weights);
 }
 
-void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t most) {
-  *map = (la_feature_map){.kind = (int32_t)choose(in, 10), .dim = dim, .query_heads = 1, .key_heads = 1};
+void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t most) { choose_map_of(in, k, map, (int32_t)choose(in, 10), dim, most); }
+
+void choose_map_of(input *in, call *k, la_feature_map *map, int32_t kind, int32_t dim, int32_t most) {
+  *map = (la_feature_map){.kind = kind, .dim = dim, .query_heads = 1, .key_heads = 1};
   choose_sizes(in, map, most);
   int32_t features = scalar_core.la_feature_map_features(map);
   int too_large = features > most || (map->kind == LA_MAP_TAYLOR && dim > 300); /* whose features are beyond LA_MAX_FEATURES */

@@ -17,6 +17,9 @@ void choose_between(input *in, float *values, size_t count, float low, float hig
 /* Any valid map from vectors of `dim`, of at most `most` features, with its weights among the call's fields. */
 void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t most);
 
+/* The same of one kind. */
+void choose_map_of(input *in, call *k, la_feature_map *map, int32_t kind, int32_t dim, int32_t most);
+
 /* Its weights alone, for the functions that pack them: [heads] of them. 0 where the map has none. */
 size_t weight_columns(const la_feature_map *map);
 

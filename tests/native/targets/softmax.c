@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "choices.h"
+#include "softmax_choices.h"
 #include "slices.h"
 #include "targets.h"
 
@@ -98,36 +98,14 @@ static void choose_terms(input *in, call *k) {
 }
 
 void target_softmax(input *in) {
-  static const float scales[] = {1.0f, 0.125f, 0.0f, -0.5f, 3.0f};
   call k = {.name = "la_softmax", .run = run, .items = items, .window = window, .spoil = spoil, .ways = WAYS, .args = &args, .args_size = sizeof args, .pooled = 1};
-  int32_t batch = rarely(in, 16) ? 0 : 1 + (int32_t)choose(in, 2), kv_heads = 1 + (int32_t)choose(in, 3), group = rarely(in, 16) ? 0 : 1 + (int32_t)choose(in, 3);
-  int32_t n_q = choose_length(in), n_k = rarely(in, 3) ? choose_length(in) : n_q, dim = choose_width(in, LA_MAX_DIM), value_dim = choose_width(in, LA_MAX_VALUE_DIM);
-  while ((int64_t)batch * kv_heads * group * n_q * n_k * (dim + value_dim) > 600000) n_q > n_k ? (n_q /= 2) : (n_k /= 2);
-  la_softmax_args a = {.batch = batch, .heads = group * kv_heads, .kv_heads = kv_heads, .n_q = n_q, .n_k = n_k, .dim = dim, .value_dim = value_dim};
-  a.causal = (int32_t)choose(in, 2);
-  a.causal_offset = a.causal ? (int32_t)choose(in, 12) - 6 : 0;
-  a.window = a.causal && rarely(in, 2) ? 1 + (int32_t)choose(in, 40) : 0;
-  a.sinks = a.window ? (int32_t)choose(in, 6) : 0;
-  a.scale = CHOOSE_FROM(in, scales);
-  args = a;
+  choose_softmax(in, &k, &args, 600000);
+  args.causal_offset = args.causal ? (int32_t)choose(in, 12) - 6 : 0;
+  args.window = args.causal && rarely(in, 2) ? 1 + (int32_t)choose(in, 40) : 0;
+  args.sinks = args.window ? (int32_t)choose(in, 6) : 0;
   k.hides = is_hidden;
-  size_t b = (size_t)batch, h = (size_t)a.heads, kv = (size_t)kv_heads, q = (size_t)n_q, n = (size_t)n_k;
-  struct {
-    const char *name;
-    la_array *place;
-    size_t heads, rows, width;
-    field_rows of;
-  } inputs[] = {{"q", &args.q, h, q, (size_t)dim, QUERY_ROWS}, {"k", &args.k, kv, n, (size_t)dim, KEY_ROWS}, {"v", &args.v, kv, n, (size_t)value_dim, KEY_ROWS}};
-  for (size_t i = 0; i < 3; i++) {
-    field f = {inputs[i].name, READ, ARRAY, inputs[i].place, {b, inputs[i].heads, inputs[i].rows, inputs[i].width}, 1, NULL, inputs[i].of, 1, 1};
-    choose_values(in, add_field(&k, f), b * inputs[i].heads * inputs[i].rows * inputs[i].width);
-  }
-  add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {b, h, q, (size_t)value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
-  if (rarely(in, 3)) {
-    int32_t *lengths = (int32_t *)add_field(&k, (field){.name = "key_lengths", .place = &args.key_lengths, .size = {1, 1, 1, b}});
-    for (size_t i = 0; i < b; i++) lengths[i] = (int32_t)choose(in, (uint32_t)n_k + 1);
-    k.key_lengths = lengths;
-  }
+  size_t b = (size_t)args.batch, h = (size_t)args.heads, q = (size_t)args.n_q;
+  add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {b, h, q, (size_t)args.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
   choose_spans(in, &k);
   choose_terms(in, &k);
   if (rarely(in, 3)) {

@@ -10,6 +10,8 @@ target target_state;                                                          /*
 target target_softmax, target_linear, target_weights, target_gap;             /* a file each */
 target target_feature_map, target_pack, target_random_features;               /* feature_maps.c */
 target target_dense, target_dense_pack, target_layer_norm, target_sample;     /* nn.c */
+target target_linear_gradient, target_softmax_gradient;                       /* gradients.c */
+target target_weights_gradient, target_adam;                                  /* weights_gradient.c */
 target target_memory, target_pool;                                            /* memory.c, pool.c */
 
 #endif

@@ -55,6 +55,7 @@ export function headsOf({ heads }) {
 const but = (axis, ...values) => AXES[axis].filter((value) => !values.includes(value));
 
 const SOFTMAX_HEADS = AXES.heads.filter((heads) => headsOf({ heads }).k === headsOf({ heads }).v && headsOf({ heads }).q >= headsOf({ heads }).k);
+const SOFTMAX_CARRIES = ['kept', 'clone', 'restored', 'copied'];
 
 /** Where all of the left holds, the right must hold: the one table of what is legal. */
 const RULES = [
@@ -71,7 +72,10 @@ const RULES = [
   [{ map: ['softmax'] }, { eps: ['default'] }],
   [{ map: ['softmax'] }, { heads: SOFTMAX_HEADS }],
   ...['mask', 'bias', 'softcap', 'ragged', 'part'].flatMap((axis) =>
-    [{ map: ['softmax'] }, { rule: ['linear'] }, { decay: ['none'] }, { normalize: ['default'] }, { eps: ['default'] }, { size: ['ordinary'] }, { gateHeads: ['states'] }, { strength: ['mild'] }, { heads: SOFTMAX_HEADS }].map((right) => [{ [axis]: AXES[axis].slice(1) }, right]),
+    [
+      { map: ['softmax'] }, { rule: ['linear'] }, { decay: ['none'] }, { normalize: ['default'] }, { eps: ['default'] }, { size: ['ordinary'] }, { gateHeads: ['states'] }, { strength: ['mild'] },
+      { heads: SOFTMAX_HEADS }, { beside: ['nothing'] }, { carry: SOFTMAX_CARRIES }, { keyLengths: but('keyLengths', 'ragged', 'padded') },
+    ].map((right) => [{ [axis]: AXES[axis].slice(1) }, right]),
   ),
   [{ mask: but('mask', 'none') }, { causal: ['causal'] }],
   [{ mask: ['windowed cache'] }, { split: but('split', 'whole') }],
@@ -107,7 +111,7 @@ const RULES = [
   [{ eps: but('eps', 'default') }, { normalize: ['yes'] }],
   // Between two calls the state or cache may be replaced by its copy.
   [{ carry: but('carry', 'kept') }, { split: but('split', 'whole') }],
-  [{ carry: but('carry', 'kept', 'clone', 'restored', 'copied') }, { map: but('map', 'softmax') }],
+  [{ carry: but('carry', ...SOFTMAX_CARRIES) }, { map: but('map', 'softmax') }],
   [{ carry: but('carry', 'kept') }, { map: but('map', 'favor epsilon') }],
   [{ beside: ['absorbed'] }, { map: but('map', 'softmax') }],
   [{ beside: ['absorbed'] }, { split: but('split', 'whole') }],

@@ -17,10 +17,8 @@ export function checkTokens({ lengths, starts }, queries, keys) {
   const { length: batch } = lengths ?? starts;
   const first = newArray(Int32Array, batch);
   const counts = newArray(Int32Array, batch);
-  for (let b = 0; b < batch; b++) {
-    first[b] = starts === null ? 0 : checkInteger(`starts[${b}]`, starts[b], 0, keys);
-    counts[b] = lengths === null ? keys - first[b] : checkInteger(`lengths[${b}]`, lengths[b], 0, keys - first[b]);
-  }
+  for (let b = 0; starts !== null && b < batch; b++) first[b] = checkInteger(`starts[${b}]`, starts[b], 0, keys);
+  for (let b = 0; b < batch; b++) counts[b] = lengths === null ? keys - first[b] : checkInteger(`lengths[${b}]`, lengths[b], 0, keys - first[b]);
   return { counts, starts: first };
 }
 

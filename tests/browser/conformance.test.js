@@ -27,7 +27,7 @@ async function withWrongVectors() {
 const kindsOf = (row) => row.cells.map(({ kind }) => kind);
 
 /** The scripts and styles that a page of the build asks for. */
-const assetsOf = async (page) => [...(await readFile(join(await buildDemo(), page), 'utf8')).matchAll(/"\.\/(assets\/[^"]+)"/g)].map(([, path]) => path);
+const assetsOf = async (page) => [...(await readFile(join(await buildDemo(), page), 'utf8')).matchAll(/"\.\/(assets\/[^"]+\.(?:js|css))"/g)].map(([, path]) => path);
 
 inEachBrowser('conformance', (test, browser) => {
   const open = async (query, options, body) => visitConformance(await browser(), query, options, body);

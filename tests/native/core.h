@@ -38,6 +38,7 @@
   X(la_linear_gradient)                                                                                        \
   X(la_softmax_gradient)                                                                                       \
   X(la_weights_gradient)                                                                                       \
+  X(la_distill)                                                                                                \
   X(la_adam)                                                                                                   \
   X(la_generator_seed)                                                                                         \
   X(la_sample)

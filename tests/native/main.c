@@ -25,6 +25,7 @@ static const struct {
     {"softmax_gradient", target_softmax_gradient},
     {"weights_gradient", target_weights_gradient},
     {"adam", target_adam},
+    {"distill", target_distill},
     {"memory", target_memory},
     {"pool", target_pool},
 };

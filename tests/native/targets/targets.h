@@ -12,6 +12,7 @@ target target_feature_map, target_pack, target_random_features;               /*
 target target_dense, target_dense_pack, target_layer_norm, target_sample;     /* nn.c */
 target target_linear_gradient, target_softmax_gradient;                       /* gradients.c */
 target target_weights_gradient, target_adam;                                  /* weights_gradient.c */
+target target_distill;                                                        /* distill.c */
 target target_memory, target_pool;                                            /* memory.c, pool.c */
 
 #endif

@@ -8,6 +8,7 @@ import { kernelFigure } from './figures/kernel.js';
 import { livingPicture } from './figures/living.js';
 import { machineFigure } from './figures/machine.js';
 import { memoryFigure } from './figures/memory.js';
+import { remedyFigure } from './figures/remedy.js';
 import { streamFigure } from './figures/stream.js';
 import { timeFigure } from './figures/time.js';
 import { weightsFigure } from './figures/weights.js';
@@ -34,6 +35,7 @@ const figures = [
   [kernelFigure, '#figure-kernel'],
   [weightsFigure, '#weights'],
   [gapFigure, '#figure-gap'],
+  [remedyFigure, '#figure-remedy'],
   [memoryFigure, '#figure-memory'],
   [featuresFigure, '#figure-features'],
   [timeFigure, '#figure-time'],

@@ -15,6 +15,7 @@ import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
 import { rememberLast, sampleInputs } from './measure/random.js';
 import { measureAges, measureRecall } from './measure/recall.js';
+import { createRemedy } from './measure/remedy.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
 
@@ -27,6 +28,8 @@ const makers = {
   features: featuresBench,
   digits: (_, options) => digitBench(digits.models, options),
   race: (_, options) => raceBench(digits, options),
+  // What learns is loaded when something is learned.
+  remedy: createRemedy(digits, () => import('linear-attention-wasm/learn')),
 };
 const benches = {};
 const lastInputs = rememberLast(sampleInputs);

@@ -6,7 +6,7 @@ import { featureCounts, firstMaps } from '../../demo/measure/maps.js';
 import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
-const figures = ['kernel', 'gap', 'memory', 'features', 'time', 'stream'];
+const figures = ['kernel', 'gap', 'remedy', 'memory', 'features', 'time', 'stream'];
 
 for (const name of browsers) {
   const { test, demo } = demoSuite('demo', name);

@@ -86,7 +86,7 @@ export const properties = {
   'gap.features': oneOf(featureCounts, 256),
   'remedy.source': oneOf(sources, sources[1]),
   'remedy.layer': oneOf(layers, 3),
-  'remedy.head': oneOf(headChoices.slice(1), headChoices[1]),
+  'remedy.head': oneOf(headChoices.slice(1), headChoices[3]),
   'remedy.map': oneOf(learnableNames, learnableNames[0]),
   'remedy.features': oneOf(featureChoices, 64),
   'remedy.loss': oneOf(losses, losses[0]),

@@ -131,7 +131,7 @@ for (const name of browsers) {
   });
 
   test('two maps stand side by side, or one and the difference', async () => {
-    const names = () => demo.page.$$eval('.matrices .name', (list) => list.map((one) => one.textContent));
+    const names = () => demo.page.$$eval('#weights .matrices .name', (list) => list.map((one) => one.textContent));
     assert.deepEqual(await names(), ['softmax', 'linear, elu', 'linear, taylor']);
     await demo.page.select('[data-key="weights.second"]', 'difference');
     await until(() => document.querySelector('[data-kind="second"] .name').textContent === 'linear − softmax');

@@ -1,5 +1,6 @@
 // Puts the page together: state, worker, figures.
 import './style.css';
+import { convertFigure } from './figures/convert.js';
 import { digitsFigure } from './figures/digits.js';
 import { featuresFigure } from './figures/features.js';
 import { gapFigure } from './figures/gap.js';
@@ -36,6 +37,7 @@ const figures = [
   [weightsFigure, '#weights'],
   [gapFigure, '#figure-gap'],
   [remedyFigure, '#figure-remedy'],
+  [convertFigure, '#figure-convert'],
   [memoryFigure, '#figure-memory'],
   [featuresFigure, '#figure-features'],
   [timeFigure, '#figure-time'],

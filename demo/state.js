@@ -87,7 +87,7 @@ export const properties = {
   'remedy.source': oneOf(sources, sources[1]),
   'remedy.layer': oneOf(layers, 3),
   'remedy.head': oneOf(headChoices.slice(1), headChoices[3]),
-  'remedy.map': oneOf(learnableNames, learnableNames[0]),
+  'remedy.map': oneOf(learnableNames, 'learned exp'),
   'remedy.features': oneOf(featureChoices, 64),
   'remedy.loss': oneOf(losses, losses[0]),
   'remedy.digits': oneOf(digitCounts, 10),

@@ -6,6 +6,8 @@ import { createModel, digitBuild } from '../demo/digits/model.js';
 import { paintImages } from '../demo/digits/paint.js';
 import { measureErrors } from '../demo/learn/errors.js';
 import { readHeldOut } from '../demo/learn/held_out.js';
+import { createConvert, sweepConvert } from '../demo/measure/convert.js';
+import { createLearner } from '../demo/measure/learner.js';
 import { createRemedy, levels, matrixLength, sweepRemedy } from '../demo/measure/remedy.js';
 import * as learn from '../web/learn.js';
 import { near } from './util.js';
@@ -22,7 +24,7 @@ page.before(async () => {
   const bytes = await readFile(new URL('../demo/models/painted.u8', import.meta.url));
   const painted = Array.from({ length: bytes.length / (length + 1) }, (_, n) => Int32Array.from(bytes.subarray(n * (length + 1), (n + 1) * (length + 1))));
   digits = { models: { softmax }, painted, heldOut: readHeldOut(length) };
-  remedy = createRemedy(digits, loadHere);
+  remedy = createRemedy(digits, createLearner(loadHere));
 });
 page.after(() => attention.dispose());
 
@@ -77,7 +79,7 @@ page('the levels are what attention.gap says of the same digits, and learning wa
 });
 
 page('random inputs teach and judge without a model', async () => {
-  const alone = createRemedy({}, loadHere);
+  const alone = createRemedy({}, createLearner(loadHere));
   const bench = alone(attention, { ...options, source: 'random numbers', map: 'learned exp', features: 32, steps: 10 });
   let last;
   for await (last of sweepRemedy(bench, { ...options, source: 'random numbers', map: 'learned exp', features: 32, steps: 10, wanted: true }));
@@ -96,5 +98,33 @@ for (const [when, isThen] of [['looks at digits', ({ said }) => said.looked === 
     assert.equal(attention.memory, before);
   });
 }
+
+page('all heads: the model made linear loses less than with elu, and paints from states', async () => {
+  const chosen = { map: 'learned exp', features: 32, digits: 2, steps: 10, seed: 0 };
+  const bench = createConvert(digits, createLearner(loadHere))(attention, chosen);
+  const before = attention.memory;
+  let last;
+  for await (last of sweepConvert(bench, chosen));
+  bench.dispose();
+  const bits = Object.fromEntries(last.rows.filter((row) => row.bits !== '').map((row) => [row.map, row.bits]));
+  assert.ok(bits.softmax < bits.learned && bits.learned < bits.elu, JSON.stringify(bits));
+  const layers = last.rows.filter(({ layer }) => layer !== '');
+  assert.deepEqual(layers.map(({ layer }) => layer), [1, 2, 3, 4, 5, 6]);
+  for (const { error, before: first } of layers) assert.ok(error < 0.9 * first, JSON.stringify(layers));
+  assert.deepEqual([last.position, last.images.length, last.done], [length, 10, last.total]);
+  assert.equal(attention.memory, before);
+});
+
+page('all heads: a cancel ends it within a layer', async () => {
+  const chosen = { map: 'hedgehog', features: 16, digits: 2, steps: 100, seed: 0 };
+  const controller = new AbortController();
+  const bench = createConvert(digits, createLearner(loadHere))(attention, chosen);
+  const before = attention.memory;
+  let last;
+  for await (last of sweepConvert(bench, { ...chosen, signal: controller.signal })) if (last.layer === 1) controller.abort();
+  bench.dispose();
+  assert.equal(last.rows.filter(({ layer }) => layer !== '').length, 0);
+  assert.equal(attention.memory, before);
+});
 
 page.run();

@@ -1,5 +1,4 @@
 // The remedy: a feature map learned for one head, judged on held-out inputs beside maps that learn nothing.
-import { digitBuild } from '../digits/model.js';
 import { headInputs } from '../learn/heads.js';
 import { combineHeads, measureHead } from './baselines.js';
 import { isTrained, trainedDim } from './heads.js';
@@ -44,16 +43,14 @@ function randomExample(seed, n) {
 }
 
 /**
- * What benches of the remedy share: the instance that learns, made when it is first asked for, and the inputs of the last head.
+ * What benches of the remedy share: the inputs of the last head.
  * @param {{ models: object, heldOut: Int32Array[], painted: Int32Array[] }} digits read when inputs are asked for
- * @param {() => Promise<object>} load the module linear-attention-wasm/learn
+ * @param {() => Promise<{ distill: Function, learn: object }>} learner
  */
-export function createRemedy(digits, load) {
-  let learning;
+export function createRemedy(digits, learner) {
   let place = '';
   let seen = {};
 
-  const learner = () => (learning ??= load().then(async ({ createAttention, distill }) => ({ distill, learn: await createAttention(digitBuild) })));
   /** One example of a head, kept until another head is looked at. */
   const example = ({ source, layer, head, seed }, kind, n) => {
     const wanted = [source, layer, head, seed].join();
@@ -155,7 +152,7 @@ export const featureTable = ({ map, features }) =>
   Object.fromEntries([...levels, map].map((name) => [name, isRandom(name) || name === map ? features : featuresOf(name, { dim: trainedDim, features })]));
 
 /** The calls of `onProgress` that a function makes, one after another, and at last { result } of it. */
-async function* following(call) {
+export async function* following(call) {
   const seen = [];
   let wake;
   const tell = (one) => {

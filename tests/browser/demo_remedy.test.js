@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { createModel, digitBuild } from '../../demo/digits/model.js';
 import { readHeldOut } from '../../demo/learn/held_out.js';
+import { createLearner } from '../../demo/measure/learner.js';
 import { createRemedy, levels, sweepRemedy } from '../../demo/measure/remedy.js';
 import * as learn from '../../web/learn.js';
 import { demoSuite, inFigure } from './demo_page.js';
@@ -15,7 +16,7 @@ async function learnHere(options) {
   const softmax = createModel(attention, await readFile(new URL('../../demo/models/softmax.safetensors', import.meta.url)));
   const bytes = await readFile(new URL('../../demo/models/painted.u8', import.meta.url));
   const painted = Array.from({ length: bytes.length / (length + 1) }, (_, n) => Int32Array.from(bytes.subarray(n * (length + 1), (n + 1) * (length + 1))));
-  const bench = createRemedy({ models: { softmax }, painted, heldOut: readHeldOut(length) }, async () => learn)(attention, options);
+  const bench = createRemedy({ models: { softmax }, painted, heldOut: readHeldOut(length) }, createLearner(async () => learn))(attention, options);
   let last;
   for await (last of sweepRemedy(bench, { ...options, wanted: true }));
   bench.dispose();
@@ -68,6 +69,18 @@ for (const name of browsers) {
     await demo.page.select('[data-key="remedy.head"]', '1');
     await until(() => /Press Learn/.test(document.querySelector('#figure-remedy .verdict').textContent));
     await phase('remedy', 'done');
+  });
+
+  test('all heads learn in turn, and are cancelled between the layers or within one', async () => {
+    await demo.click(inFigure('convert', '.again'));
+    await until(() => document.querySelectorAll('#figure-convert .foot tbody tr').length === 3);
+    await demo.click(inFigure('convert', '.cancel'));
+    await phase('convert', 'cancelled');
+    const [softmax, elu, first] = await demo.page.$$eval(inFigure('convert', '.foot tbody tr'), (list) => list.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    assert.ok(Number(softmax[4]) < Number(elu[4]), `${softmax}, ${elu}`);
+    assert.equal(first[1], '1');
+    assert.ok(Number(first[3]) < 0.8 * Number(first[2]), `${first}`);
+    assert.match(await text(inFigure('convert', '.verdict')), /Bits a pixel on held-out digits: 0\.\d+ with softmax, 1\.\d+ with elu/);
   });
 
   test('random numbers have no layer to choose', async () => {

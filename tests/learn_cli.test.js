@@ -63,7 +63,8 @@ parts('softmax is lost by elu: bits of the whole model, of one layer, of one hea
 parts('what a head attends with is what the model attends with', () => {
   const { q } = headInputs(model, heldOut[3], [{ layer: 1, head: 2 }, { layer: 4, head: 0 }]);
   assert.deepEqual(q.shape, [2, length, 32]);
-  const [one, other] = [model.probe(1, heldOut[3].subarray(0, length)).q.data, model.probe(4, heldOut[3].subarray(0, length)).q.data];
+  const seen = model.probe(heldOut[3].subarray(0, length));
+  const [one, other] = [seen[1].q.data, seen[4].q.data];
   assert.deepEqual(q.data.subarray(0, length * 32), one.subarray(2 * length * 32, 3 * length * 32));
   assert.deepEqual(q.data.subarray(length * 32), other.subarray(0, length * 32));
 });

@@ -7,6 +7,7 @@
 //   node tests/run.js --list ...          what would run, without running it
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { hasRelaxedSimd } from '../web/core/load.js';
@@ -43,8 +44,8 @@ function filePattern(files) {
 /** Node 20 has relaxed SIMD behind a flag, later ones have no such flag. The relaxed builds are tested in either case. */
 const relaxedSimd = hasRelaxedSimd() ? [] : ['--experimental-wasm-relaxed-simd'];
 
-/** Runs uvu on the selection, passing its output on, and resolves to that output and how the process ended. */
-function runUvu({ files, suites }) {
+/** Runs uvu on files; `say` gets its output as it comes. Resolves to that output and how the process ended. */
+function runUvu(files, suites, say) {
   return new Promise((resolve, reject) => {
     const colour = process.stdout.isTTY ? [] : ['--no-color'];
     const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', filePattern(files), ...colour], {
@@ -54,12 +55,29 @@ function runUvu({ files, suites }) {
     });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
-      process.stdout.write(text);
+      say(text);
       output += text;
     });
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ output: stripVTControlCharacters(output), code, signal }));
   });
+}
+
+/** The suites of the builds, which only compute, take as long as all else: where there is a second core they run beside it. */
+const isOfBuild = (path) => /^tests\/(simd|scalar|relaxed|learn)(-threads)?\.test\.js$/.test(path);
+
+/** Runs the selection in up to two processes at once; what the second prints comes after the first. */
+async function runSelection({ files, suites }) {
+  const groups = [files.filter((path) => !isOfBuild(path)), files.filter(isOfBuild)].filter((group) => group.length > 0);
+  if (os.availableParallelism() < 2 || groups.length < 2) return [await runUvu(files, suites, (text) => process.stdout.write(text))];
+  let held = '';
+  let isHeld = true;
+  const first = runUvu(groups[0], suites, (text) => process.stdout.write(text));
+  const second = runUvu(groups[1], suites, (text) => (isHeld ? (held += text) : process.stdout.write(text)));
+  await first;
+  isHeld = false;
+  process.stdout.write(held);
+  return Promise.all([first, second]);
 }
 
 /** The last number that uvu printed behind a label, or undefined. */
@@ -74,19 +92,23 @@ if (process.argv.includes('--list')) {
   process.exit();
 }
 const expected = readExpected();
-const { output, code, signal } = await runUvu(selection);
-const total = lastCount(output, 'Total');
-const passed = lastCount(output, 'Passed') ?? 0;
-const skipped = lastCount(output, 'Skipped') ?? 0;
-let failed = Math.max((total ?? 0) - passed + skipped, expected - passed);
+const runs = (await runSelection(selection)).map(({ output, code, signal }) => ({
+  code, signal, total: lastCount(output, 'Total'), passed: lastCount(output, 'Passed') ?? 0, skipped: lastCount(output, 'Skipped') ?? 0,
+}));
+const sum = (name) => runs.reduce((all, run) => all + (run[name] ?? 0), 0);
+const [total, passed, skipped] = [sum('total'), sum('passed'), sum('skipped')];
+const ended = ({ code, signal }) => signal ?? `code ${code}`;
+let failed = Math.max(total - passed + skipped, expected - passed);
 
-if (total === undefined) console.log(`The test process ended (${signal ?? `code ${code}`}) before it printed its totals.`);
-else if (total === 0) console.log('No tests ran.');
-else if (code !== 0 && failed === 0) console.log(`Every test passed, but the process ended with ${signal ?? `code ${code}`}.`);
+for (const run of runs) {
+  if (run.total === undefined) console.log(`The test process ended (${ended(run)}) before it printed its totals.`);
+  else if (run.total === 0) console.log('No tests ran.');
+  else if (run.code !== 0 && run.total === run.passed && run.skipped === 0) console.log(`Every test passed, but the process ended with ${ended(run)}.`);
+}
 if (skipped > 0) console.log(`${skipped} tests were skipped; a skipped test counts as failed.`);
 if (total < expected) console.log(`${total} tests ran where tests/expected-count says ${expected}; those missing count as failed.`);
 if (expected > 0 && total > expected) console.log(`${total} tests ran: raise tests/expected-count from ${expected}.`);
 
-if (failed === 0 && (code !== 0 || !total)) failed = 1;
+if (failed === 0 && runs.some((run) => run.code !== 0 || !run.total)) failed = 1;
 process.exitCode = failed === 0 ? 0 : 1;
 console.log(`${passed} passed, ${failed} failed`);

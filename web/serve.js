@@ -8,6 +8,7 @@ import { create } from './create.js';
 import { AttentionError } from './core/errors.js';
 import { newFloats } from './core/arrays.js';
 import { Fates } from './threads/fates.js';
+import { Pull } from './threads/pull.js';
 import { openThrough } from './threads/relay.js';
 import { internal } from './core/resident.js';
 import { remember } from './calls/undo.js';
@@ -54,12 +55,27 @@ function release(value, moved) {
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, release(part, moved)]));
 }
 
+const isRecord = (value) => isObject(value) && isPlain(value) && !Array.isArray(value) && !ArrayBuffer.isView(value);
+
+/** The objects that a result holds by name, as entries. */
+const objectsIn = (value) => (isRecord(value) ? Object.entries(value).filter(([, part]) => !isPlain(part)) : []);
+
 /** Results leave without a copy. */
 function answer(value) {
   if (!isPlain(value)) return { object: describeObject(value) };
+  const held = objectsIn(value);
   const moved = [];
-  const own = release(value, moved);
-  return Comlink.transfer({ value: own }, moved);
+  if (held.length === 0) return Comlink.transfer({ value: release(value, moved) }, moved);
+  const others = Object.fromEntries(Object.entries(value).filter(([, part]) => isPlain(part)));
+  return Comlink.transfer({ value: release(others, moved), objects: held.map(([name, one]) => [name, describeObject(one)]) }, moved);
+}
+
+/** The answer of a call that may be cancelled, which then takes with it what it made: what nobody has heard of yet. */
+function answerWith(fate, value) {
+  const made = (isPlain(value) ? objectsIn(value).map(([, one]) => one) : [value]).filter((one) => !known.has(one));
+  const answered = answer(value);
+  if (made.length > 0) fate.undo = () => made.forEach((one) => disposeOf(known.get(one)));
+  return answered;
 }
 
 const failure = (error) => ({ error: { kind: error.name, code: error.code, message: error.message } });
@@ -99,6 +115,9 @@ function disposeOf(target) {
 /** What else can be called than methods: by name, what takes an instance first. */
 let functions = {};
 
+/** And what takes a while: (instance, arguments, { pull, signal, onProgress }) => a promise. Other calls run meanwhile. */
+let lasting = {};
+
 /** Calls a method or one of `functions`, or gets a property; `fate`: whether the call was cancelled meanwhile, of a call that may be. */
 function perform(target, name, args, { id, flag, progress: isAsked }, fate) {
   if (name === 'dispose') return answer(disposeOf(target));
@@ -111,22 +130,29 @@ function perform(target, name, args, { id, flag, progress: isAsked }, fate) {
   if (!fate) return answer(run());
   const { core } = object[internal] ?? {};
   fate.undo = remember(object, received);
-  const progress = isAsked ? (fraction) => endpoint.postMessage({ progressOf: id, fraction }) : undefined;
+  const progress = isAsked ? (fraction) => endpoint.postMessage({ toCall: id, progress: fraction }) : undefined;
   const value = core && (flag || progress) ? core.interruptible({ isAborted: () => isCancelled(fate, flag), progress }, run) : run();
-  if (isPlain(value) || known.has(value)) return answer(value);
-  // What nobody has heard of yet.
-  const described = answer(value);
-  fate.undo = () => disposeOf(described.object.id);
-  return described;
+  return answerWith(fate, value);
+}
+
+/** Calls one of `lasting`. */
+async function performLasting(target, name, args, { id, progress: isAsked }, fate) {
+  const object = find('this object', target);
+  const received = args.map((value, i) => receive(`argument ${i + 1} of ${name}`, value));
+  const ending = new AbortController();
+  fate.settled.then(() => ending.abort());
+  fate.pull = new Pull((wants) => endpoint.postMessage({ toCall: id, wants }), (value) => receive(`an argument of ${name}`, value), ending.signal);
+  const onProgress = isAsked ? (progress) => endpoint.postMessage({ toCall: id, progress }) : undefined;
+  return answerWith(fate, await lasting[name](object, received, { pull: fate.pull, signal: ending.signal, onProgress }));
 }
 
 const isCancelled = (fate, flag) => fate.isCancelled || (flag !== undefined && Atomics.load(flag, 0) === 1);
 
 /** A call's answer, whatever comes; the other side does not wait for that of a cancelled call. */
-function answerCall(target, name, args, request, fate) {
+async function answerCall(target, name, args, request, fate) {
   if (fate && isCancelled(fate, request.flag)) return {};
   try {
-    return perform(target, name, args, request, fate);
+    return await (Object.hasOwn(lasting, name) ? performLasting : perform)(target, name, args, request, fate);
   } catch (error) {
     fate?.takeBack();
     return failure(error);
@@ -134,9 +160,13 @@ function answerCall(target, name, args, request, fate) {
 }
 
 /** Answers to the other side from now on. */
-export function serve(others = {}) {
+export function serve(others = {}, longer = {}) {
   functions = others;
-  endpoint.addEventListener('message', ({ data }) => data?.settled !== undefined && fates.settle(data.settled, data.isCancelled));
+  lasting = longer;
+  endpoint.addEventListener('message', ({ data }) => {
+    if (data?.settled !== undefined) fates.settle(data.settled, data.isCancelled);
+    if (data?.fed !== undefined) fates.give(data.fed, data.result);
+  });
 
   Comlink.expose(
     {
@@ -150,11 +180,19 @@ export function serve(others = {}) {
           return failure(error);
         }
       },
-      /** One call after another: the next one starts once a call that may be cancelled is settled. */
+      /**
+       * One call after another: the next one starts once a call that may be cancelled is settled. Beside a lasting one others
+       * run, such as those of which the caller makes what it pulls; a cancelled one ends before the next.
+       */
       call(target, name, args, request) {
         const fate = request.cancellable ? fates.open(request.id) : null;
-        const answered = queue.then(() => fate && !request.flag && turn()).then(() => answerCall(target, name, args, request, fate));
-        queue = fate ? answered.then(() => fate.end()) : answered;
+        const turned = queue.then(() => fate && !request.flag && turn());
+        const answered = turned.then(() => answerCall(target, name, args, request, fate));
+        const ended = fate ? answered.then(() => fate.end()) : answered;
+        if (Object.hasOwn(lasting, name)) {
+          queue = turned;
+          fate.settled.then(() => fate.isCancelled && (queue = Promise.all([queue, ended])));
+        } else queue = ended;
         return answered;
       },
     },

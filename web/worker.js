@@ -52,10 +52,11 @@ class Connection {
   }
 
   /**
-   * The Worker's answer to `post`, or a rejection as soon as `signal` is aborted or `onProgress` throws. The Worker is
-   * told which of the two it was, and starts no other call before: it can still take back what a cancelled one changed.
+   * The Worker's answer to `post`, or a rejection as soon as `signal` is aborted, `onProgress` throws or a source fails. The
+   * Worker is told which of the two it was, and starts no other call before: it can still take back what a cancelled one
+   * changed.
    */
-  #ask({ id, flag }, post, signal, onProgress) {
+  #ask({ id, flag }, post, { signal, onProgress, open }) {
     const link = this.#link;
     return new Promise((resolve, reject) => {
       let isOpen = true;
@@ -64,6 +65,7 @@ class Connection {
         isOpen = false;
         signal?.removeEventListener('abort', abort);
         link.unlisten(id);
+        sources?.close();
         if (isCancelled && flag) Atomics.store(flag, 0, 1);
         link.tell({ settled: id, isCancelled });
         return true;
@@ -71,19 +73,25 @@ class Connection {
       const cancel = (reason) => close(true) && reject(reason);
       const abort = () => cancel(signal.reason);
       signal?.addEventListener('abort', abort);
-      const listen = (fraction) => {
+      const sources = open?.((result, moved) => link.tell({ fed: id, result }, moved), cancel);
+      const listen = ({ wants, progress }) => {
+        if (wants !== undefined) return void sources.answer(wants);
         try {
-          onProgress(fraction);
+          onProgress(progress);
         } catch (error) {
           cancel(error);
         }
       };
-      if (onProgress) link.listen(id, listen);
+      if (onProgress || sources) link.listen(id, listen);
       link.wait(post).then((answer) => close(false) && resolve(answer), (error) => close(false) && reject(error));
     });
   }
 
-  async call(target, name, args) {
+  /**
+   * @param {(give: Function, fail: Function) => { answer(name: string): void, close(): void }} [open] what the Worker may pull
+   * from during the call, with how to answer it and how to end the call
+   */
+  async call(target, name, args, open) {
     const options = readOptions(args.at(-1));
     const { signal, onProgress, transfer, out } = options ?? {};
     if (signal !== undefined && !isSignal(signal)) throw wrongKind('signal', 'an AbortSignal', signal);
@@ -91,10 +99,10 @@ class Connection {
     if (transfer !== undefined && typeof transfer !== 'boolean') throw wrongKind('transfer', 'a boolean', transfer);
     const { sent, moved } = pack(this, name, options ? [...args.slice(0, -1), options] : args, options);
     signal?.throwIfAborted();
-    const cancellable = signal !== undefined || onProgress !== undefined;
+    const cancellable = signal !== undefined || onProgress !== undefined || open !== undefined;
     const request = { id: ++this.#calls, cancellable, flag: cancellable ? shareFlag() : undefined, progress: onProgress !== undefined };
     const post = () => this.#link.remote.call(target, name, Comlink.transfer(sent, moved), request);
-    const asked = cancellable ? this.#ask(request, post, signal, onProgress) : this.#link.wait(post);
+    const asked = cancellable ? this.#ask(request, post, { signal, onProgress, open }) : this.#link.wait(post);
     const answer = await asked.catch((error) => {
       throw unsendable(name, error);
     });
@@ -106,9 +114,10 @@ class Connection {
     return { data: out, shape: value.shape };
   }
 
-  /** A value as it came, or an object that stands for one of the other side. */
-  receive({ value, object }) {
-    return object ? new Remote(this, object) : value;
+  /** A value as it came, or an object that stands for one of the other side; a value may hold such objects by name. */
+  receive({ value, object, objects }) {
+    if (object) return new Remote(this, object);
+    return objects ? { ...Object.fromEntries(objects.map(([name, one]) => [name, new Remote(this, one)])), ...value } : value;
   }
 }
 

@@ -176,7 +176,7 @@ static void run_item(void *context, size_t slot, size_t item) {
   const softmax_work *work = context;
   const la_softmax_args *a = work->forward;
   size_t kv_heads = (size_t)a->kv_heads, group = (size_t)a->heads / kv_heads;
-  scratch w;
+  scratch w = {.sums = {.largest = NULL}};
   scratch_layout(work, &w, work->scratch + slot * work->floats);
   softmax_head h = {work, &w, item / kv_heads, 0, item % kv_heads, 0};
   h.keys = keys_in(a->key_lengths, h.b, work->n_k);

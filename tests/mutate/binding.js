@@ -31,6 +31,8 @@ export const bindingMutants = [
   { file: 'web/learn/adam.js', find: '    this.#steps += 1;', replace: '', suites: ['learn'] },
   { file: 'web/learn/adam.js', find: 'first += count * 8;', replace: 'first += count * 4;', suites: ['learn'] },
   { file: 'web/calls/undo.js', find: '  if (remember) return remember();', replace: '', suites: ['learn_worker'] },
+  { file: 'web/worker.js', find: '        sources?.close();', replace: '', suites: ['distill_worker'] },
+  { file: 'web/threads/pull.js', find: '      if (this.#isOver) return;', replace: '', suites: ['distill_worker'] },
 
   // States and caches.
   { file: 'web/calls/state.js', find: '    copyRows(copy[internal], memory, allRows(memory));', replace: '', suites: ['simd'] },

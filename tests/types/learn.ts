@@ -61,7 +61,12 @@ export async function learnInWorker(): Promise<void> {
   expectType<void>()(await optimizer.step([x], { learningRate: 1, signal }));
   expectType<number>()(await optimizer.bytes);
   await optimizer.dispose();
+  const learned = expectType<inWorker.AsyncDistilled>()(await inWorker.distill(attention, { q: x, k: tensor, v: x }, { map: 'learned', activation: 'exp', validation: [{ q: x, k: x, v: tensor }], signal, transfer: true, onProgress: ({ step, steps }) => expectType<number>()(step / steps) }));
+  expectType<inWorker.AsyncFeatureMap>()(learned.featureMap);
+  expectType<inWorker.Measurement[]>()((await inWorker.distill(attention, (async function* () { yield { q: x, k: x, v: x }; })())).history);
 
+  // @ts-expect-error the activation is learned's
+  inWorker.distill(attention, { q: x, k: x, v: x }, { activation: 'exp' });
   // @ts-expect-error an instance of the main entry is not in the Worker
   inWorker.linearGradient(await createMain(), x, x, x, x);
 }

@@ -17,6 +17,9 @@ function isRevoked(value) {
 
 export const isObject = (value) => value !== null && typeof value === 'object' && !isRevoked(value);
 
+/** Whether `for await` reads it. */
+export const isIterable = (value) => isObject(value) && (value[Symbol.asyncIterator] !== undefined || value[Symbol.iterator] !== undefined);
+
 /** What only looks like a list may throw when it is asked how long it is. */
 function readLength(name, value, expected) {
   try {

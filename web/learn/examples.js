@@ -6,7 +6,7 @@ import { softmax } from '../calls/softmax.js';
 import { copyOf } from '../core/arrays.js';
 import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { takeTensor } from '../core/given.js';
-import { isObject } from '../core/lists.js';
+import { isIterable, isObject } from '../core/lists.js';
 import { floatsOf, locate, sizeArray } from '../core/operand.js';
 
 const EXAMPLE = 'an example { q, k, v }';
@@ -62,7 +62,7 @@ function takeExample(core, name, value, { causal }, first) {
 /** One example, or each of an iterable, awaited where it has promises or is asynchronous. */
 async function* each(name, value) {
   if (!isObject(value)) throw wrongKind(name, `${EXAMPLE} or an iterable of them`, value);
-  if (value[Symbol.asyncIterator] === undefined && value[Symbol.iterator] === undefined) yield [name, value];
+  if (!isIterable(value)) yield [name, value];
   else {
     let n = 0;
     for await (const one of value) yield [`${name}[${n++}]`, one];

@@ -4,16 +4,19 @@ class Fate {
   isCancelled = false;
   /** Undoes what the call has changed, or null. */
   undo = null;
-  #settled = new Promise((resolve) => (this.settle = resolve));
+  /** What the call pulls from the caller's side, or null. */
+  pull = null;
+  /** Resolves once the caller has its answer or has stopped waiting for it. */
+  settled = new Promise((resolve) => (this.settle = resolve));
 
   takeBack() {
     this.undo?.();
     this.undo = null;
   }
 
-  /** Resolves once the caller has its answer or has stopped waiting for it; in the latter case the call is taken back. */
+  /** Resolves once it is settled; a call for which the caller has stopped waiting is taken back. */
   async end() {
-    await this.#settled;
+    await this.settled;
     if (this.isCancelled) this.takeBack();
   }
 }
@@ -30,6 +33,11 @@ export class Fates {
     const fate = new Fate();
     this.#open.set(id, fate);
     return fate;
+  }
+
+  /** Answers what the call asked for; one that is settled wants nothing any more. */
+  give(id, result) {
+    this.#open.get(id)?.pull?.give(result);
   }
 
   settle(id, isCancelled) {

@@ -20,11 +20,11 @@ export class Link {
     /** Functions of the other side. */
     this.remote = Comlink.wrap(worker);
     // Beside Comlink's messages, on the same port, so that none comes later than the answer to its call.
-    worker.addEventListener('message', ({ data }) => this.#listeners.get(data?.progressOf)?.(data.fraction));
+    worker.addEventListener('message', ({ data }) => this.#listeners.get(data?.toCall)?.(data));
     worker.onEnd((reason) => this.end(new AttentionError('thread-failed', `The Worker of this attention instance failed: ${reason}`)));
   }
 
-  /** Calls `listener` with each fraction that the call `id` reports, until `unlisten`. */
+  /** Calls `listener` with each message of the call `id` before its answer, until `unlisten`. */
   listen(id, listener) {
     this.#listeners.set(id, listener);
   }
@@ -46,8 +46,8 @@ export class Link {
   }
 
   /** Tells the Worker something that it does not answer. */
-  tell(message) {
-    if (!this.#ended) this.#worker.postMessage(message);
+  tell(message, moved) {
+    if (!this.#ended) this.#worker.postMessage(message, moved);
   }
 
   /** Settles as `answer()` does, or when the Worker ends. */

@@ -121,6 +121,13 @@ export function pack(connection, name, args, options) {
   return { sent, moved: [...parcel.moved] };
 }
 
+/** What is sent for named values after the call itself, and the buffers that go with it: with `hands`, those of the tensors. */
+export function packNamed(connection, where, values, hands) {
+  const parcel = { connection, hands, moved: new Set() };
+  const sent = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, packValue(parcel, `${where}.${name}`, value)]));
+  return { sent, moved: [...parcel.moved] };
+}
+
 /** The error of a call whose arguments the engine could not copy, by our words; any other as it is. */
 export function unsendable(name, error) {
   return error?.name === 'DataCloneError' ? new TypeError(`an argument of ${name} cannot be sent to the Worker: ${error.message}`) : error;

@@ -3,7 +3,7 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, memory: 5, features: 6, time: 7, stream: 8, digits: 9 };
+export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, remedy: 5, convert: 5, memory: 6, features: 7, time: 8, stream: 9, digits: 10 };
 
 /**
  * @returns {{ ready: Promise<object>, download(names: string[], onProgress?): Promise<void>, run(priority: number, method: string, ...args): Promise<any>,
@@ -52,7 +52,12 @@ export function createLab() {
       await run(priority, 'openBench', id, name, options);
       try {
         const call = (method) => [method, (argument) => run(priority, 'bench', id, method, argument)];
-        yield* use(Object.fromEntries(['advance', 'warmUp', 'time', 'measure', 'paint'].map(call)));
+        yield* use({
+          ...Object.fromEntries(['advance', 'warmUp', 'time', 'measure', 'paint'].map(call)),
+          learn: (onProgress) => run(priority, 'bench', id, 'learn', Comlink.proxy(onProgress)),
+          /** Beside whatever runs: it is for the call under way. */
+          cancel: () => remote.bench(id, 'cancel'),
+        });
       } finally {
         run(priority, 'closeBench', id);
       }

@@ -1,5 +1,6 @@
 // Puts the page together: state, worker, figures.
 import './style.css';
+import { convertFigure } from './figures/convert.js';
 import { digitsFigure } from './figures/digits.js';
 import { featuresFigure } from './figures/features.js';
 import { gapFigure } from './figures/gap.js';
@@ -8,6 +9,7 @@ import { kernelFigure } from './figures/kernel.js';
 import { livingPicture } from './figures/living.js';
 import { machineFigure } from './figures/machine.js';
 import { memoryFigure } from './figures/memory.js';
+import { remedyFigure } from './figures/remedy.js';
 import { streamFigure } from './figures/stream.js';
 import { timeFigure } from './figures/time.js';
 import { weightsFigure } from './figures/weights.js';
@@ -34,6 +36,8 @@ const figures = [
   [kernelFigure, '#figure-kernel'],
   [weightsFigure, '#weights'],
   [gapFigure, '#figure-gap'],
+  [remedyFigure, '#figure-remedy'],
+  [convertFigure, '#figure-convert'],
   [memoryFigure, '#figure-memory'],
   [featuresFigure, '#figure-features'],
   [timeFigure, '#figure-time'],

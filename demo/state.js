@@ -6,6 +6,7 @@ import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps
 import { headChoices, imageLength, layers, sources } from './measure/heads.js';
 import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
 import { memories, pairCounts, quantities, shares } from './measure/recall.js';
+import { digitCounts, featureChoices, learnableNames, losses, stepChoices } from './measure/remedy.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
@@ -83,6 +84,15 @@ export const properties = {
   'gap.seed': integer(0, 2 ** 32 - 1, 1),
   'gap.maps': someOf(featureMaps, firstMaps),
   'gap.features': oneOf(featureCounts, 256),
+  'remedy.source': oneOf(sources, sources[1]),
+  'remedy.layer': oneOf(layers, 3),
+  'remedy.head': oneOf(headChoices.slice(1), headChoices[3]),
+  'remedy.map': oneOf(learnableNames, 'learned exp'),
+  'remedy.features': oneOf(featureChoices, 64),
+  'remedy.loss': oneOf(losses, losses[0]),
+  'remedy.digits': oneOf(digitCounts, 10),
+  'remedy.steps': oneOf(stepChoices, 200),
+  'remedy.seed': integer(0, 2 ** 32 - 1, 0),
   'memory.dim': oneOf([16, 32, 64], 64),
   'memory.features': oneOf(featureCounts, 256),
   'memory.overwritten': oneOf(shares, shares[0]),

@@ -19,6 +19,7 @@ export default defineConfig(async () => ({
     alias: [
       { find: /^linear-attention-wasm$/, replacement: path('../web/index.js') },
       { find: /^linear-attention-wasm\/nn$/, replacement: path('../web/nn.js') },
+      { find: /^linear-attention-wasm\/learn$/, replacement: path('../web/learn.js') },
       { find: /^fonts(?=\/)/, replacement: await writeFonts() },
       // The library's tests, on the page that runs them here.
       { find: /^node:(assert|fs)$/, replacement: path('conformance/stand_ins/$1.js') },

@@ -4,21 +4,25 @@ import { createAttention } from 'linear-attention-wasm';
 import { createDigits } from './digits/load.js';
 import { measureHead, measureRank } from './measure/baselines.js';
 import { digitBench } from './measure/digits.js';
+import { createConvert } from './measure/convert.js';
 import { browserEnvironment } from './measure/environment.js';
 import { featuresBench } from './measure/features.js';
 import { measureGap, measureWeights } from './measure/gap.js';
 import { measureHeadlineAnswer, measureHeadlineMemory, measureHeadlineTime } from './measure/headline.js';
 import { headInputs, isTrained, probeDigit } from './measure/heads.js';
 import { measureKernel } from './measure/kernel.js';
+import { createLearner } from './measure/learner.js';
 import { livingBench } from './measure/living.js';
 import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
 import { rememberLast, sampleInputs } from './measure/random.js';
 import { measureAges, measureRecall } from './measure/recall.js';
+import { createRemedy } from './measure/remedy.js';
 import { streamBench } from './measure/stream.js';
 import { timeBench } from './measure/time.js';
 
 const digits = createDigits();
+const learner = createLearner(() => import('linear-attention-wasm/learn'));
 const trainedInputs = headInputs(digits);
 const makers = {
   living: livingBench,
@@ -27,6 +31,8 @@ const makers = {
   features: featuresBench,
   digits: (_, options) => digitBench(digits.models, options),
   race: (_, options) => raceBench(digits, options),
+  remedy: createRemedy(digits, learner),
+  convert: createConvert(digits, learner),
 };
 const benches = {};
 const lastInputs = rememberLast(sampleInputs);

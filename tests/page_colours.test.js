@@ -13,6 +13,7 @@ const themes = Object.fromEntries(
 /** What a plot shows at first, and of the features and the memory whatever can be chosen. */
 const plots = {
   gap: ['softmax', 'elu', 'relu', 'taylor', 'favor', 'floor'],
+  remedy: ['state', 'elu', 'favor', 'taylor', 'floor'],
   memory: ['sum', 'decay', 'delta', 'elu', 'dpfp', 'taylor', 'favor', 'softmax'],
   features: ['favor', 'independent', 'hyperbolic', 'rff', 'elu', 'taylor', 'floor'],
 };

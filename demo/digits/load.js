@@ -6,12 +6,15 @@ const urls = {
   linear: new URL('../models/linear.safetensors', import.meta.url),
   softmax: new URL('../models/softmax.safetensors', import.meta.url),
   examples: new URL('../models/examples.u8', import.meta.url),
+  painted: new URL('../models/painted.u8', import.meta.url),
+  heldOut: new URL('../models/heldout.u8', import.meta.url),
 };
 /** What each weighs, for a progress bar that knows its end before the first answer. */
-const sizes = { linear: 2_535_232, softmax: 2_535_232, examples: 7_840 };
+const sizes = { linear: 2_535_232, softmax: 2_535_232, examples: 7_840, painted: 23_550, heldOut: 157_000 };
+const digitNames = { examples: 'example digits', painted: 'painted digits', heldOut: 'held-out digits' };
 
 const failed = (name, url, reason, cause) =>
-  new Error(`${name === 'examples' ? 'the example digits' : `the ${name} model`} did not load from ${url.pathname} (${reason}). Check the connection, and that demo/models is served beside the page, and try again`, { cause });
+  new Error(`the ${digitNames[name] ?? `${name} model`} did not load from ${url.pathname} (${reason}). Check the connection, and that demo/models is served beside the page, and try again`, { cause });
 
 /** By XMLHttpRequest, which reports progress: Chromium calls a fetch aborted when its body is read as a stream too soon. */
 function download(name, onBytes) {
@@ -61,6 +64,11 @@ export function createDigits() {
       throw failed(name, urls[name], cause.message, cause);
     }
   };
+  /** Digits of a file, sequences of tokens [class, pixel 0, pixel 1 …]. */
+  const sequences = (name, { length }) => {
+    const size = length + 1;
+    return (made[name] ??= Array.from({ length: files[name].length / size }, (_, n) => Int32Array.from(files[name].subarray(n * size, (n + 1) * size))));
+  };
   return {
     /** Resolves when these files, and the examples, are here. `onProgress(loaded, total)` in bytes. */
     async download(names, onProgress = () => {}) {
@@ -87,6 +95,14 @@ export function createDigits() {
     get examples() {
       const size = this.models.softmax.sizes.length;
       return (made.examples ??= Array.from({ length: files.examples.length / size }, (_, digit) => files.examples.slice(digit * size, (digit + 1) * size)));
+    },
+    /** Digits that the softmax model painted, each with its class. */
+    get painted() {
+      return sequences('painted', this.models.softmax.sizes);
+    },
+    /** Real digits that no model learned from, each with its class. */
+    get heldOut() {
+      return sequences('heldOut', this.models.softmax.sizes);
     },
   };
 }

@@ -3,9 +3,9 @@ import { colour, onTheme } from '../theme.js';
 
 /**
  * @param {HTMLElement} container gets the canvas
- * @param {{ onCell(row: number, column: number): void }} options called when the pointer is over a cell
+ * @param {{ onCell?(row: number, column: number): void }} [options] called when the pointer is over a cell
  */
-export function createHeatmap(container, { onCell }) {
+export function createHeatmap(container, { onCell } = {}) {
   const canvas = document.createElement('canvas');
   canvas.setAttribute('role', 'img');
   container.replaceChildren(canvas);
@@ -28,6 +28,7 @@ export function createHeatmap(container, { onCell }) {
         context.fillRect(edge(j), edge(i), edge(j + 1) - edge(j), edge(i + 1) - edge(i));
       }
     }
+    if (row === undefined) return;
     outline(context, 0, edge(row), side, edge(row + 1) - edge(row), unit);
     outline(context, edge(column), edge(row), edge(column + 1) - edge(column), edge(row + 1) - edge(row), 2 * unit);
   };
@@ -38,8 +39,7 @@ export function createHeatmap(container, { onCell }) {
     const index = (offset, length) => Math.min(view.size - 1, Math.max(0, Math.floor((offset / length) * view.size)));
     onCell(index(event.clientY - box.top, box.height), index(event.clientX - box.left, box.width));
   };
-  canvas.addEventListener('pointermove', point);
-  canvas.addEventListener('pointerdown', point);
+  if (onCell) for (const event of ['pointermove', 'pointerdown']) canvas.addEventListener(event, point);
   new ResizeObserver(draw).observe(canvas);
   onTheme(draw);
 
@@ -47,7 +47,7 @@ export function createHeatmap(container, { onCell }) {
     canvas,
     /**
      * @param {{ size: number, values: ArrayLike<number>, paint(value, row, column): string | null,
-     *   row: number, column: number, label: string }} next values are [size, size]; label says it in words
+     *   row?: number, column?: number, label: string }} next values are [size, size]; label says it in words; nothing is outlined without a row
      */
     update(next) {
       view = next;

@@ -6,7 +6,7 @@ import { featureCounts, firstMaps } from '../../demo/measure/maps.js';
 import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
-const figures = ['kernel', 'gap', 'memory', 'features', 'time', 'stream'];
+const figures = ['kernel', 'gap', 'remedy', 'memory', 'features', 'time', 'stream'];
 
 for (const name of browsers) {
   const { test, demo } = demoSuite('demo', name);
@@ -19,12 +19,12 @@ for (const name of browsers) {
     assert.equal(await rows('features'), references.length + 3 * featureCounts.length);
     assert.ok((await rows('time')) >= 6);
     assert.equal(await rows('stream'), 13);
-    const colours = await demo.page.$$eval('.stage canvas, .map canvas', (list) =>
+    const colours = await demo.page.$$eval('.stage canvas, #weights .map canvas', (list) =>
       list.map(
         (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
       ),
     );
-    assert.equal(colours.length, 14 + 3);
+    assert.equal(colours.length, 16 + 3);
     assert.ok(
       colours.every((count) => count > 8),
       `a plot is blank: ${colours} colours`,

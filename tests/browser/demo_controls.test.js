@@ -8,7 +8,7 @@ import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
 const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
-const figures = ['kernel', 'gap', 'memory', 'features', 'time', 'stream'];
+const figures = ['kernel', 'gap', 'remedy', 'memory', 'features', 'time', 'stream'];
 
 for (const name of browsers) {
   const { test, demo } = demoSuite('controls of the demo', name);
@@ -82,7 +82,7 @@ for (const name of browsers) {
     await demo.page.focus('.matrices');
     await demo.page.keyboard.press('ArrowDown');
     await demo.page.keyboard.press('ArrowLeft');
-    const labels = await demo.page.$$eval('.map canvas', (list) => list.map((one) => one.getAttribute('aria-label')));
+    const labels = await demo.page.$$eval('#weights .map canvas', (list) => list.map((one) => one.getAttribute('aria-label')));
     assert.equal(labels.length, 3);
     for (const label of labels) assert.match(label, /at query 21, key 4:/);
     assert.match(await demo.page.$eval('.row-plot .stage', (stage) => stage.getAttribute('aria-label')), /query 21/);
@@ -131,7 +131,7 @@ for (const name of browsers) {
   });
 
   test('two maps stand side by side, or one and the difference', async () => {
-    const names = () => demo.page.$$eval('.matrices .name', (list) => list.map((one) => one.textContent));
+    const names = () => demo.page.$$eval('#weights .matrices .name', (list) => list.map((one) => one.textContent));
     assert.deepEqual(await names(), ['softmax', 'linear, elu', 'linear, taylor']);
     await demo.page.select('[data-key="weights.second"]', 'difference');
     await until(() => document.querySelector('[data-kind="second"] .name').textContent === 'linear − softmax');

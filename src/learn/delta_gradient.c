@@ -9,11 +9,11 @@ static void scale_twice(float *x, size_t n, float factor) {
   for (int i = 0; factor != 1.0f && i < 2; i++) scale_floats(x, n, factor);
 }
 
-/* scores[t][j] = (k_t as it recalls)·(k_j as it wrote), j ≤ t, times what Sᵀk is multiplied by (see recall_factor). */
+/* scores[t][j] = (k_t as it recalls)·(k_j as it wrote), j ≤ t, times what Sᵀk is multiplied by (see recall_factor); keys are in
+ * key_panels. */
 static void score_keys(gradient_stream *s, size_t tokens) {
   const linear_call *call = s->call;
   float recall = recall_factor(call, &s->p);
-  pack_panels(s->key_panels, stream_row(s, 0), token_floats(call), tokens, call->d_f, 8, 1.0f);
   block_scores(s->scores, recalling_rows(s), token_floats(call), s->key_panels, call->d_f, tokens);
   for (size_t i = 0; recall != 1.0f && i < tokens * SCORE_ROW; i++) s->scores[i] = s->scores[i] * recall * recall;
 }
@@ -64,6 +64,7 @@ void delta_values(gradient_stream *s, float *recalled, size_t tokens) {
   float recall = recall_factor(call, &s->p), *of_state = s->d_values, *w = s->out_copy;
   block_product(of_state, width, tokens, call->d_v, (block_outside){recalling_rows(s), token_floats(call), call->d_f, s->s.plain, s->s.plain_row}, (block_inside){0}, BLOCK_SET);
   scale_twice(of_state, tokens * width, recall);
+  pack_panels(s->key_panels, stream_row(s, 0), token_floats(call), tokens, call->d_f, 8, 1.0f);
   score_keys(s, tokens);
   pad(s, tokens);
   copy_rows(w, width, s->values, s->values_row, tokens, call->d_v);

@@ -21,8 +21,8 @@ typedef struct {
 /* Keys t … t + keys − 1 and queries from position `at`, which see keys up to their own position + offset where causal. */
 void pair_block_set(pair_block *b, size_t t, size_t keys, size_t at, size_t queries, int causal, size_t offset);
 
-/* Whether anything of a tile is seen: keys from j, queries from i on. */
-static inline int tile_is_seen(const pair_block *b, size_t j, size_t i) { return j < b->seen[smaller(i + 8, b->queries) - 1]; }
+/* The first queries of a panel of eight that see a tile of keys from j on. */
+static inline size_t first_panel(const pair_block *b, size_t j) { return b->first[j] / 8 * 8; }
 
 /* out[key] += Σ_queries pairs[key][query]·rows[query], into rows of the caller's, `columns` of them. */
 void pairs_to_keys(const pair_block *b, const float *pairs, const float *rows, size_t row, float *out, size_t out_row, size_t columns);

@@ -92,9 +92,6 @@ static void forward_rows(const softmax_head *h, size_t at, size_t queries, size_
   }
 }
 
-/* The first queries of a panel of eight that see a tile of keys. */
-static size_t first_panel(const pair_block *b, size_t j) { return b->first[j] / 8 * 8; }
-
 /* Each of the three passes over a block is a function of its own: in one, an engine's compiler runs out of registers. */
 static __attribute__((noinline)) void score_pairs(const softmax_work *work, const scratch *w, const pair_block *b) {
   for (size_t j = 0; j < b->keys; j += 4)

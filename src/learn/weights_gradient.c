@@ -103,7 +103,7 @@ static void score_block(const weights_head *h, size_t t, const pair_block *b) {
   pack_panels(w->k, array_at(work->args->k, h->b, h->kv_head, t), work->args->k.row, b->keys, work->d, 4, 1.0f);
   pack_panels(w->key_panels, w->keys + t * work->row, work->row, b->keys, work->d_f, 4, 1.0f);
   for (size_t j = 0; j < b->keys; j += 4) {
-    for (size_t i = b->first[j] / 8 * 8; i < b->queries; i += 8) {
+    for (size_t i = first_panel(b, j); i < b->queries; i += 8) {
       tile_store(w->p + j * PAIR_ROW + i, PAIR_ROW, tile_outer_panels(tile_zero(), work->d, w->k + j * work->d, w->q + i * work->d));
       tile_store(w->s + j * PAIR_ROW + i, PAIR_ROW, tile_outer_panels(tile_zero(), work->d_f, w->key_panels + j * work->d_f, w->query_panels + i * work->d_f));
     }

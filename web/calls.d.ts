@@ -92,20 +92,8 @@ export interface SoftmaxPartInput {
   readonly sum: Input;
 }
 
-interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
-  /**
-   * φ of Katharopoulos et al. 2020, eq. 4.
-   *
-   * A name with every option at its default, or what `attention.featureMap` made. Default: the state's, or `'elu'`
-   * (x > 0 ? x + 1 : exp(x)).
-   */
-  featureMap?: PlainFeatureMapName | FeatureMap;
-  /** Divide by scale·φ(q)·z + eps. Default: the state's, or true without decay and beta and false with. */
-  normalize?: boolean;
-  /** Multiplies φ(q)·φ(k). Default: the state's, or 1. */
-  scale?: number;
-  /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
-  eps?: number;
+/** Which tokens of a call are which row's. */
+interface RowOptions {
   /**
    * Per batch, how many tokens of this call count, from starts on: a ragged batch, padded behind.
    *
@@ -120,6 +108,29 @@ interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
    * Those before it are as those past lengths, which counts from here. Default: 0.
    */
   starts?: Integers;
+  /**
+   * Where packed sequences of every row begin and end: `[0, 5, 12]` is one of 5 tokens and one of 7 (cu_seqlens of others).
+   *
+   * Each is as a call of its own without a state, positions counted from its first token, to the bit; with threads they agree
+   * within rounding. Not with lengths, starts, keyLengths or a state. Default: one sequence.
+   */
+  sequences?: Integers;
+}
+
+interface LinearSettings<O extends Out | undefined> extends CallOptions<O>, RowOptions {
+  /**
+   * φ of Katharopoulos et al. 2020, eq. 4.
+   *
+   * A name with every option at its default, or what `attention.featureMap` made. Default: the state's, or `'elu'`
+   * (x > 0 ? x + 1 : exp(x)).
+   */
+  featureMap?: PlainFeatureMapName | FeatureMap;
+  /** Divide by scale·φ(q)·z + eps. Default: the state's, or true without decay and beta and false with. */
+  normalize?: boolean;
+  /** Multiplies φ(q)·φ(k). Default: the state's, or 1. */
+  scale?: number;
+  /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
+  eps?: number;
   /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
   allowGrowth?: boolean;
   /** Read before, updated after; also sets the defaults of featureMap, normalize, scale and eps. */
@@ -243,7 +254,7 @@ export interface WeightsOptions {
 }
 
 /** What every preset takes. All are causal, with the identity as feature map, and not normalised. */
-export interface PresetOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O> {
+export interface PresetOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O>, RowOptions {
   /** Multiplies the output. Default: the state's, or 1/√dim (mamba2: 1). */
   scale?: number;
   /** Made with `{ featureMap: 'identity', normalize: false, scale }`; read before, updated after. */

@@ -15,8 +15,14 @@ export type { DistillOptions, Distilled, Example, Examples, Measurement } from '
 export { AttentionError, createAttention, version } from './index.js';
 export type { Attention, AttentionErrorCode, Build, CreateOptions } from './index.js';
 
-/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but `out`. */
+/** What `linearGradient` takes beside q, k, v and dOut: options of `attention.linear`, all but these three and `out`. */
 export type LinearGradientOptions = LinearOptions<undefined> & {
+  /** Not given: gradients are of whole rows. */
+  lengths?: undefined;
+  /** Not given: gradients are of whole rows. */
+  starts?: undefined;
+  /** Not given: gradients are of whole rows. */
+  sequences?: undefined;
   /** Gradient of the S that the call leaves behind, [batch, heads, features, valueDim] or as many floats. Default 0. */
   dFinalState?: Input | Float32Array;
   /** Gradient of the z that it leaves behind, [batch, heads, features] or as many floats, where it is normalised. Default 0. */

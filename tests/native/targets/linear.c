@@ -26,8 +26,8 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 4) args.n_q = 1, args.n_k = 2, args.causal = 1;
   if (how == 5) args.map.dim = args.dim + 1;
   if (how == 6) args.value_dim = LA_MAX_VALUE_DIM + 1;
-  static const int32_t before[] = {-1, -1};
-  if (how == 7) args.positions = before, args.batch += args.batch == 0; /* a batch of none has no position */
+  static const int32_t before[] = {-1};
+  if (how == 7) args.positions = before, args.batch = 1;
   if (how == 8) args.scale = NAN;
   if (how == 9) args.eps = -1e-9f;
   if (how == 10) args.eps = INFINITY;
@@ -41,8 +41,8 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 17) args.decay = (la_gate){.data = gate, .heads = 0};
   if (how == 18) args.beta = (la_gate){.data = gate, .heads = 7};
   if (how == 19) args.causal = 0, args.write_gate = (la_gate){.data = gate, .heads = 1};
-  static const int32_t past[] = {INT32_MAX, INT32_MAX}, none[] = {0, 0};
-  if (how == 21) args.starts = past, args.key_lengths = none, args.batch += args.batch == 0;
+  static const int32_t past[] = {INT32_MAX}, none[] = {0};
+  if (how == 21) args.starts = past, args.key_lengths = none, args.batch = 1;
   if (how == 22) args.starts = none, args.key_lengths = NULL;
   if (how == 23) args.packed = 2, args.starts = NULL;
   if (how == 24) args.packed = -1;

@@ -7,6 +7,7 @@ import { attentionSuite, throwsKind } from './harness.js';
 
 export function givenValues(name, make) {
   const test = attentionSuite(name, make);
+  const token = (heads, dim, seed) => gaussian([1, heads, dim], seed);
 
   test('gates that are not numbers are refused by name, and nothing has changed', (attention, keep) => {
     const { q, k, v } = inputs({ heads: 2, T: 5, dim: 4 });

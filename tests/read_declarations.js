@@ -87,7 +87,7 @@ export async function readDeclarations() {
   return (await Promise.all(files.map(async (name) => readFileOf(name, await readFile(new URL(name, folder), 'utf8'))))).flat();
 }
 
-/** By name, every member of a type, those of what it builds on as well: as often as it is declared. */
+/** By name, every member of a type, those of what it builds on as well: as often as it is declared, and in an interface the last time. */
 export function membersOf(declarations, name, seen = []) {
   const found = new Map();
   const add = (member) => found.set(member.name, [...(found.get(member.name) ?? []), member]);
@@ -95,7 +95,7 @@ export function membersOf(declarations, name, seen = []) {
   if (declared === undefined || seen.includes(name)) return found;
   declared.members.forEach(add);
   for (const base of declared.bases) {
-    for (const [word, variants] of membersOf(declarations, base.name, [...seen, name])) if (base.keep(word)) variants.forEach(add);
+    for (const [word, variants] of membersOf(declarations, base.name, [...seen, name])) if (base.keep(word) && !(declared.kind === 'interface' && declared.members.some((member) => member.name === word))) variants.forEach(add);
   }
   return found;
 }

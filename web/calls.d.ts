@@ -52,9 +52,10 @@ interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
   /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
   allowGrowth?: boolean;
   /**
-   * Read before, updated after; also sets the defaults of featureMap, normalize, scale and eps, which may not differ from it.
+   * Read before, updated after; also sets the defaults of featureMap, normalize, scale and eps.
    *
-   * It has the batch, dim, valueDim and heads of k and v, the larger number where these differ. Default: nothing came before.
+   * A call that gives those otherwise is refused. It has the batch, dim, valueDim and heads of k and v, the larger number
+   * where these differ. Default: nothing came before.
    */
   state?: State;
 }
@@ -89,7 +90,7 @@ interface Ungated {
 }
 
 interface Gated {
-  /** decay and beta are defined for causal attention only. Needs as many queries as keys. Default: false, or true with decay or beta. */
+  /** With decay and beta attention is causal, and needs as many queries as keys. Default: false, or true with decay or beta. */
   causal?: true;
   /**
    * Natural logarithm of what the state keeps at each token, at most 0 (−Infinity clears it).

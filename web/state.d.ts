@@ -18,7 +18,7 @@ interface MemorySizes {
 export interface StateOptions extends MemorySizes {
   /** φ, by its name or as `attention.featureMap` made it, for 1 head or a divisor of heads. Default `'elu'`. */
   featureMap?: PlainFeatureMapName | FeatureMap;
-  /** Whether Σφ(k) is kept, by which results are divided. Default true; the presets need false. */
+  /** Whether Σφ(k) is kept, by which results are divided. The presets need false. Default true. */
   normalize?: boolean;
   /** Multiplies φ(q)·φ(k); finite. The presets but mamba2 need 1/√dim. Default 1. */
   scale?: number;

@@ -16,10 +16,13 @@ export async function npm(args, cwd = root) {
   return (await run('npm', args, { cwd })).stdout;
 }
 
-/** Runs a file in a Node of its own and returns the JSON that it printed. */
-export async function nodeJson(file, cwd) {
-  return JSON.parse((await run(process.execPath, [file], { cwd })).stdout);
+/** Runs a file in a Node of its own and returns what it printed. */
+export async function nodeText(file, cwd) {
+  return (await run(process.execPath, [file], { cwd })).stdout;
 }
+
+/** The same of a file that prints JSON. */
+export const nodeJson = async (file, cwd) => JSON.parse(await nodeText(file, cwd));
 
 let installed;
 

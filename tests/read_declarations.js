@@ -99,3 +99,6 @@ export function membersOf(declarations, name, seen = []) {
   }
   return found;
 }
+
+/** What a comment says of the default, or undefined. */
+export const defaultIn = (comment) => /\bDefault:? ([^]+?)\.(?=\s|$)/.exec(comment.join(' ').replace(/ +/g, ' '))?.[1];

@@ -5,7 +5,7 @@
 import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
-import { membersOf, parametersOf, readDeclarations } from './read_declarations.js';
+import { defaultIn, membersOf, parametersOf, readDeclarations } from './read_declarations.js';
 
 const test = suite('the reference');
 const text = await readFile(new URL('../web/README.md', import.meta.url), 'utf8');
@@ -39,9 +39,6 @@ function expectedIn(name, options) {
 const declarationOf = (name) => declarations.find((one) => one.name === name);
 const basesOf = (name) => (declarationOf(name)?.bases ?? []).flatMap((base) => [base.name, ...basesOf(base.name)]);
 const redeclares = (name, member) => declarationOf(name).members.some((one) => one.name === member);
-
-/** What a comment says of the default, or undefined. */
-const defaultIn = (comment) => /\bDefault:? ([^]+?)\.(?=\s|$)/.exec(comment.join(' ').replace(/ +/g, ' '))?.[1];
 
 /** Every default of a member that may be left out; none where it is needed. */
 function defaultsOf(variants) {

@@ -12,10 +12,11 @@ export interface FeatureMapOptions {
   /** Length of a query or key vector, 1 to 1024; of taylor 1 to 360, whose features are 65536 at most. */
   dim: number;
   /**
-   * Heads with weights of their own, 1 to 65536; 1: all heads share them. Default: as many as the given weights have, else 1.
+   * Heads with weights of their own, 1 to 65536; 1: all heads share them.
    *
-   * A map for N heads serves keys of N heads; query head h of H takes the weights of head h·N/H (rounded down). A state may
-   * have more heads than its keys, and its map then fewer than it: a divisor of them.
+   * Default: as many as the given weights have, else 1. A map for N heads serves keys of N heads; query head h of H takes
+   * the weights of head h·N/H (rounded down). A state may have more heads than its keys, and its map then fewer than it: a
+   * divisor of them.
    */
   heads?: number;
 }

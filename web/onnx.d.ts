@@ -10,7 +10,7 @@ export interface LinearAttentionInputs {
   value: Input;
   /** [B, kv_num_heads, dim, valueDim]. Default: zeros. */
   past_state?: Input | null;
-  /** [B, T, kv_num_heads] or [B, T, kv_num_heads·dim], a logarithm to 88: gated rules need it. Default: none, as the others want. */
+  /** [B, T, kv_num_heads] or [B, T, kv_num_heads·dim], a logarithm: gated rules need it. Default: none, as the others want. */
   decay?: Input | null;
   /** [B, T, kv_num_heads] or [B, T, 1], finite: delta rules need it. Default: none, as the others want. */
   beta?: Input | null;

@@ -112,6 +112,11 @@ test('results have tables of their fields', () => {
   }
 });
 
+test('the table of feature maps has all of them', () => {
+  const { rows } = tables.find(({ header }) => header.includes('φ(x)'));
+  assert.deepEqual(rows.map(([cell]) => namesIn(cell)[0]), [...membersOf(declarations, 'FeatureMapOptionsByName').keys()]);
+});
+
 test('every call and function has a heading with its parameters', () => {
   const headings = [...outside.matchAll(/^#+ `(\w+)(\(.*\))`$/gm)].map(([, name, list]) => `${name}(${parametersOf(list)})`);
   const calls = [...membersOf(declarations, 'Attention')].filter(([name, [{ isMethod }]]) => isMethod && !name.startsWith('[') && name !== 'dispose').map(([name, [{ parameters }]]) => `${name}(${parameters})`);

@@ -7,7 +7,11 @@ import type { Gate, Numbers, Out } from './tensor.js';
 export interface PresetOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O> {
   /** Multiplies the output; finite. Default: the state's, or 1/√dim, of mamba2 1. */
   scale?: number;
-  /** Made with `{ featureMap: 'identity', normalize: false, scale }`; read before, updated after. Default: nothing came before. */
+  /**
+   * Made with `{ featureMap: 'identity', normalize: false, scale }`; read before, updated after.
+   *
+   * Default: nothing came before.
+   */
   state?: State;
 }
 

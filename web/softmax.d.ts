@@ -26,9 +26,9 @@ export interface SoftmaxPartOptions extends Omit<CallOptions<undefined>, 'out' |
    */
   causalOffset?: number;
   /**
-   * A query sees the last so many of those keys, its own counted: i − window + 1 … i; at least 1. Default: all, or the cache's.
+   * A query sees the last so many of those keys, its own counted; at least 1. Default: all, or the cache's.
    *
-   * Keys that no query sees take no time. With a cache that has a window, at most that one.
+   * Query i sees keys i − window + 1 … i. Keys that no query sees take no time. With a cache that has a window, at most that one.
    */
   window?: number;
   /** Beside the window, which it needs, the first so many keys of a sequence are always seen. Default: 0, or the cache's. */

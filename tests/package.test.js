@@ -70,6 +70,7 @@ test('holds exactly the files that it needs', async () => {
     ...modules,
     ...learnModules,
     'web/attention.d.ts',
+    'web/cache.d.ts',
     'web/calls.d.ts',
     'web/distill.d.ts',
     'web/feature_map.d.ts',

@@ -1,12 +1,13 @@
 /// <reference lib="esnext.disposable" />
 
 /** An instance and its calls. index.d.ts says what holds for all of them: layouts, heads, sizes, errors. */
+import type { Cache, CacheOptions } from './cache.js';
 import type { AbsorbOptions, LinearOptions } from './calls.js';
 import type { FeatureMap, FeatureMapName, FeatureMapOptionsByName } from './feature_map.js';
 import type { Gap, GapOptions, WeightsOptions } from './gap.js';
 import type { DeltaOptions, GateOptions, Mamba2Options, PresetOptions, RetentionOptions } from './presets.js';
 import type { SoftmaxOptions, SoftmaxPart, SoftmaxPartInput, SoftmaxPartOptions } from './softmax.js';
-import type { Cache, CacheOptions, State, StateOptions } from './state.js';
+import type { State, StateOptions } from './state.js';
 import type { Input, Numbers, Out, Result, ResultOf, Sizes, Tensor } from './tensor.js';
 
 /** The compiled variants of the C core. */

@@ -25,6 +25,7 @@ import type { Attention } from './attention.js';
 import type { Global, WasmModule } from './host.js';
 
 export type { Attention, Build } from './attention.js';
+export type { Cache, CacheOptions } from './cache.js';
 export type { AbsorbOptions, LinearOptions } from './calls.js';
 export type { Gap, GapMeasures, GapOptions, WeightsOptions } from './gap.js';
 export type { DeltaOptions, GateOptions, Mamba2Options, PresetOptions, RetentionOptions } from './presets.js';
@@ -44,7 +45,7 @@ export type {
   FeatureMapWeights,
   FeatureMap,
 } from './feature_map.js';
-export type { Cache, CacheOptions, State, StateOptions, StepOptions } from './state.js';
+export type { State, StateOptions, StepOptions } from './state.js';
 export type { Gate, Input, Layout, Numbers, Out, Result, ResultOf, Tensor, TensorLike } from './tensor.js';
 
 /** What `createAttention` takes. */

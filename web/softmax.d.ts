@@ -1,6 +1,6 @@
 /** Softmax attention: the options of its calls, and parts of it that can be joined. */
+import type { Cache } from './cache.js';
 import type { CallOptions } from './calls.js';
-import type { Cache } from './state.js';
 import type { Input, Integers, Out, Result } from './tensor.js';
 
 /** What `attention.softmaxPart` takes beside q, k and v. */

@@ -1,5 +1,6 @@
 /** The suites that any engine runs, a browser's as well: they need nothing of Node, and little memory. */
 import { absorb } from './absorb.js';
+import { aliases } from './aliases.js';
 import { cache } from './cache.js';
 import { cacheVerbs } from './cache_verbs.js';
 import { callArguments } from './call_arguments.js';
@@ -10,6 +11,7 @@ import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
 import { gap } from './gap.js';
 import { given } from './given.js';
+import { givenValues } from './given_values.js';
 import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
@@ -30,6 +32,7 @@ import { ragged } from './ragged.js';
 import { raggedSoftmax } from './ragged_softmax.js';
 import { ratio } from './ratio.js';
 import { rewind } from './rewind.js';
+import { samplerSuite } from './sampler.js';
 import { savedCache } from './saved_cache.js';
 import { savedMap } from './saved_map.js';
 import { savedState } from './saved_state.js';
@@ -38,6 +41,7 @@ import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { softmaxOptions } from './softmax_options.js';
 import { state } from './state.js';
+import { stateObject } from './state_object.js';
 import { stateRows } from './state_rows.js';
 
 export const portable = {
@@ -61,6 +65,7 @@ export const portable = {
   presets,
   onnx,
   state,
+  'a state as an object': stateObject,
   'rows of a state': stateRows,
   'ragged batches': ragged,
   absorb,
@@ -70,6 +75,7 @@ export const portable = {
   'saved map': savedMap,
   'saved cache': savedCache,
   'what is given': given,
+  'values that are given': givenValues,
   'tensors of other libraries': foreign,
   cache,
   'cache verbs': cacheVerbs,
@@ -80,5 +86,7 @@ export const portable = {
   'arguments of objects': objectArguments,
   'arguments of maps': mapArguments,
   lifetime,
+  aliases,
   nn,
+  sampler: samplerSuite,
 };

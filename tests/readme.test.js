@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import { MAP_KINDS } from '../web/maps/map_kinds.js';
 import { entrySizes } from './bench/sizes.js';
 import { accuracyTable, sizesTable } from './bench/tables.js';
-import { nodeText, npm, root, writeApp } from './consumer.js';
+import { nodeText, packedPaths, root, writeApp } from './consumer.js';
 import { columns } from './packages/program.js';
 import { rows } from './packages/rows.js';
 import { read as readPackages, render } from './packages/table.js';
@@ -15,7 +15,6 @@ import { numbersOf, readPromises } from './promises.js';
 const test = suite('README');
 const read = (path) => readFile(join(root, path), 'utf8');
 const readme = await read('README.md');
-const packed = async () => JSON.parse(await npm(['pack', '--dry-run', '--json']))[0].files;
 
 /** What stands between a part's markers. */
 function part(name) {
@@ -34,7 +33,7 @@ test('has at most 12 KB, and a picture of at most 60 kB', async () => {
 });
 
 test('links of the documents in the package lead to files in it and to headings that are there', async () => {
-  const paths = (await packed()).map(({ path }) => path);
+  const paths = await packedPaths();
   const documents = paths.filter((path) => path.endsWith('.md'));
   for (const name of ['README.md', 'web/README.md', 'tests/bench/README.md', 'CHANGELOG.md']) assert.ok(documents.includes(name), name);
   for (const name of documents) {

@@ -1,6 +1,6 @@
 // README.md: short, its links inside the package, its program run, and each of its numbers in the place that it comes from.
 import assert from 'node:assert';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import { MAP_KINDS } from '../web/maps/map_kinds.js';
@@ -46,6 +46,24 @@ test('links of the documents in the package lead to files in it and to headings 
       assert.ok(paths.includes(file), `${name} links to ${target}, which is not packed`);
       if (heading !== undefined) assert.ok((await headings(file)).includes(heading), `${name} links to ${target}, a heading that is not there`);
     }
+  }
+});
+
+test('files, entries and scripts that a document names are there', async () => {
+  const folders = ['src', 'web', 'tests', 'demo'];
+  const listed = await Promise.all(folders.map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((path) => `/${folder}/${path.replaceAll('\\', '/')}`)));
+  const files = ['/build.sh', ...listed.flat()].filter((path) => !path.includes('/node_modules/'));
+  const { scripts, exports } = JSON.parse(await read('package.json'));
+  const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...files.filter((path) => path.endsWith('.md')).map((path) => path.slice(1))];
+  for (const name of ['demo/README.md', 'src/README.md', 'tests/README.md', 'tests/bench/README.md']) assert.ok(documents.includes(name), name);
+  for (const name of documents) {
+    const text = await read(name);
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g)) assert.ok(scripts[script], `${name} names npm run ${script}`);
+    for (const [, path] of text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.\w+)`/g)) {
+      const isEntry = path.startsWith('linear-attention-wasm/');
+      assert.ok(isEntry ? exports[path.replace('linear-attention-wasm', '.')] : files.some((file) => file.endsWith(`/${path.replace(/^\.\//, '')}`)), `${name} names ${path}`);
+    }
+    for (const [, entry] of text.matchAll(/`(linear-attention-wasm(?:\/[a-z]+)+)`/g)) assert.ok(exports[entry.replace('linear-attention-wasm', '.')], `${name} names ${entry}`);
   }
 });
 

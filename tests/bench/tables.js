@@ -33,7 +33,7 @@ const shapes = (figures) => `${ran(figures)}\n\n${shapesText(figures.shapes)}`;
 
 /** Wins and losses alike: every case of the race stands in the tables. */
 function peers({ races }) {
-  const tables = races.map((race) => `### ${race.machine}, ${race.engine}\n\n${conditions(race)}. Medians, interleaved.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race))}`);
+  const tables = races.map((race) => `### ${race.machine}, ${race.engine}\n\n${conditions(race)}. The fastest of ${race.rounds} rounds, in turns.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race))}`);
   return [...tables, `### What each can express\n\n${markdown(expressionCells(races[0]))}`].join('\n\n');
 }
 

@@ -1,4 +1,4 @@
-/** The race as text: for each case every contestant's median, then how many times as long as ours the others take. */
+/** The race as text: for each case every contestant's fastest round, which what else runs on the machine disturbs least, then how many times as long as ours the others take. */
 import { standings } from './standings.js';
 
 /** Three significant digits, in the unit that suits. */

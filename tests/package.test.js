@@ -56,6 +56,7 @@ test('holds exactly the files that it needs', async () => {
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
     'package.json',
     'demo/screenshot.png',
     'tests/bench/README.md',

@@ -49,10 +49,15 @@ test('links of the documents in the package lead to files in it and to headings 
   }
 });
 
+/** Paths of the files below a folder, from the root on; what commands put there aside. */
+async function filesIn(folder) {
+  const entries = await readdir(join(root, folder), { withFileTypes: true });
+  const paths = entries.filter(({ name }) => !['node_modules', 'scratch', 'dist'].includes(name)).map((entry) => (entry.isDirectory() ? filesIn(`${folder}/${entry.name}`) : [`/${folder}/${entry.name}`]));
+  return (await Promise.all(paths)).flat();
+}
+
 test('files, entries and scripts that a document names are there', async () => {
-  const folders = ['src', 'web', 'tests', 'demo'];
-  const listed = await Promise.all(folders.map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((path) => `/${folder}/${path.replaceAll('\\', '/')}`)));
-  const files = ['/build.sh', ...listed.flat()].filter((path) => !path.includes('/node_modules/'));
+  const files = ['/build.sh', ...(await Promise.all(['src', 'web', 'tests', 'demo'].map(filesIn))).flat()];
   const { scripts, exports } = JSON.parse(await read('package.json'));
   const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...files.filter((path) => path.endsWith('.md')).map((path) => path.slice(1))];
   for (const name of ['demo/README.md', 'src/README.md', 'tests/README.md', 'tests/bench/README.md']) assert.ok(documents.includes(name), name);

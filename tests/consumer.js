@@ -24,6 +24,14 @@ export async function nodeText(file, cwd) {
 /** The same of a file that prints JSON. */
 export const nodeJson = async (file, cwd) => JSON.parse(await nodeText(file, cwd));
 
+let paths;
+
+/** The paths of the files in the package, as npm packs it; asked once per process. */
+export function packedPaths() {
+  paths ??= npm(['pack', '--dry-run', '--json']).then((json) => JSON.parse(json)[0].files.map(({ path }) => path));
+  return paths;
+}
+
 let installed;
 
 /** The project's folder: packed and installed once per process, removed when it exits. */

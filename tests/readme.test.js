@@ -1,12 +1,12 @@
 // README.md: short, its links inside the package, its program run, and each of its numbers in the place that it comes from.
 import assert from 'node:assert';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import { MAP_KINDS } from '../web/maps/map_kinds.js';
 import { entrySizes } from './bench/sizes.js';
 import { accuracyTable, sizesTable } from './bench/tables.js';
-import { nodeText, npm, root, writeApp } from './consumer.js';
+import { nodeText, packedPaths, root, writeApp } from './consumer.js';
 import { columns } from './packages/program.js';
 import { rows } from './packages/rows.js';
 import { read as readPackages, render } from './packages/table.js';
@@ -15,7 +15,6 @@ import { numbersOf, readPromises } from './promises.js';
 const test = suite('README');
 const read = (path) => readFile(join(root, path), 'utf8');
 const readme = await read('README.md');
-const packed = async () => JSON.parse(await npm(['pack', '--dry-run', '--json']))[0].files;
 
 /** What stands between a part's markers. */
 function part(name) {
@@ -34,7 +33,7 @@ test('has at most 12 KB, and a picture of at most 60 kB', async () => {
 });
 
 test('links of the documents in the package lead to files in it and to headings that are there', async () => {
-  const paths = (await packed()).map(({ path }) => path);
+  const paths = await packedPaths();
   const documents = paths.filter((path) => path.endsWith('.md'));
   for (const name of ['README.md', 'web/README.md', 'tests/bench/README.md', 'CHANGELOG.md']) assert.ok(documents.includes(name), name);
   for (const name of documents) {
@@ -47,6 +46,29 @@ test('links of the documents in the package lead to files in it and to headings 
       assert.ok(paths.includes(file), `${name} links to ${target}, which is not packed`);
       if (heading !== undefined) assert.ok((await headings(file)).includes(heading), `${name} links to ${target}, a heading that is not there`);
     }
+  }
+});
+
+/** Paths of the files below a folder, from the root on; what commands put there aside. */
+async function filesIn(folder) {
+  const entries = await readdir(join(root, folder), { withFileTypes: true });
+  const paths = entries.filter(({ name }) => !['node_modules', 'scratch', 'dist'].includes(name)).map((entry) => (entry.isDirectory() ? filesIn(`${folder}/${entry.name}`) : [`/${folder}/${entry.name}`]));
+  return (await Promise.all(paths)).flat();
+}
+
+test('files, entries and scripts that a document names are there', async () => {
+  const files = ['/build.sh', ...(await Promise.all(['src', 'web', 'tests', 'demo'].map(filesIn))).flat()];
+  const { scripts, exports } = JSON.parse(await read('package.json'));
+  const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...files.filter((path) => path.endsWith('.md')).map((path) => path.slice(1))];
+  for (const name of ['demo/README.md', 'src/README.md', 'tests/README.md', 'tests/bench/README.md']) assert.ok(documents.includes(name), name);
+  for (const name of documents) {
+    const text = await read(name);
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g)) assert.ok(scripts[script], `${name} names npm run ${script}`);
+    for (const [, path] of text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.\w+)`/g)) {
+      const isEntry = path.startsWith('linear-attention-wasm/');
+      assert.ok(isEntry ? exports[path.replace('linear-attention-wasm', '.')] : files.some((file) => file.endsWith(`/${path.replace(/^\.\//, '')}`)), `${name} names ${path}`);
+    }
+    for (const [, entry] of text.matchAll(/`(linear-attention-wasm(?:\/[a-z]+)+)`/g)) assert.ok(exports[entry.replace('linear-attention-wasm', '.')], `${name} names ${entry}`);
   }
 });
 

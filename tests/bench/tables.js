@@ -1,7 +1,7 @@
 /** What the benches' --json wrote, as the tables of tests/bench/README.md and README.md. */
 import { tolerances } from '../tolerance.js';
 import { crossoverText } from './growth.js';
-import { duration, expressionCells, headline, markdown, ratioCells, timeCells } from './peers/table.js';
+import { conditions, expressionCells, markdown, ratioCells, timeCells } from './peers/table.js';
 import { shapesText } from './shapes.js';
 
 const ran = ({ machine, version, build, threads, date }) => `### ${machine}\n\nVersion ${version}, ${build} build, ${threads} thread${threads === 1 ? '' : 's'}, ${date.slice(0, 10)}.`;
@@ -33,7 +33,7 @@ const shapes = (figures) => `${ran(figures)}\n\n${shapesText(figures.shapes)}`;
 
 /** Wins and losses alike: every case of the race stands in the tables. */
 function peers({ races }) {
-  const tables = races.map((race) => `### ${race.machine}, ${race.engine}\n\n${headline(race)}. Medians, interleaved.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race))}`);
+  const tables = races.map((race) => `### ${race.machine}, ${race.engine}\n\n${conditions(race)}. The fastest of ${race.rounds} rounds, in turns.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race))}`);
   return [...tables, `### What each can express\n\n${markdown(expressionCells(races[0]))}`].join('\n\n');
 }
 

@@ -2,7 +2,7 @@
 
 const open = '<!-- packages -->\n';
 const close = '<!-- /packages -->';
-const PLAIN = 'As it comes in: ';
+const PLAIN = 'Nothing more is needed in: ';
 const BETWEEN = ' · ';
 
 const isPlain = (cells) => cells.every((cell) => cell === 'ok');

@@ -1,4 +1,4 @@
-/** The race as text: for each case every contestant's median, then how many times as long as ours the others take. */
+/** The race as text: for each case every contestant's fastest round, which what else runs on the machine disturbs least, then how many times as long as ours the others take. */
 import { standings } from './standings.js';
 
 /** Three significant digits, in the unit that suits. */
@@ -45,9 +45,12 @@ export function expressionCells({ contestants }) {
   return [['', ...ASPECTS], ...[...seen.values()].map(({ name, group, version, expresses }) => [`${group === 'ours' ? 'ours' : name}${version ? ` ${version}` : ''}`, ...ASPECTS.map((aspect) => expresses[aspect])])];
 }
 
-export function headline({ engine, machine, threads, heads, dim, date }) {
-  return `${machine}, ${engine}, ${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised (RetNet's and Gated DeltaNet's rows: as they are)`;
+/** When and on what it was raced. */
+export function conditions({ threads, heads, dim, date }) {
+  return `${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised (RetNet's and Gated DeltaNet's rows: as they are)`;
 }
+
+export const headline = (race) => `${race.machine}, ${race.engine}, ${conditions(race)}`;
 
 /** Who ran what, and what was left out and why. */
 export function notes({ contestants, rows, absent }) {

@@ -10,6 +10,7 @@ import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
 import { gap } from './gap.js';
 import { given } from './given.js';
+import { givenLists } from './given_lists.js';
 import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
@@ -70,6 +71,7 @@ export const portable = {
   'saved map': savedMap,
   'saved cache': savedCache,
   'what is given': given,
+  'lists that are given': givenLists,
   'tensors of other libraries': foreign,
   cache,
   'cache verbs': cacheVerbs,

@@ -71,8 +71,8 @@ typedef enum {
   LA_MAP_EXP = 16,         /* learned: exp(xW + b) instead of relu(xW + b) */
 } la_map_options;
 
-/* A feature map φ: R^dim → R^features. Weights may differ between heads: query head h of H uses those numbered
- * h·query_heads/H, key head h of H those numbered h·key_heads/H. */
+/* A feature map φ: R^dim → R^features. Weights may differ between heads: head h of the result's H asks by those
+ * numbered h·query_heads/H, key head h of H uses those numbered h·key_heads/H. */
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;

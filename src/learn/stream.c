@@ -64,7 +64,7 @@ static float load_state(gradient_stream *s) {
   running_clear(&s->s);
   if (!state) return -INFINITY;
   state += state_of(s) * la_state_floats((int32_t)call->d_f, (int32_t)call->d_v);
-  la_state_read(&(la_state_args){1, (int32_t)call->d_f, (int32_t)call->d_v, state, s->loaded, z, call->map->scaled ? &exponent : NULL});
+  la_state_read(&(la_state_args){.heads = 1, .features = (int32_t)call->d_f, .value_dim = (int32_t)call->d_v, .state = state, .s = s->loaded, .z = z, .exponents = call->map->scaled ? &exponent : NULL});
   running_read(&s->s, s->loaded, z, 1.0f);
   return exponent;
 }

@@ -71,8 +71,8 @@ typedef enum {
   LA_MAP_EXP = 16,         /* learned: exp(xW + b) instead of relu(xW + b) */
 } la_map_options;
 
-/* A feature map φ: R^dim → R^features. Weights may differ between heads: query head h of H uses those numbered
- * h·query_heads/H, key head h of H those numbered h·key_heads/H. */
+/* A feature map φ: R^dim → R^features. Weights may differ between heads: head h of the result's H asks by those
+ * numbered h·query_heads/H, key head h of H uses those numbered h·key_heads/H. */
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;
@@ -175,8 +175,7 @@ typedef struct {
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
   const int32_t *starts;      /* [batch], each ≥ 0: row b is its key_lengths[b] tokens from this one on, counted from there; all else of
                                  it is not read and gives 0. Needs key_lengths and n_q == n_k. NULL: 0, and all queries are answered */
-  int32_t packed;             /* ≥ 1: so many rows of the batch share a row of q, k, v, out and gates, and follow one another in
-                                 it by starts and key_lengths, without gaps; divides batch. 0: 1 */
+  int32_t packed;             /* so many rows of the batch share each row of the arrays, all of it, in order; divides batch. 0: 1 */
   la_array q;                 /* [batch, q_heads, n_q, dim] */
   la_array k;                 /* [batch, k_heads, n_k, dim] */
   la_array v;                 /* [batch, v_heads, n_k, value_dim] */
@@ -208,6 +207,9 @@ typedef struct {
   float *s, *z;     /* [heads, features, value_dim], [heads, features] */
   float *exponents; /* [heads]: S and z are to be multiplied by exp of it; −∞ of favor, rff and exp(xW + b) while nothing was seen. NULL:
                        is not read, and written as 0 */
+  float *powers;    /* [heads, features], whole numbers: row i of S and z_i are to be multiplied by 2^powers[i] as well, which
+                       only sums of calls that are normalised without eps need. NULL: read as part of S, z and exponents, and
+                       written as 0 */
 } la_state_args;
 
 /* s and z are what the state holds, and stay so when the state goes on. z of states that were never normalised is 0. */
@@ -287,10 +289,8 @@ int32_t LA_API(la_build)(void);
 #if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 24 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_span) == 28 && sizeof(la_softmax_args) == 164, "la_softmax_args");
-_Static_assert(sizeof(la_linear_args) == 264, "la_linear_args");
-_Static_assert(sizeof(la_state_args) == 28, "la_state_args");
-_Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
-_Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
+_Static_assert(sizeof(la_linear_args) == 264 && sizeof(la_state_args) == 32, "la_linear_args, la_state_args");
+_Static_assert(sizeof(la_weights_args) == 116 && sizeof(la_gap_args) == 140, "la_weights_args, la_gap_args");
 #endif
 
 #ifdef __cplusplus

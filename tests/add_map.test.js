@@ -1,4 +1,4 @@
-// The README's "Add a feature map", followed to the letter in a copy of the sources, and what every map must have.
+// "Add a feature map" of src/README.md, followed to the letter in a copy of the sources, and what every map must have.
 import assert from 'node:assert';
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -23,8 +23,8 @@ test.after(() => rm(folder, { recursive: true }));
 
 /** The section's code blocks by language. */
 async function readSection() {
-  const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const section = readme.split('### Add a feature map\n')[1].split(/\n##+ /)[0];
+  const readme = await readFile(join(root, 'src/README.md'), 'utf8');
+  const section = readme.split('## Add a feature map\n')[1].split(/\n##+ /)[0];
   assert.ok(section.split('\n').length < 50, 'the section has grown long');
   return Object.fromEntries([...section.matchAll(/```(\w+)\n([^]*?)```/g)].map(([, language, text]) => [language, text]));
 }

@@ -1,17 +1,17 @@
-// The arithmetic of the benches on made-up timings: goals, tables, fits and the README's markers.
+// The arithmetic of the benches on made-up timings: ratios, tables, fits and the markers of documents.
 import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { createAttention } from '../web/index.js';
 import { plainRecurrence, powersTo } from './bench/accuracy.js';
-import { judge } from './bench/growth.js';
+import { fitOf } from './bench/growth.js';
 import { chooseRows } from './bench/only.js';
 import { caseOf, checkedRows, expectedOf, inputsOf, kinds, verify } from './bench/peers/cases.js';
-import { standings } from './bench/peers/goals.js';
 import { gatedRecurrence } from './bench/peers/hosts/plain_gated.js';
 import { linearCausal, linearFull, softmax } from './bench/peers/hosts/plain_kernels.js';
+import { standings } from './bench/peers/standings.js';
 import { alignColumns, duration, markdown, ratioCells, timeCells } from './bench/peers/table.js';
-import { fill, writeFigures } from './bench/readme.js';
+import { fill, writeFigures, writeSummary } from './bench/readme.js';
 import { flopsOf, shapes, shapesText } from './bench/shapes.js';
 import { measureStates, rules, statesText } from './bench/states.js';
 import { gatePattern, patternOf } from './generate/tokens.js';
@@ -25,40 +25,29 @@ const entry = (name, group, ms, more) => ({ name, group, ms, ...more });
 const row = (id, entries) => ({ id, title: id, length: 1024, entries });
 const mine = (build, ms) => entry(`ours, ${build}`, 'ours', ms, { build, keeping: 'arrays' });
 
-test('goals are of the simd build from array to array, against the fastest web peer', () => {
+test('ours stand beside the fastest web library and the native one', () => {
   const rivals = [entry('a', 'web', 40), entry('b', 'web', 35), entry('c', 'web', undefined), entry('n', 'native', 9)];
-  const resident = entry('ours, simd, resident', 'ours', 8, { build: 'simd', keeping: 'resident' });
-  const [simd, relaxed, held] = standings(row('linear-causal', [mine('simd', 10), mine('relaxed', 9), resident, ...rivals]));
-  assert.deepEqual([simd.web, simd.native], [3.5, 0.9]);
-  assert.deepEqual(simd.goals, [{ against: 'web', least: 3, ratio: 3.5, met: true }]);
-  assert.deepEqual([relaxed.goals, held.goals], [[], []]);
-  for (const id of ['retention', 'gated-delta']) assert.deepEqual(standings(row(id, [mine('simd', 20), ...rivals]))[0].goals.map(({ least, met }) => [least, met]), [[3, false]]);
-});
-
-test('every kind of case but the start-up has a goal', () => {
-  for (const id of Object.keys(kinds)) assert.equal(standings(row(id, [mine('simd', 10)]))[0].goals.length, 1, id);
-  assert.deepEqual(standings(row('start-up', [mine('simd', 10)]))[0].goals, []);
-});
-
-test('a rival that did not run leaves a goal open', () => {
-  const [one] = standings(row('softmax-full', [mine('simd', 10)]));
-  assert.deepEqual([one.web, one.native, one.goals[0].met], [null, null, null]);
+  assert.deepEqual(standings(row('linear-causal', [mine('simd', 10), mine('relaxed', undefined), ...rivals])), { web: 'b', native: 'n', ours: [{ name: 'ours, simd', web: 3.5, native: 0.9 }] });
+  assert.deepEqual(standings(row('softmax-full', [mine('simd', 10)])), { web: null, native: null, ours: [{ name: 'ours, simd', web: null, native: null }] });
 });
 
 test('times and tables', () => {
   assert.deepEqual([duration(0.0061), duration(0.25), duration(12.34), duration(151.4), duration(undefined)], ['6.10 µs', '0.250 ms', '12.3 ms', '151 ms', '–']);
   assert.equal(alignColumns([['a', 'bb'], ['ccc', 'd']]), 'a    bb\nccc   d');
   assert.equal(markdown([['', 'x'], ['y', '1']]), '|  | x |\n| --- | --: |\n| y | 1 |');
-  const race = { engine: 'Node', contestants: [{ name: 'ours, simd' }, { name: 'a' }], rows: [row('softmax-full', [mine('simd', 10), entry('a', 'web', 11)])] };
+  const race = { engine: 'Node', contestants: [{ name: 'ours, simd', group: 'ours' }, { name: 'a', group: 'web' }], rows: [row('softmax-full', [mine('simd', 10), entry('a', 'web', 11)])] };
   assert.deepEqual(timeCells(race)[1], ['softmax-full', '10.0 ms', '11.0 ms']);
-  assert.deepEqual(ratioCells(race)[1], ['softmax-full', 'ours, simd', '1.10×', '–', 'MISSED: 1.5× best web peer']);
+  assert.deepEqual(ratioCells(race), [['', 'fastest other', 'ours, simd'], ['softmax-full', 'a', '1.10×']]);
+  const native = { ...race, contestants: [...race.contestants, { name: 'n', group: 'native' }], rows: [row('softmax-full', [mine('simd', 10), entry('n', 'native', 4)])] };
+  assert.deepEqual(ratioCells(native), [['', 'fastest other', 'ours, simd', 'n over ours, simd'], ['softmax-full', '–', '–', '0.40×']]);
 });
 
-test('an exponent is judged over every point', () => {
-  const points = (exponent) => [1024, 2048, 4096, 8192].map((length) => ({ length, ms: 1e-3 * length ** exponent }));
-  assert.equal(judge('softmax', points(2.05)).met, true);
-  assert.equal(judge('linear', points(1.06)).met, false);
-  assert.equal(judge('linear', points(1).slice(0, 2)).met, false);
+test('an exponent is fitted over every point', () => {
+  const points = [1024, 2048, 4096, 8192].map((length) => ({ length, ms: 1e-3 * length ** 1.25 }));
+  const { exponent, ...fit } = fitOf('linear', points);
+  assert.ok(Math.abs(exponent - 1.25) < 1e-9);
+  assert.deepEqual(fit, { kind: 'linear', from: 1024, to: 8192, expected: 1 });
+  assert.equal(fitOf('softmax', points.slice(0, 1)).exponent, null);
 });
 
 test('the compared rows hold both ends', () => {
@@ -150,24 +139,37 @@ test('what states cost: every rule is measured, nothing is left in memory, and m
   ]);
 });
 
-test('README markers: only what lies between them changes', () => {
-  const text = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb';
-  assert.equal(fill(text, 'x', 'new'), 'a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb');
+test('markers: only what lies between them changes', () => {
+  const text = 'a\n<!-- x -->\nold\n<!-- /x -->\nb';
+  assert.equal(fill(text, 'x', 'new'), 'a\n<!-- x -->\nnew\n<!-- /x -->\nb');
   assert.equal(fill(fill(text, 'x', 'new'), 'x', 'old'), text);
-  assert.throws(() => fill(text, 'y', ''), /bench:y/);
+  assert.throws(() => fill(text, 'y', ''), /<!-- y -->/);
 });
 
-test("the README has every bench's markers", async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-  const about = { machine: 'a machine', version: '1', build: 'simd', threads: 1, date: '2026-01-31T00:00:00Z', heads: 8, dim: 64 };
+const readDocument = (path) => readFile(new URL(path, import.meta.url), 'utf8');
+const about = { machine: 'a machine', version: '1', build: 'simd', threads: 1, date: '2026-01-31T00:00:00Z', heads: 8, dim: 64 };
+const contestants = [{ name: 'ours, simd', group: 'ours', expresses: {} }, { name: 'ours, simd, resident', group: 'ours', keeping: 'resident', expresses: {} }, { name: 'a', group: 'web', expresses: {} }, { name: 'n', group: 'native', expresses: {} }];
+
+test("the benches' figures stand between the markers of tests/bench/README.md, of two machines below one another", async () => {
+  const kernels = { bench: 'kernels', ...about, length: 4096, kernels: [{ name: 'kernel', ms: 1, gflops: 2, share: 0.5 }], tokens: [{ name: ' step', microseconds: 6 }] };
   const figures = [
-    { bench: 'kernels', ...about, length: 4096, kernels: [{ name: 'kernel', ms: 1, gflops: 2, share: 0.5 }], tokens: [{ name: ' step', microseconds: 6 }] },
+    kernels,
+    { ...kernels, machine: 'another' },
     { bench: 'growth', ...about, growth: [], crossovers: [{ dim: 64, causal: { kind: 'crossed', length: 99.6 }, full: { kind: 'always', length: 8 } }] },
-    { bench: 'peers', races: [{ ...about, engine: 'Node', contestants: [], rows: [] }] },
+    { bench: 'shapes', ...about, shapes: [{ ...shapes[0], prefillMs: 245, gflops: 35.06, tokenMs: 0.2, bytes: 2 ** 23 }] },
+    { bench: 'peers', races: [{ ...about, engine: 'Node', contestants, rows: [] }] },
   ];
-  const written = figures.reduce(writeFigures, readme);
-  for (const line of ['| kernel | 1.00 | 2.0 | 50 % |', '| 64 | 100 | below 8 |', 'a machine, Node, 2026-01-31, 1 thread;']) assert.ok(written.includes(line), line);
-  assert.throws(() => writeFigures(readme, { bench: 'other' }), /other/);
+  const written = writeFigures(await readDocument('bench/README.md'), figures);
+  for (const line of ['### a machine\n', '### another\n', '| kernel | 1.00 | 2.0 | 50 % |', '| 64 | 100 | below 8 |', '| 245 ms |', '### a machine, Node\n']) assert.ok(written.includes(line), line);
+  assert.throws(() => writeFigures(written, [{ bench: 'other' }]), /other/);
+});
+
+test('README.md has the race in a page, of arrays and without native code', async () => {
+  const rows = Object.keys(kinds).map((id) => row(id, contestants.map(({ name, group }, i) => entry(name, group, 10 + i))));
+  const races = ['Node 1', 'Chrome/2'].map((engine) => ({ ...about, engine, contestants, rows }));
+  const written = writeSummary(await readDocument('../README.md'), [{ bench: 'peers', races }], []);
+  for (const line of ['a machine, Chrome/2, 2026-01-31, 1 thread, 8 heads of 64:', '|  | ours, simd | a |\n', '| linear-causal | 10.0 ms | 12.0 ms |']) assert.ok(written.includes(line), line);
+  assert.ok(!written.includes('| retention |'));
 });
 
 test.run();

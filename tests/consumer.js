@@ -16,9 +16,20 @@ export async function npm(args, cwd = root) {
   return (await run('npm', args, { cwd })).stdout;
 }
 
-/** Runs a file in a Node of its own and returns the JSON that it printed. */
-export async function nodeJson(file, cwd) {
-  return JSON.parse((await run(process.execPath, [file], { cwd })).stdout);
+/** Runs a file in a Node of its own and returns what it printed. */
+export async function nodeText(file, cwd) {
+  return (await run(process.execPath, [file], { cwd })).stdout;
+}
+
+/** The same of a file that prints JSON. */
+export const nodeJson = async (file, cwd) => JSON.parse(await nodeText(file, cwd));
+
+let paths;
+
+/** The paths of the files in the package, as npm packs it; asked once per process. */
+export function packedPaths() {
+  paths ??= npm(['pack', '--dry-run', '--json']).then((json) => JSON.parse(json)[0].files.map(({ path }) => path));
+  return paths;
 }
 
 let installed;

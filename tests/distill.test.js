@@ -1,6 +1,5 @@
 /** distill: what it learns, and that it learns nothing that it must not know. */
 import assert from 'node:assert';
-import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { coreOf } from '../web/calls/attention.js';
 import { takeDistillOptions } from '../web/learn/distill_options.js';
@@ -226,21 +225,6 @@ test('what was learned can be saved and loaded', async () => {
     for (const as of ['query', 'key']) assertSame(again.apply(x, { as }).data, map.apply(x, { as }).data, as);
     again.dispose();
   });
-});
-
-test('the lines of web/README.md learn a map as they stand', async () => {
-  const readme = await readFile(new URL('../web/README.md', import.meta.url), 'utf8');
-  const lines = /^## Learn a map$[^]*?```js\n([^]*?)```/m.exec(readme)[1];
-  const names = /^import {(.*)} from 'linear-attention-wasm\/learn';\n/.exec(lines);
-  const AsyncFunction = (async () => {}).constructor;
-  const run = new AsyncFunction('console', ...names[1].split(',').map((name) => name.trim()), `${lines.slice(names[0].length)}; return { attention, history, answer, bytes };`);
-  const said = [];
-  const result = await run({ log: (...values) => said.push(values) }, createAttention, distill);
-  assert.deepEqual(result.answer.shape, [2, 128, 16]);
-  assert.ok(result.bytes instanceof Uint8Array);
-  assert.deepEqual(said, [[result.history[0].error, result.history.at(-1).error]]);
-  for (const [h, error] of said[0][1].entries()) assert.ok(error < said[0][0][h], `head ${h}: ${said}`);
-  result.attention.dispose();
 });
 
 test.run();

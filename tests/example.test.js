@@ -1,7 +1,7 @@
-/** tests/example.c, compiled natively as src/README.md says: the core is usable from C alone; and the programs of web/README.md. */
+/** tests/example.c, compiled natively as src/README.md says: the core is usable from C alone. */
 import assert from 'node:assert';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,27 +46,5 @@ test('the headers are C++ too', async () => {
     await rm(folder, { recursive: true });
   }
 });
-
-const programs = [...(await readFile(join(root, 'web/README.md'), 'utf8')).matchAll(/^## (.+)\n[^#]*?```js\n(import [^]*?)```/gm)].map(([, title, text]) => ({ title, text }))
-  // map_file, learn_readme and distill run those of further entries.
-  .filter(({ text }) => !text.includes("'linear-attention-wasm/"));
-
-test('web/README.md has its programs', () => assert.deepEqual(programs.map(({ title }) => title), ['Cut a sequence', 'Take tokens back']));
-
-for (const { title, text } of programs) {
-  test(`${title}: prints what it says`, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'program-'));
-    try {
-      const file = join(folder, 'program.mjs');
-      await writeFile(file, text.replaceAll("'linear-attention-wasm'", JSON.stringify(join(root, 'web/index.js'))));
-      const { stdout } = await run(process.execPath, [file]);
-      const told = [...text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line);
-      assert.ok(told.length > 0);
-      assert.deepEqual(stdout.trim().split('\n'), told);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-}
 
 test.run();

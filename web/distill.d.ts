@@ -27,7 +27,7 @@ export interface Measurement {
 }
 
 interface DistillSettings {
-  /** Length of φ(x): even for hedgehog. Default 2·dim for hedgehog, dim for learned. */
+  /** Length of φ(x), 1 to 65536, even for hedgehog. Default: 2·dim for hedgehog, dim for learned. */
   features?: number;
   /**
    * What is made small, a head each. Default `'outputs'`.
@@ -38,11 +38,11 @@ interface DistillSettings {
   loss?: 'outputs' | 'weights' | 'both';
   /** Whether query i sees keys 0 … i only. Default true. */
   causal?: boolean;
-  /** How often weights change; 0 gives the map where learning begins. Default 400. */
+  /** How often weights change, an integer; 0 gives the map where learning begins. Default 400. */
   steps?: number;
-  /** Examples a step, drawn in shuffled passes; all of them where there are no more. Default 4. */
+  /** Examples a step, at least 1, drawn in shuffled passes; all of them where there are no more. Default 4. */
   batch?: number;
-  /** Of Adam's first step; it falls to 0 along half a cosine. Default 0.01. */
+  /** Of Adam's first step, above 0; it falls to 0 along half a cosine. Default 1e-2. */
   learningRate?: number;
   /** Of where learning begins and of what is drawn, an integer 0 … 2⁵³−1: the same bits again on the simd build. Default 0. */
   seed?: number;
@@ -50,11 +50,12 @@ interface DistillSettings {
    * Examples that judge and do not teach.
    *
    * They are measured every ten steps, and each head of the result is from the step at which its error over them was least.
+   * Default: each head of the result is from the last step.
    */
   validation?: Examples;
-  /** Told every measurement, every ten steps. What it throws ends learning and rejects. */
+  /** Told every measurement, every ten steps. What it throws ends learning and rejects. Default: nobody is told. */
   onProgress?: (measurement: Measurement & { steps: number }) => void;
-  /** Ends learning, between two examples, and rejects with its reason. */
+  /** Ends learning, between two examples, and rejects with its reason. Default: all steps are made. */
   signal?: Global<'AbortSignal'>;
 }
 
@@ -62,13 +63,13 @@ interface DistillSettings {
 export type DistillOptions = DistillSettings &
   (
     | {
-        /** Softmaxes of ±(xW + b). Default. */
+        /** `'hedgehog'`: softmaxes of ±(xW + b). Default `'hedgehog'`. */
         map?: 'hedgehog';
-        /** Of `'learned'` alone. */
+        /** Not given: it belongs to `'learned'`. */
         activation?: undefined;
       }
     | {
-        /** relu(xW + b), or exp(xW + b). */
+        /** `'learned'`: relu(xW + b), or exp(xW + b). */
         map: 'learned';
         /** `'exp'` is the stronger one. Default `'relu'`. */
         activation?: 'relu' | 'exp';

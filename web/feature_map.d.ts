@@ -12,17 +12,18 @@ export interface FeatureMapOptions {
   /** Length of a query or key vector, 1 to 1024; of taylor 1 to 360, whose features are 65536 at most. */
   dim: number;
   /**
-   * Heads with weights of their own; 1: all heads share them.
+   * Heads with weights of their own, 1 to 65536; 1: all heads share them.
    *
    * Default: as many as the given weights have, else 1.
-   * A map for N heads serves keys of N heads; query head h of H takes the weights of head h·N/H (rounded down). A state may
-   * have more heads than its keys, and its map then fewer than it: a divisor of them.
+   * A map for N heads serves keys of N heads; head h of the result's H has its query mapped by the weights of its key's head,
+   * h·N/H (rounded down), also where one query serves several. A state may have more heads than its keys, and its map then
+   * fewer than it: a divisor of them.
    */
   heads?: number;
 }
 
 interface RandomSize extends FeatureMapOptions {
-  /** Length of φ(x), 1 to 65536. Default 4·dim, or what `projection` makes. */
+  /** Length of φ(x), 1 to 65536; even for rff and with hyperbolic. Default: 4·dim, or what projection makes. */
   features?: number;
 }
 
@@ -31,12 +32,12 @@ interface Drawn {
   seed?: number;
   /** Rows orthogonal in blocks of dim, with the norms of independent normal vectors; false: independent rows. Default true. */
   orthogonal?: boolean;
-  /** Not given: the rows are drawn. */
+  /** Default: the rows are drawn. */
   projection?: undefined;
 }
 
 interface Projected {
-  /** The rows ω themselves, [rows, dim] or [heads, rows, dim], instead of a draw. */
+  /** The rows ω themselves, [rows, dim] or [heads, rows, dim], instead of a draw: not beside seed and orthogonal. */
   projection: Input;
   /** Not given: nothing is drawn. */
   seed?: undefined;
@@ -53,7 +54,7 @@ interface FavorSettings {
   /** false leaves −‖x‖²/2 out: exp(Wx)/√m, which weighs a key by exp(‖k‖²/2) beyond softmax. Default true. */
   normTerm?: boolean;
   /**
-   * Added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2). ≥ 0, default 0.
+   * Added to exp(ωᵀx − ‖x‖²/2 − max ωᵀx) before m^(−1/2); at least 0. Default 0.
    *
    * The maximum is over the row for queries and over all keys for keys; epsilon pulls results towards the mean of V.
    * Since it is relative to all keys of a call, causal rows
@@ -87,24 +88,24 @@ export type RffOptions = RandomOptions & RffSettings;
  * Schlag et al. 2021 (flash-linear-attention has −relu(x) as second half).
  */
 export interface DpfpOptions extends FeatureMapOptions {
-  /** 1 to 2·dim − 1. Default 1. */
+  /** How many rolls, 1 to 2·dim − 1, and so many that features are at most 65536. Default 1. */
   nu?: number;
 }
 
 interface AffineOptions extends FeatureMapOptions {
-  /** W of y = xW + b: [dim, columns] or [heads, dim, columns]. */
+  /** W of y = xW + b: [dim, columns] or [heads, dim, columns]. Default: the identity. */
   weights?: Input;
   /** b: [columns] or [heads, columns]. Default 0. */
   bias?: Input;
-  /** W of keys. Default `weights`. */
+  /** W of keys, of the shapes of weights. Default: weights. */
   keyWeights?: Input;
-  /** b of keys. Default `bias`. */
+  /** b of keys, of the shapes of bias. Default: bias. */
   keyBias?: Input;
 }
 
 /** Softmaxes of ±y, no feature below 1e-12; without weights, y = x. Zhang et al. 2024. */
 export interface HedgehogOptions extends AffineOptions {
-  /** Twice the columns of W, 2 to 65536. Default: as many as the weights make, 2·dim without; others need weights. */
+  /** Twice the columns of W, even, 2 to 65536; others than 2·dim need weights. Default: as many as weights make, else 2·dim. */
   features?: number;
   /**
    * One softmax each over y and −y, or one over both. Default `'separate'`.
@@ -117,7 +118,7 @@ export interface HedgehogOptions extends AffineOptions {
 
 /** relu(y): T2R, Kasai et al. 2021; or exp(y). 1 to 65536 columns. */
 export interface LearnedOptions extends AffineOptions {
-  /** W of y = xW + b: [dim, columns] or [heads, dim, columns]. */
+  /** W of y = xW + b: [dim, columns] or [heads, dim, columns], with 1 to 65536 columns. */
   weights: Input;
   /**
    * `'relu'`: max(y, 0); `'exp'`: exp(y), which is positive. Default `'relu'`.
@@ -129,7 +130,7 @@ export interface LearnedOptions extends AffineOptions {
 
 /** [relu(x)·sin θ, relu(x)·cos θ], θ = πi/(2·maxLength) at the i-th place, from 1. Qin et al. 2022. */
 export interface CosformerOptions extends FeatureMapOptions {
-  /** The longest sequence, fixed from the start: longer ones are refused. */
+  /** The longest sequence, at least 1, fixed from the start: longer ones are refused. */
   maxLength: number;
 }
 
@@ -173,7 +174,7 @@ export interface FeatureMapWeights {
 export interface FeatureMapApplyOptions {
   /** Which of the two the vectors are, where a map treats them differently. Default `'query'`. */
   as?: 'query' | 'key';
-  /** Of the first vector of each sequence, from 0; it matters to cosformer. Default 0. */
+  /** Where the first vector of each sequence stands, an integer from 0; it matters to cosformer. Default 0. */
   position?: number;
 }
 

@@ -5,9 +5,10 @@
  * Gradients are those of sum(out ∘ dOut), each `{ data, shape }` of the shape of what it is of. They take O(length) time
  * and memory as attention does: nothing of length × length is stored, and no state a token.
  */
-import type { LinearOptions, SoftmaxOptions } from './calls.js';
+import type { LinearOptions } from './calls.js';
 import type { FeatureMap } from './feature_map.js';
 import type { Attention } from './index.js';
+import type { SoftmaxOptions } from './softmax.js';
 import type { Input, Layout, Result, Tensor } from './tensor.js';
 
 export { distill } from './distill.js';
@@ -15,14 +16,11 @@ export type { DistillOptions, Distilled, Example, Examples, Measurement } from '
 export { AttentionError, createAttention, version } from './index.js';
 export type { Attention, AttentionErrorCode, Build, CreateOptions } from './index.js';
 
-/** What `linearGradient` takes beside q, k, v and dOut: options of `attention.linear`, all but these three and `out`. */
-export type LinearGradientOptions = LinearOptions<undefined> & {
-  /** Not given: gradients are of whole rows. */
-  lengths?: undefined;
-  /** Not given: gradients are of whole rows. */
-  starts?: undefined;
-  /** Not given: gradients are of whole rows. */
-  sequences?: undefined;
+/** Omit of every type of a union. */
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but out and those of rows. */
+export type LinearGradientOptions = Without<LinearOptions<undefined>, 'lengths' | 'starts' | 'sequences' | 'out'> & {
   /** Gradient of the S that the call leaves behind, [batch, heads, features, valueDim] or as many floats. Default 0. */
   dFinalState?: Input | Float32Array;
   /** Gradient of the z that it leaves behind, [batch, heads, features] or as many floats, where it is normalised. Default 0. */
@@ -80,8 +78,8 @@ export interface LinearGradients extends SoftmaxGradients, MapGradients {
  */
 export function linearGradient(attention: Attention, q: Input, k: Input, v: Input, dOut: Input, options?: LinearGradientOptions): LinearGradients;
 
-/** What `softmaxGradient` takes beside q, k, v and dOut. */
-export type SoftmaxGradientOptions = Omit<SoftmaxOptions<undefined>, 'cache' | 'out'>;
+/** What `softmaxGradient` takes beside q, k, v and dOut: of the options of `attention.softmax` those that have a gradient. */
+export type SoftmaxGradientOptions = Pick<SoftmaxOptions<undefined>, 'causal' | 'scale' | 'keyLengths' | 'layout'>;
 
 /**
  * Gradients of sum(out ∘ dOut) of `attention.softmax`.
@@ -97,7 +95,7 @@ export function softmaxGradient(attention: Attention, q: Input, k: Input, v: Inp
 export interface WeightsGradientOptions {
   /** A map with weights, of `'hedgehog'` or `'learned'`. */
   featureMap: FeatureMap;
-  /** Query i sees keys 0 … i only, in both. Default false. */
+  /** Query i sees keys 0 … i only, in both. Needs as many queries as keys. Default false. */
   causal?: boolean;
   /** Multiplies q·k of softmax. Default 1/√dim. */
   softmaxScale?: number;
@@ -125,9 +123,9 @@ export function weightsGradient(attention: Attention, q: Input, k: Input, option
 export interface AdamOptions {
   /** Length of a step, ≥ 0. Default 1e-3. */
   learningRate?: number;
-  /** What is kept of the mean of gradients at each step, 0 … 1. Default 0.9. */
+  /** What is kept of the mean of gradients at each step, at least 0 and below 1. Default 0.9. */
   beta1?: number;
-  /** What is kept of the mean of their squares, 0 … 1. Default 0.999. */
+  /** What is kept of the mean of their squares, at least 0 and below 1. Default 0.999. */
   beta2?: number;
   /** Added to the root of that mean, ≥ 0. Default 1e-8. */
   epsilon?: number;

@@ -63,7 +63,7 @@ export type Storable =
 export interface SafetensorsContent {
   /** By name. */
   tensors: ReadonlyMap<string, Storable> | Readonly<Record<string, Storable>>;
-  /** Strings for `__metadata__`. Default none. */
+  /** Strings for `__metadata__`. Default: none. */
   metadata?: Readonly<Record<string, string>>;
 }
 
@@ -86,7 +86,7 @@ export interface DenseOptions {
   weight: Weight;
   /** [outputs]. Default 0. */
   bias?: Weight;
-  /** `'relu'` is max(y, 0). Default `'none'`. */
+  /** What is applied to the sum; `'relu'` is max(y, 0). Default `'none'`. */
   activation?: 'none' | 'relu';
 }
 
@@ -160,11 +160,11 @@ export function layerNorm(attention: Attention, options: LayerNormOptions): Laye
 
 /** What `sampler` takes. */
 export interface SamplerOptions {
-  /** Rows drawn at once, each with a random stream of its own. Default 1. */
+  /** Rows drawn at once, 1 to 2²⁴, each with a random stream of its own. Default 1. */
   batch?: number;
-  /** 0 to 2³² − 1. Default 0. */
+  /** What the streams start from, an integer 0 to 2³² − 1. Default 0. */
   seed?: number;
-  /** The stream of row 0; row i has stream + i. Default 0. */
+  /** The stream of row 0, an integer 0 to 2³² − 1; row i has stream + i. Default 0. */
   stream?: number;
   /** Divides the logits, ≥ 0; at 0 the first of the largest is taken. Default 1. */
   temperature?: number;

@@ -8,25 +8,25 @@ export interface LinearAttentionInputs {
   key: Input;
   /** [B, T, kv_num_heads·valueDim] */
   value: Input;
-  /** [B, kv_num_heads, dim, valueDim]. Default zeros. */
+  /** [B, kv_num_heads, dim, valueDim]. Default: zeros. */
   past_state?: Input | null;
-  /** [B, T, kv_num_heads] or [B, T, kv_num_heads·dim], a logarithm: needed by the gated rules, refused by the others. */
+  /** [B, T, kv_num_heads] or [B, T, kv_num_heads·dim], a logarithm: gated rules need it. Default: none, as the others want. */
   decay?: Input | null;
-  /** [B, T, kv_num_heads] or [B, T, 1]: needed by the delta rules, refused by the others. */
+  /** [B, T, kv_num_heads] or [B, T, 1], finite: delta rules need it. Default: none, as the others want. */
   beta?: Input | null;
 }
 
 /** Attributes of the operator under its own names; integers may come as 64-bit ones, as ONNX stores them. */
 export interface LinearAttentionAttributes {
-  /** Default `'gated_delta'`. */
+  /** Which of decay and beta there are. Default `'gated_delta'`. */
   update_rule?: 'linear' | 'gated' | 'delta' | 'gated_delta';
   /** A positive multiple of kv_num_heads. */
   q_num_heads: number | bigint;
-  /** Heads of key and value. */
+  /** Heads of key and value, at least 1. */
   kv_num_heads: number | bigint;
-  /** Multiplies the output. 0 or left out: 1/√dim. */
+  /** Multiplies the output; 0 stands for the default. Default 1/√dim. */
   scale?: number;
-  /** A hint that changes no result. */
+  /** A hint, an integer from 0, that changes no result. Default: none. */
   chunk_size?: number | bigint;
 }
 

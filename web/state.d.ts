@@ -1,26 +1,26 @@
-/** What attention remembers between calls: the state of linear attention, and the cache of softmax attention. */
+/** The state of linear attention: what it remembers between calls. */
 import type { FeatureMap, PlainFeatureMapName } from './feature_map.js';
 import type { Gate, Input, Integers, Out, ResultOf } from './tensor.js';
 
 /** The sizes that a state and a cache share. */
-interface MemorySizes {
-  /** Sequences at once. Default 1. */
+export interface MemorySizes {
+  /** Sequences at once, at least 1. Default 1. */
   batch?: number;
-  /** Heads of k and v; of a state, where these differ, the larger number. */
+  /** Heads of k and v, at least 1; of a state, where these differ, the larger number. */
   heads: number;
   /** Length of a query or key vector, 1 to 1024. */
   dim: number;
-  /** Length of a value vector, 1 to 8192. Default `dim`. */
+  /** Length of a value vector, 1 to 8192. Default dim. */
   valueDim?: number;
 }
 
 /** What `attention.state` takes; calls with the state have these settings as their defaults, and may give no others. */
 export interface StateOptions extends MemorySizes {
-  /** φ, by its name or as `attention.featureMap` made it. Default `'elu'`. */
+  /** φ, by its name or as `attention.featureMap` made it, for 1 head or a divisor of heads. Default `'elu'`. */
   featureMap?: PlainFeatureMapName | FeatureMap;
-  /** Whether Σφ(k) is kept, by which results are divided. Default true; the presets need false. */
+  /** Whether Σφ(k) is kept, by which results are divided. The presets need false. Default true. */
   normalize?: boolean;
-  /** Multiplies φ(q)·φ(k). Default 1. */
+  /** Multiplies φ(q)·φ(k); finite. The presets but mamba2 need 1/√dim. Default 1. */
   scale?: number;
   /**
    * Added to the normaliser, ≥ 0. Default 1e-6.
@@ -30,7 +30,7 @@ export interface StateOptions extends MemorySizes {
    */
   eps?: number;
   /**
-   * How many tokens `rewind` can take back, of as many calls. Default 0.
+   * How many tokens `rewind` can take back, of as many calls, an integer. Default 0.
    *
    * Costs two more copies of the state, and up to 4·history tokens (64 at least) of k, v and gates.
    */
@@ -39,10 +39,10 @@ export interface StateOptions extends MemorySizes {
    * Whether it is also kept what the tokens do to an earlier state, for `merge`. Default false.
    *
    * Sums need nothing for it, decay a number a feature; the delta rule a matrix, features × features to 1024, which takes as
-   * long again as a state with as many values. Not with history.
+   * long again as a state with as many values. Not with history, nor with favor's epsilon.
    */
   transition?: boolean;
-  /** Where the first token stands in its sequence, for `merge` and the positions of cosformer. Default 0. */
+  /** Where the first token stands in its sequence, from 0, for `merge` and the positions of cosformer. Default 0. */
   start?: number;
 }
 
@@ -58,11 +58,11 @@ export interface StepOptions<O extends Out | undefined = Out | undefined> {
   /**
    * Selects the delta rule, u = beta·(v − Sᵀφ(k)) instead of u = v.
    *
-   * A number, `[batch, heads]` with heads as in decay, or `[batch]` for all heads. Default: the sum rule.
+   * A number, `[batch, heads]` with heads as in decay, or `[batch]` for all heads. Default: values are added.
    */
   beta?: Gate;
   /**
-   * Per batch, whether the row takes the token: 1, or 0 where it has none.
+   * Per row of the batch, whether it takes the token: 1, or 0 where it has none.
    *
    * Then nothing of it is read, its result is 0, and its state stays as it is. Default: all 1.
    */
@@ -136,14 +136,14 @@ export interface State {
    * S [batch, heads, features, valueDim]; z [batch, heads, features], given when the state is normalised and only then.
    *
    * @example state.set(saved.S, saved.z);
-   * @throws TypeError where z is missing or too much, RangeError for a wrong shape
+   * @throws TypeError where z is missing or too much, RangeError for a wrong shape, AttentionError 'unsupported' of a state
+   * with a transition, and of favor, rff, learned with exp and cosformer after tokens, whose states hold more than S and z
    */
   set(S: Input | Float32Array, z?: Input | Float32Array | null): void;
   /**
-   * Back to the empty state, of the rows of the batch that are told.
+   * Back to the empty state: all rows of the batch, or those whose numbers are given. The others keep their bits.
    *
-   * Default: of all rows. The others keep their bits.
-   *
+   * @example state.reset([2]);
    * @throws RangeError for a row that there is not
    */
   reset(rows?: Integers): void;
@@ -181,12 +181,19 @@ export interface State {
    */
   merge(later: State): State;
   /**
-   * Becomes what another state is, bit for bit, without new memory.
+   * Becomes what another state is, bit for bit, without new memory. Of either's history nothing is kept.
    *
-   * @throws RangeError unless both have the same sizes, feature map, normalize, scale and eps
+   * @example state.copyFrom(before);
+   * @throws RangeError unless both have the same sizes, feature map, normalize, scale, eps and start, and where this state
+   * has a transition and the other has none
    */
   copyFrom(other: State): void;
-  /** A state of its own with the same content and history. */
+  /**
+   * A state of its own with the same content and history.
+   *
+   * @example const before = state.clone();
+   * @throws AttentionError 'out-of-memory'
+   */
   clone(): State;
   /**
    * The state as bytes, without its history, for `attention.restore` on this or another instance.
@@ -194,86 +201,6 @@ export interface State {
    * @example const again = attention.restore(state.save());
    */
   save(): Uint8Array;
-  /** Gives its memory back; what uses it afterwards throws 'disposed'. */
-  dispose(): void;
-  /** The same as `dispose`, for `using`. */
-  [Symbol.dispose](): void;
-}
-
-/** What `attention.cache` takes: maxLength, or a window. */
-export type CacheOptions = MemorySizes & (
-  | {
-      /** Tokens it can hold; all of it is allocated at once. */
-      maxLength: number;
-      /** Not given: every token is kept. */
-      window?: undefined;
-      /** Not given. */
-      sinks?: undefined;
-    }
-  | {
-      /** Tokens it takes. Default: any number of them. */
-      maxLength?: number;
-      /** The last so many tokens are kept, and at least 64 or a quarter more, which `truncate` can take back. */
-      window: number;
-      /** The first so many tokens are kept too. Default 0. */
-      sinks?: number;
-    }
-);
-
-/**
- * Softmax attention's counterpart of State: every key and value seen, or with a window the first and the last of them.
- *
- * Appending past maxLength throws AttentionError 'cache-full'.
- */
-export interface Cache {
-  /** Sequences at once. */
-  readonly batch: number;
-  /** Heads of k and v. */
-  readonly heads: number;
-  /** Length of a query or key vector. */
-  readonly dim: number;
-  /** Length of a value vector. */
-  readonly valueDim: number;
-  /** Tokens it can hold; with a window, take. */
-  readonly maxLength: number;
-  /** The last tokens that it keeps; null where it keeps all of them. */
-  readonly window: number | null;
-  /** The first tokens that it keeps beside its window. */
-  readonly sinks: number;
-  /** Tokens seen, by the row of the batch that has seen most. */
-  readonly length: number;
-  /** Tokens seen, a number a row. */
-  readonly lengths: number[];
-  /** Bytes held, for maxLength tokens; with a window for these and their slack. */
-  readonly bytes: number;
-  /**
-   * Forgets the tokens from `length` on, in every row.
-   *
-   * @throws RangeError past the length, and where a window has dropped what is needed there
-   */
-  truncate(length: number): void;
-  /**
-   * Row i becomes what row `rows[i]` was; a number a row.
-   *
-   * @example cache.select([2, 0, 0]); // a beam search
-   */
-  select(rows: Integers): void;
-  /**
-   * Becomes what a cache of the same sizes is; maxLength may differ.
-   *
-   * @throws AttentionError 'cache-full' where there is no room
-   */
-  copyFrom(other: Cache): void;
-  /** Forgets all tokens, or those of some rows. */
-  reset(rows?: Integers): void;
-  /**
-   * The cache as bytes, for `attention.restoreCache` on this or another instance.
-   *
-   * @example const again = attention.restoreCache(cache.save());
-   */
-  save(): Uint8Array;
-  /** A cache of its own with the same content. */
-  clone(): Cache;
   /** Gives its memory back; what uses it afterwards throws 'disposed'. */
   dispose(): void;
   /** The same as `dispose`, for `using`. */

@@ -25,8 +25,8 @@ export type HalfData =
 /**
  * An array of floats with its shape.
  *
- * Tensors of onnxruntime, transformers.js and ndarray pass as they are. Floats of 16 bits are copied to float32 at every
- * call; results are float32.
+ * Tensors of onnxruntime, transformers.js and ndarray pass as they are. Data lie row by row: another order, strides or an
+ * offset are refused. Floats of 16 bits are copied to float32 at every call; results are float32.
  *
  * @example { data: new Float32Array(8), shape: [2, 4] }
  */

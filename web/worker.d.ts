@@ -16,14 +16,14 @@ export interface AsyncOptions {
    * The Worker stops within about 20 ms (linear attention between two heads) on a cross-origin isolated page and in Node,
    * where the call can be cut; else it carries the call through for nobody and takes back what it changed. Calls made
    * afterwards wait for that. For as long, what is taken back is held twice. A call whose answer is there already is
-   * carried out.
+   * carried out. Default: the call cannot be cancelled.
    */
   signal?: Global<'AbortSignal'>;
   /**
    * Told how much of a long softmax or linear call is done.
    *
    * More than 0 and less than 1, about every 20 ms (linear attention between two heads). What it throws rejects the call,
-   * which is then cancelled as by `signal`.
+   * which is then cancelled as by `signal`. Default: nobody is told.
    */
   onProgress?: (fraction: number) => void;
   /**

@@ -15,7 +15,7 @@ const names = {
   state: 'recurrent state',
   gap: 'gap and weights',
   properties: 'invariants',
-  lifetime: 'disposal, aliases',
+  lifetime: 'disposal',
   nn: 'layers of models',
   bits: 'bits',
 };

@@ -173,7 +173,7 @@ async function benchKernels() {
   if (startUpMs) console.log(`\n${rows.startUp[0].name}: ${startUpMs.toFixed(1)} ms`);
 
   const { heads, length, dim, layout, cached, rounds, only } = options;
-  // Under a name of its own, some rows cannot be written into the README as if they were all.
+  // Under a name of its own, some rows cannot be written into a document as if they were all.
   const bench = only ? 'kernels, some' : 'kernels';
   return { bench, heads, length, dim, layout, cached, rounds, kernels, family, threaded, tokens, stepOverBare, startUpMs };
 }

@@ -7,6 +7,7 @@ import { closeBrowsers } from './page.js';
 import { assertOutcome, checkSource, columns } from './program.js';
 import { prepare, scratch, writeFiles } from './scratch.js';
 import { rows } from './rows.js';
+import { read, write } from './table.js';
 
 const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { readme: { type: 'boolean' }, verbose: { type: 'boolean' } } });
 const names = Object.keys(columns);
@@ -38,32 +39,29 @@ async function measure(row, column) {
   return `no: ${REASONS[known] ?? 'fails'}`;
 }
 
-const start = '<!-- packages -->\n';
-const end = '<!-- /packages -->';
-const head = [`| | ${names.join(' | ')} |`, `|---|${names.map(() => '---|').join('')}`];
 const print = (name, cells) => `| ${name} | ${cells.join(' | ')} |`;
 
 const readme = new URL('../../README.md', import.meta.url);
 
 await prepare();
 const measured = new Map();
-console.log(head.join('\n'));
+console.log(print('', names));
 for (const row of selected) {
   const cells = [];
   for (const column of names) cells.push(await measure(row, column));
-  measured.set(row.name, print(row.name, cells));
-  console.log(measured.get(row.name));
+  measured.set(row.name, cells);
+  console.log(print(row.name, cells));
 }
 await closeBrowsers();
 
 const text = await readFile(readme, 'utf8');
-const known = text.slice(text.indexOf(start) + start.length, text.indexOf(end)).split('\n');
+const known = read(text, names);
 if (options.readme) {
-  const lines = rows.map(({ name }) => measured.get(name) ?? known.find((line) => line.startsWith(`| ${name} |`))).filter(Boolean);
-  await writeFile(readme, `${text.slice(0, text.indexOf(start) + start.length)}${[...head, ...lines].join('\n')}\n${text.slice(text.indexOf(end))}`);
+  const all = rows.map(({ name }) => [name, measured.get(name) ?? known.get(name)]).filter(([, cells]) => cells);
+  await writeFile(readme, write(text, new Map(all), names));
 } else {
-  const differs = [...measured.values()].filter((line) => !known.includes(line));
-  if (differs.length > 0) console.log(`\nREADME.md says otherwise of\n${differs.join('\n')}`);
+  const differs = [...measured].filter(([name, cells]) => known.get(name)?.join() !== cells.join());
+  if (differs.length > 0) console.log(`\nREADME.md says otherwise of\n${differs.map((row) => print(...row)).join('\n')}`);
   process.exitCode = differs.length > 0 ? 1 : 0;
 }
 process.exit();

@@ -84,3 +84,17 @@ export const stateFor = (attention, { k, v }, rest = {}) =>
 
 /** Token t of [B, H, T, d], as step() takes it: [B, H, d]. */
 export const token = (x, t) => reshape(sliceTime(x, t, t + 1), [x.shape[0], x.shape[1], x.shape[3]]);
+
+/** Tokens `from` to `to` as steps of a state: their outputs, each with an axis of time. */
+export const stepAll = (held, { q, k, v }, from, to) => {
+  const outputs = [];
+  for (let t = from; t < to; t++) {
+    const { data, shape } = held.step(token(q, t), token(k, t), token(v, t));
+    outputs.push({ data, shape: [shape[0], shape[1], 1, shape[2]] });
+  }
+  return outputs;
+};
+
+/** The same tokens as one causal call on the state. */
+export const linearPart = (attention, held, { q, k, v }, from, to) =>
+  attention.linear(...[q, k, v].map((x) => sliceTime(x, from, to)), { causal: true, state: held });

@@ -1,4 +1,4 @@
-/** Sequences packed into one row, and padding on the left: decay of −∞ at the first token of each, as the README says. */
+/** Sequences packed into one row, and padding on the left: decay of −∞ at the first token of each, as web/README.md says. */
 import assert from 'node:assert';
 import { assertClose, assertSame } from '../tolerance.js';
 import { inputs, sliceTime, tensorOf } from '../util.js';

@@ -1,5 +1,6 @@
 /** The suites that any engine runs, a browser's as well: they need nothing of Node, and little memory. */
 import { absorb } from './absorb.js';
+import { aliases } from './aliases.js';
 import { cache } from './cache.js';
 import { cacheVerbs } from './cache_verbs.js';
 import { callArguments } from './call_arguments.js';
@@ -10,6 +11,8 @@ import { featureMaps } from './feature_maps.js';
 import { family } from './family.js';
 import { gap } from './gap.js';
 import { given } from './given.js';
+import { givenValues } from './given_values.js';
+import { givenLists } from './given_lists.js';
 import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
@@ -31,6 +34,7 @@ import { ragged } from './ragged.js';
 import { raggedSoftmax } from './ragged_softmax.js';
 import { ratio } from './ratio.js';
 import { rewind } from './rewind.js';
+import { samplerSuite } from './sampler.js';
 import { savedCache } from './saved_cache.js';
 import { savedMap } from './saved_map.js';
 import { savedState } from './saved_state.js';
@@ -40,6 +44,7 @@ import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { softmaxOptions } from './softmax_options.js';
 import { state } from './state.js';
+import { stateObject } from './state_object.js';
 import { stateRows } from './state_rows.js';
 
 export const portable = {
@@ -65,6 +70,7 @@ export const portable = {
   'rows of presets': presetRows,
   onnx,
   state,
+  'a state as an object': stateObject,
   'rows of a state': stateRows,
   'ragged batches': ragged,
   absorb,
@@ -74,6 +80,8 @@ export const portable = {
   'saved map': savedMap,
   'saved cache': savedCache,
   'what is given': given,
+  'values that are given': givenValues,
+  'lists that are given': givenLists,
   'tensors of other libraries': foreign,
   cache,
   'cache verbs': cacheVerbs,
@@ -84,5 +92,7 @@ export const portable = {
   'arguments of objects': objectArguments,
   'arguments of maps': mapArguments,
   lifetime,
+  aliases,
   nn,
+  sampler: samplerSuite,
 };

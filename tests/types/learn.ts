@@ -43,6 +43,10 @@ export async function learn(): Promise<void> {
   linearGradient(attention, x, x, x, x, { sequences: [0, 2] });
   // @ts-expect-error decay needs causal
   linearGradient(attention, x, x, x, x, { decay: -1, causal: false });
+  // @ts-expect-error what else hides keys has no gradient
+  softmaxGradient(attention, x, x, x, x, { causal: true, window: 4 });
+  // @ts-expect-error nor have rows of their own length
+  linearGradient(attention, x, x, x, x, { lengths: [1] });
   // @ts-expect-error gradients have no cache
   softmaxGradient(attention, x, x, x, x, { cache: attention.cache({ heads: 1, dim: 4, maxLength: 2 }) });
   // @ts-expect-error a map without weights has nothing to learn

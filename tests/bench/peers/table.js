@@ -1,7 +1,5 @@
-/** The race as text: for each case every contestant's median, then how ours stand against the goals. */
-import { standings } from './goals.js';
-
-const BRIEF = { web: 'best web peer', native: 'native' };
+/** The race as text: for each case every contestant's fastest round, which what else runs on the machine disturbs least, then how many times as long as ours the others take. */
+import { standings } from './standings.js';
 
 /** Three significant digits, in the unit that suits. */
 export function duration(ms) {
@@ -20,8 +18,6 @@ export function alignColumns(lines) {
 
 export const markdown = (lines) => [lines[0], lines[0].map((_, c) => (c === 0 ? '---' : '--:')), ...lines.slice(1)].map((line) => `| ${line.join(' | ')} |`).join('\n');
 
-const verdict = ({ against, least, met }) => `${met === null ? 'not raced' : met ? 'met' : 'MISSED'}: ${least}× ${BRIEF[against] ?? against}`;
-
 /** Cases by rows, contestants by columns. */
 export function timeCells({ contestants, rows }) {
   const names = contestants.map(({ name }) => name);
@@ -29,10 +25,16 @@ export function timeCells({ contestants, rows }) {
   return [['', ...names], ...rows.map((row) => [row.title, ...names.map((name) => cell(row, name))])];
 }
 
-/** Ratios of the others' time to ours, one line a case and build. */
-export function ratioCells({ rows }) {
-  const lines = rows.flatMap((row) => standings(row).map((one) => [row.title, one.name, ratio(one.web), ratio(one.native), one.goals.map(verdict).join('; ')]));
-  return [['', 'contestant', 'best web peer', 'native', 'goal'], ...lines];
+/** The time of the fastest other library over that of each of ours, and where native code ran, its time over that of the first of ours. */
+export function ratioCells({ contestants, rows }) {
+  const names = contestants.filter(({ group }) => group === 'ours').map(({ name }) => name);
+  const native = contestants.find(({ group }) => group === 'native')?.name;
+  const lines = rows.map((row) => {
+    const { web, ours } = standings(row);
+    const of = (name) => ours.find((one) => one.name === name);
+    return [row.title, web ?? '–', ...names.map((name) => ratio(of(name)?.web ?? null)), ...(native ? [ratio(of(names[0])?.native ?? null)] : [])];
+  });
+  return [['', 'fastest other', ...names, ...(native ? [`${native} over ${names[0]}`] : [])], ...lines];
 }
 
 const ASPECTS = ['feature map', 'normaliser', 'causal', 'state in and out'];
@@ -43,9 +45,12 @@ export function expressionCells({ contestants }) {
   return [['', ...ASPECTS], ...[...seen.values()].map(({ name, group, version, expresses }) => [`${group === 'ours' ? 'ours' : name}${version ? ` ${version}` : ''}`, ...ASPECTS.map((aspect) => expresses[aspect])])];
 }
 
-export function headline({ engine, machine, threads, heads, dim, date }) {
-  return `${machine}, ${engine}, ${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised (RetNet's and Gated DeltaNet's rows: as they are)`;
+/** When and on what it was raced. */
+export function conditions({ threads, heads, dim, date }) {
+  return `${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised (RetNet's and Gated DeltaNet's rows: as they are)`;
 }
+
+export const headline = (race) => `${race.machine}, ${race.engine}, ${conditions(race)}`;
 
 /** Who ran what, and what was left out and why. */
 export function notes({ contestants, rows, absent }) {
@@ -57,6 +62,6 @@ export function notes({ contestants, rows, absent }) {
 }
 
 export function report(race) {
-  const parts = [headline(race), '', alignColumns(timeCells(race)), '', "Others' time over ours (above 1: ours is faster):", alignColumns(ratioCells(race)), '', 'What each can express:', expressionCells(race).map((line, i) => (i === 0 ? '' : `  ${line[0]}: ${ASPECTS.map((aspect, a) => `${aspect} ${line[a + 1]}`).join('; ')}`)).slice(1).join('\n'), '', ...notes(race)];
+  const parts = [headline(race), '', alignColumns(timeCells(race)), '', "The fastest other's time over ours (above 1: ours is faster):", alignColumns(ratioCells(race)), '', 'What each can express:', expressionCells(race).map((line, i) => (i === 0 ? '' : `  ${line[0]}: ${ASPECTS.map((aspect, a) => `${aspect} ${line[a + 1]}`).join('; ')}`)).slice(1).join('\n'), '', ...notes(race)];
   return parts.join('\n');
 }

@@ -72,6 +72,13 @@ static void one_role(input *in, call *k, const la_feature_map *map, const char *
   free(weights);
 }
 
+void add_input_rows(input *in, call *k, const char *name, la_array *place, row_size size, int calm) {
+  field f = {.name = name, .kind = ARRAY, .place = place, .size = {size.batch, size.heads, size.rows, size.width}};
+  float *values = add_field(k, f);
+  if (calm) choose_between(in, values, field_words(&f), -1.0f, 1.0f);
+  else choose_values(in, values, field_words(&f));
+}
+
 void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t most) { choose_map_of(in, k, map, (int32_t)choose(in, 10), dim, most); }
 
 void choose_map_of(input *in, call *k, la_feature_map *map, int32_t kind, int32_t dim, int32_t most) {

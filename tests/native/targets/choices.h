@@ -14,6 +14,14 @@ void choose_values(input *in, float *values, size_t count);
 /* Gates: numbers from low to high. */
 void choose_between(input *in, float *values, size_t count, float low, float high);
 
+/* Batch, heads, rows, and numbers a row. */
+typedef struct {
+  size_t batch, heads, rows, width;
+} row_size;
+
+/* Rows that the call reads, among its fields: from −1 to 1 where `calm`, and any values otherwise. */
+void add_input_rows(input *in, call *k, const char *name, la_array *place, row_size size, int calm);
+
 /* Any valid map from vectors of `dim`, of at most `most` features, with its weights among the call's fields. */
 void choose_map(input *in, call *k, la_feature_map *map, int32_t dim, int32_t most);
 

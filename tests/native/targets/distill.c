@@ -32,13 +32,6 @@ static int32_t choose_kv_heads(input *in, const la_feature_map *map) {
   return map->query_heads > 1 ? map->query_heads : 1 + (int32_t)choose(in, 3);
 }
 
-static void choose_rows(input *in, call *k, const char *name, la_array *place, int32_t heads, int32_t rows, int32_t width, int calm) {
-  field f = {.name = name, .kind = ARRAY, .place = place, .size = {1, (size_t)heads, (size_t)rows, (size_t)width}};
-  float *values = add_field(k, f);
-  if (calm) choose_between(in, values, field_words(&f), -1.0f, 1.0f);
-  else choose_values(in, values, field_words(&f));
-}
-
 void target_distill(input *in) {
   static const float epsilons[] = {1e-6f, 0.0f, 0.5f};
   call k = {.name = "la_distill", .run = run, .spoil = spoil, .ways = WAYS, .args = &args, .args_size = sizeof args, .pooled = 1};
@@ -55,10 +48,10 @@ void target_distill(input *in) {
   int follows = (args.map.query_heads == 1 || args.map.query_heads == args.kv_heads) && (args.map.key_heads == 1 || args.map.key_heads == args.kv_heads);
   int is_valid = follows && weight_columns(&args.map) > 0; /* elu has taken the place of a map that was too large */
   uint64_t wanted = choose_wanted(in);
-  choose_rows(in, &k, "q", &args.q, args.heads, args.n_q, args.dim, calm);
-  choose_rows(in, &k, "target", &args.target, args.heads, args.n_q, args.value_dim, calm);
-  choose_rows(in, &k, "k", &args.k, args.kv_heads, args.n_k, args.dim, calm);
-  choose_rows(in, &k, "v", &args.v, args.kv_heads, args.n_k, args.value_dim, calm);
+  add_input_rows(in, &k, "q", &args.q, (row_size){1, (size_t)args.heads, (size_t)args.n_q, (size_t)args.dim}, calm);
+  add_input_rows(in, &k, "target", &args.target, (row_size){1, (size_t)args.heads, (size_t)args.n_q, (size_t)args.value_dim}, calm);
+  add_input_rows(in, &k, "k", &args.k, (row_size){1, (size_t)args.kv_heads, (size_t)args.n_k, (size_t)args.dim}, calm);
+  add_input_rows(in, &k, "v", &args.v, (row_size){1, (size_t)args.kv_heads, (size_t)args.n_k, (size_t)args.value_dim}, calm);
   choose_between(in, add_field(&k, (field){.name = "weights", .place = &args.weights, .size = {1, 1, 1, (size_t)args.kv_heads}}), (size_t)args.kv_heads, 0.1f, 1.0f);
   add_field(&k, (field){.name = "squares", .role = WRITTEN, .place = &args.squares, .align = 2, .size = {1, 1, 1, 2 * (size_t)args.kv_heads}});
   add_weight_gradients(&k, &wanted, &args.map, &args.d_map);

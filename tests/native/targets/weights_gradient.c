@@ -42,13 +42,6 @@ static int32_t choose_kv_heads(input *in, const la_feature_map *map, int *is_val
   return *is_valid && rarely(in, 2) ? all : map->key_heads;
 }
 
-static void choose_rows(input *in, call *k, const char *name, la_array *place, int32_t heads, int32_t rows, int calm) {
-  field f = {.name = name, .kind = ARRAY, .place = place, .size = {(size_t)args.batch, (size_t)heads, (size_t)rows, (size_t)args.dim}};
-  float *values = add_field(k, f);
-  if (calm) choose_between(in, values, field_words(&f), -1.0f, 1.0f);
-  else choose_values(in, values, field_words(&f));
-}
-
 void target_weights_gradient(input *in) {
   call k = {.name = "la_weights_gradient", .run = run_weights, .spoil = spoil_weights, .ways = WEIGHTS_WAYS, .args = &args, .args_size = sizeof args, .pooled = 1};
   int32_t batch = rarely(in, 16) ? 0 : 1 + (int32_t)choose(in, 2), n_q = choose_length(in), n_k = rarely(in, 3) ? choose_length(in) : n_q;
@@ -63,8 +56,8 @@ void target_weights_gradient(input *in) {
   args.n_k = n_k;
   is_valid = is_valid && weight_columns(&args.map) > 0; /* elu has taken the place of a map that was too large */
   uint64_t wanted = choose_wanted(in);
-  choose_rows(in, &k, "q", &args.q, args.heads, n_q, calm);
-  choose_rows(in, &k, "k", &args.k, args.kv_heads, n_k, calm);
+  add_input_rows(in, &k, "q", &args.q, (row_size){(size_t)batch, (size_t)args.heads, (size_t)n_q, (size_t)args.dim}, calm);
+  add_input_rows(in, &k, "k", &args.k, (row_size){(size_t)batch, (size_t)args.kv_heads, (size_t)n_k, (size_t)args.dim}, calm);
   add_weight_gradients(&k, &wanted, &args.map, &args.d_map);
   add_output(&k, &wanted, (field){.name = "loss", .place = &args.loss, .align = 2, .size = {1, 1, 1, 2 * (size_t)args.heads}});
   outcome whole = check_call(&k, in);

@@ -38,8 +38,8 @@ export interface StateOptions extends MemorySizes {
   /**
    * Whether it is also kept what the tokens do to an earlier state, for `merge`. Default false.
    *
-   * Sums need nothing for it, decay a number a feature; the delta rule a matrix, features × features to 1024, which takes as
-   * long again as a state with as many values. Not with history, nor with favor's epsilon.
+   * Sums need nothing for it, decay a number a feature; the delta rule a matrix, features × features to 1024, which is
+   * a second state: prompts take 1.7 to 2.6 times as long, steps 5 to 7 times. Not with history, nor with favor's epsilon.
    */
   transition?: boolean;
   /** Where the first token stands in its sequence, from 0, for `merge` and the positions of cosformer. Default 0. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
+import { createAttention } from '../web/index.js';
 import { plainRecurrence, powersTo } from './bench/accuracy.js';
 import { fitOf } from './bench/growth.js';
 import { chooseRows } from './bench/only.js';
@@ -12,6 +13,7 @@ import { standings } from './bench/peers/standings.js';
 import { alignColumns, duration, markdown, ratioCells, timeCells } from './bench/peers/table.js';
 import { fill, writeFigures, writeSummary } from './bench/readme.js';
 import { flopsOf, shapes, shapesText } from './bench/shapes.js';
+import { measureStates, rules, statesText } from './bench/states.js';
 import { gatePattern, patternOf } from './generate/tokens.js';
 import { streamLinear } from './oracle/stream.js';
 import { assertClose } from './tolerance.js';
@@ -120,6 +122,21 @@ test('the shapes of published models: their operations, and a table', () => {
   const [shape] = shapes;
   const row = { ...shape, prefillMs: 245, gflops: 35.06, tokenMs: 0.2, bytes: 2 ** 23 };
   assert.equal(shapesText([row]).split('\n').at(-1), '| RetNet 1.3B, a decay a head | 8, 8, 8 | 256 × 512 | 245 ms | 35.1 | 0.200 ms | 8.0 MiB |');
+});
+
+test('what states cost: every rule is measured, nothing is left in memory, and marks that are missed are told', async () => {
+  const attention = await createAttention();
+  const before = attention.memory;
+  const rows = measureStates(attention, rules, { rounds: 1, length: 64, sampleMs: 0, warmMs: 0 });
+  assert.equal(attention.memory, before);
+  attention.dispose();
+  assert.deepEqual(rows.map(({ name }) => name), ['elu', 'decay a head and token', 'delta', 'gated delta']);
+  for (const row of rows) assert.ok(Object.values(row).slice(1).every((x) => x > 0), row.name);
+  const row = { name: 'delta', stepMs: 0.00712, history8: 1.1, history64: 1.4, transition: 3, draft: 1.2, prefillMs: 9.97, prefillHistory: 1.01, prefillTransition: 2, absorb: 0.66 };
+  assert.deepEqual(statesText([row]).split('\n').slice(-3), [
+    '| delta | 7.1 µs | 1.10 | 1.40 | 3.00 | 1.20 | 10.0 ms | 1.01 | 2.00 | 0.66 |',
+    'MISSED: a step with history, delta: 1.40 of 1.3', 'MISSED: absorb, delta: 0.66 of 0.65',
+  ]);
 });
 
 test('markers: only what lies between them changes', () => {

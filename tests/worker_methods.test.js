@@ -43,7 +43,7 @@ const programs = {
     linear: async (a, o) => {
       const state = await a.state({ heads: 4, dim: 16, featureMap: 'dpfp' });
       const decaying = await a.state({ heads: 4, dim: 16, normalize: false, featureMap: 'identity' });
-      const results = [await a.linear(...qkv, o), await a.linear(...qkv, { causal: true, lengths: [200], starts: [50], ...o })];
+      const results = [await a.linear(...qkv, o), await a.linear(...qkv, { causal: true, lengths: [200], starts: [50], ...o }), await a.linear(...qkv, { sequences: [0, 100, 300], ...o })];
       for (let i = 0; i < 2; i++) results.push(await a.linear(...qkv, { causal: true, state, featureMap: 'dpfp', ...o }), await copied(state.data), await copied(state.keySum), await state.length);
       for (const options of [{ decay: A }, { decay: gate }, { decay: channelGate }, { beta }, { decay: gate, beta }]) {
         results.push(await a.linear(...qkv, { causal: true, featureMap: 'identity', ...options, ...o }));
@@ -61,7 +61,7 @@ const programs = {
       }
       return results;
     },
-    retention: async (a, o) => [await a.retention(...qkv, o)],
+    retention: async (a, o) => [await a.retention(...qkv, o), await a.retention(...qkv, { sequences: [0, 100, 300], ...o })],
     mamba2: async (a, o) => [await a.mamba2(v, dt, A, k, q, { D: [1, 2, 3, 4], ...o })],
     gla: async (a, o) => [await a.gla(...qkv, { g: channelGate, ...o })],
     deltaNet: async (a, o) => [await a.deltaNet(...qkv, { beta, ...o })],

@@ -21,19 +21,8 @@ export interface CallOptions<O extends Out | undefined> {
   out?: O;
 }
 
-interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
-  /**
-   * φ: a name with every option at its default, or what `attention.featureMap` made. Default: the state's, or `'elu'`.
-   *
-   * Its dim is that of q and k, and its heads are 1 or those of k. `'elu'` is x > 0 ? x + 1 : exp(x).
-   */
-  featureMap?: PlainFeatureMapName | FeatureMap;
-  /** Divide by scale·φ(q)·z + eps. Default: the state's, or true without decay and beta and false with them. */
-  normalize?: boolean;
-  /** Multiplies φ(q)·φ(k); finite. Default: the state's, or 1. */
-  scale?: number;
-  /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
-  eps?: number;
+/** Which tokens of a call are which row's. */
+export interface RowOptions {
   /**
    * Per row of the batch, how many tokens of this call count, from starts on: a ragged batch, padded behind.
    *
@@ -49,6 +38,28 @@ interface LinearSettings<O extends Out | undefined> extends CallOptions<O> {
    * Default: 0.
    */
   starts?: Integers;
+  /**
+   * Where packed sequences of every row begin and end: `[0, 5, 12]` is one of 5 tokens and one of 7 (cu_seqlens of others).
+   *
+   * Each is as a call of its own without a state, positions counted from its first token, to the bit; with threads they agree
+   * within rounding. Not with lengths, starts, keyLengths or a state. Default: one sequence.
+   */
+  sequences?: Integers;
+}
+
+interface LinearSettings<O extends Out | undefined> extends CallOptions<O>, RowOptions {
+  /**
+   * φ: a name with every option at its default, or what `attention.featureMap` made. Default: the state's, or `'elu'`.
+   *
+   * Its dim is that of q and k, and its heads are 1 or those of k. `'elu'` is x > 0 ? x + 1 : exp(x).
+   */
+  featureMap?: PlainFeatureMapName | FeatureMap;
+  /** Divide by scale·φ(q)·z + eps. Default: the state's, or true without decay and beta and false with them. */
+  normalize?: boolean;
+  /** Multiplies φ(q)·φ(k); finite. Default: the state's, or 1. */
+  scale?: number;
+  /** Added to the normaliser, ≥ 0. Default: the state's, or 1e-6. */
+  eps?: number;
   /** Takes a decay above 0, up to 88, instead of refusing it. Default false. */
   allowGrowth?: boolean;
   /**

@@ -23,14 +23,16 @@ static void query_block(const walk *w, size_t g, size_t t, size_t tokens) {
   float *f = factors_of(w, g, t), *h = f + w->m->tokens, *z = s->sum;
   memcpy(z, s->s.z, row * sizeof *z);
   for (size_t u = 0; u < tokens; u++) {
-    const float *k = stream_row(s, u), *q = k + call->stride;
+    float *k = stream_row(s, u), *q = k + call->stride;
     float *gradient = s->d_features + u * row, own = s->scores[u * SCORE_ROW + u], q_k = dot(q, k, call->d_f), q_z = 0.0f;
     if (call->args->normalize) q_z = dot(q, z, call->d_f) + q_k;
     f[u] = output_factor(call, q_z, s->p.exponent, s->tokens.exponents[u]);
-    h[u] = call->args->normalize ? -f[u] * f[u] * (dot(q, gradient, call->d_f) + own * q_k) : 0.0f;
-    for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_madd(v4_splat(h[u]), v4_load(z + i), v4_mul(v4_splat(f[u]), v4_load(gradient + i))));
+    h[u] = call->args->normalize ? -f[u] * (dot(q, gradient, call->d_f) + own * q_k) : 0.0f;
+    float factor = stream_scales_queries(s) ? 1.0f : f[u];
+    if (stream_scales_queries(s)) scale_floats(q, call->d_fp, f[u]);
+    for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_mul(v4_splat(factor), v4_madd(v4_splat(h[u]), v4_load(z + i), v4_load(gradient + i))));
     if (call->gated) add_decay(w, t + u, q, gradient);
-    v4 of_own = v4_splat(f[u] * own + h[u]);
+    v4 of_own = v4_splat(factor * (own + h[u]));
     for (size_t i = 0; i < call->d_f; i += 4) v4_store(gradient + i, v4_madd(of_own, v4_load(k + i), v4_load(gradient + i)));
     if (call->args->normalize) add_to(z, k, call->d_fp);
   }
@@ -87,13 +89,13 @@ static void add_queries(const walk *w, size_t g, size_t t, size_t tokens, int wa
   zero_floats(r, row);
   for (size_t u = tokens; u-- > 0;) {
     float *q = queries + u * next, *gradient = s->d_features + u * row, *own = call->gated ? s->own + u * row : gradient;
+    scale_floats(q, call->d_fp, f[u] * s->unit);
     for (size_t i = 0; call->args->normalize && i < call->d_f; i += 4) {
       v4 added = v4_mul(v4_splat(h[u]), v4_load(q + i)), before = v4_load(r + i);
       v4_store(gradient + i, v4_add(v4_load(gradient + i), before));
       v4_store(own + i, v4_add(v4_load(own + i), added));
       v4_store(r + i, v4_add(before, added));
     }
-    scale_floats(q, call->d_fp, f[u]);
   }
   block_scores(s->scores, s->out, s->out_row, s->value_panels, call->d_v, tokens);
   block_product(s->d_features, row, tokens, call->d_f, (block_outside){0}, (block_inside){s->scores, 1, call->gated, queries, next}, BLOCK_ADD);

@@ -11,19 +11,26 @@ static void query_block(gradient_stream *s, size_t head, size_t t, size_t tokens
   stream_queries(s, head, t, tokens);
   block_product(s->d_features, row, tokens, call->d_f, (block_outside){s->out, s->out_row, call->d_v, s->s.t, row}, (block_inside){0}, BLOCK_SET);
   zero_floats(r, row);
-  float f[BLOCK];
+  float left[BLOCK]; /* that queries are to be multiplied by before they go into R */
   for (size_t u = 0; u < tokens; u++) {
-    const float *q = queries + u * next;
-    float *gradient = s->d_features + u * row, h = 0.0f;
-    f[u] = output_factor(call, call->args->normalize ? dot(q, s->s.z, call->d_f) : 0.0f, s->p.exponent, s->tokens.exponents[u]);
-    if (call->args->normalize) h = -f[u] * f[u] * dot(q, gradient, call->d_f);
+    float *q = queries + u * next, *gradient = s->d_features + u * row, h = 0.0f;
+    float f = output_factor(call, call->args->normalize ? dot(q, s->s.z, call->d_f) : 0.0f, s->p.exponent, s->tokens.exponents[u]);
+    if (call->args->normalize) h = -f * dot(q, gradient, call->d_f);
+    left[u] = s->unit;
+    if (stream_scales_queries(s)) {
+      scale_floats(q, call->d_fp, f);
+      f = 1.0f;
+    } else {
+      left[u] *= f;
+    }
+    v4 of_z = v4_splat(h), of_r = v4_splat(h * left[u]), of_all = v4_splat(f);
     for (size_t i = 0; i < call->d_f; i += 4) {
-      v4_store(gradient + i, v4_madd(v4_splat(h), v4_load(s->s.z + i), v4_mul(v4_splat(f[u]), v4_load(gradient + i))));
-      v4_store(r + i, v4_madd(v4_splat(h), v4_load(q + i), v4_load(r + i)));
+      v4_store(gradient + i, v4_mul(of_all, v4_madd(of_z, v4_load(s->s.z + i), v4_load(gradient + i))));
+      v4_store(r + i, v4_madd(of_r, v4_load(q + i), v4_load(r + i)));
     }
   }
   if (s->wants_maps_q) stream_query_gradient(s, head, t, tokens);
-  for (size_t u = 0; u < tokens; u++) scale_floats(queries + u * next, call->d_fp, f[u]);
+  for (size_t u = 0; u < tokens; u++) scale_floats(queries + u * next, call->d_fp, left[u]);
   running_add(&s->r, queries, next, s->out, s->out_row, tokens, 1.0f);
   if (call->args->normalize) running_add_sum(&s->r, r);
 }

@@ -6,6 +6,8 @@
 #include "learn/map_gradient.h"
 #include "threads/parallel.h"
 
+#define UNIT 0x1p-24f /* so that sums of a million rows near the largest float stay below it */
+
 uint64_t stream_layout(const linear_call *call, gradient_stream *s, float *base) {
   size_t columns = map_columns(&call->args->map), width = round_up(call->d_v, 8), row = round_up(call->d_f, 8) + 8;
   int delta = call->delta;
@@ -47,6 +49,13 @@ void stream_touch(const gradient_stream *s, size_t t, size_t tokens) {
   touch_rows(spans, sizeof spans / sizeof *spans, tokens);
 }
 
+int stream_scales_queries(const gradient_stream *s) { return s->call->map->scaled && s->call->args->map.epsilon == 0.0f; }
+
+static float unit_of(const gradient_stream *s) {
+  const linear_call *call = s->call;
+  return stream_scales_queries(s) && call->args->normalize && !call->gated && !call->delta ? UNIT : 1.0f;
+}
+
 static void move_by(gradient_stream *s, const float *due) {
   for (size_t i = 0; i < s->call->d_f; i++) {
     if (due[i] == 0.0f) continue;
@@ -71,6 +80,7 @@ static float load_state(gradient_stream *s) {
 
 void stream_start(gradient_stream *s) {
   const linear_call *call = s->call;
+  s->unit = unit_of(s);
   s->p.wide = call->args->decay.channel != 0;
   s->p.since = 0;
   zero_floats(s->p.fold, call->d_fp);
@@ -140,7 +150,7 @@ void stream_turn(gradient_stream *s) {
   const la_linear_gradient_args *a = s->args;
   size_t state = state_of(s);
   float factor = s->p.exponent == -INFINITY ? 1.0f : exp_of(s->p.exponent);
-  running_read(&s->r, a->state_gradient ? a->state_gradient + state * call->d_f * call->d_v : NULL, a->sum_gradient ? a->sum_gradient + state * call->d_f : NULL, factor);
+  running_read(&s->r, a->state_gradient ? a->state_gradient + state * call->d_f * call->d_v : NULL, a->sum_gradient ? a->sum_gradient + state * call->d_f : NULL, factor * s->unit);
   for (size_t i = 0; i < call->d_fp; i++) s->p.due[i] = s->p.fold[s->p.wide ? i : 0];
   if (call->gated) running_move(&s->r, s->p.due);
 }
@@ -149,7 +159,7 @@ void stream_end(gradient_stream *s, float exponent) {
   const linear_call *call = s->call;
   const la_linear_gradient_args *a = s->args;
   size_t state = state_of(s);
-  running_write(&s->r, a->d_state ? a->d_state + state * call->d_f * call->d_v : NULL, a->d_sum ? a->d_sum + state * call->d_f : NULL, exp_of(-exponent));
+  running_write(&s->r, a->d_state ? a->d_state + state * call->d_f * call->d_v : NULL, a->d_sum ? a->d_sum + state * call->d_f : NULL, exp_of(-exponent) / s->unit);
 }
 
 /* Features as the map gave them, and their gradients, of rows that decay was put into: k·exp(−c) or q·exp(c). */
@@ -221,19 +231,21 @@ void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens) {
   size_t seen = stream_seen(s, t, tokens), k_head = k_head_of(call, s->state_head);
   if (call->gated) unfold(s, stream_row(s, 0), call->delta ? s->d_recalled : NULL, seen, 1);
   else for (size_t u = 0; call->delta && u < seen; u++) add_to(s->d_features + u * s->s.row, s->d_recalled + u * s->s.row, call->d_f);
+  for (size_t u = 0; s->unit != 1.0f && u < seen; u++) scale_floats(stream_row(s, u), call->d_fp, 1.0f / s->unit);
   map_gradient m = gradient_of(s, stream_row(s, 0), seen);
   m.is_first = is_first_of(s->state_head, call->state_heads, a->k_heads);
   zero_unseen(s, s->args->dk, k_head, m.is_first, t + seen, tokens - seen, call->d);
   add_map_gradient(s, m, 1, k_head, weights_of_head(k_head, (size_t)a->k_heads, a->map.key_heads), t);
 }
 
-void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, size_t tokens) {
+void stream_value_gradient(gradient_stream *s, float *d_values, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   const la_array dv = s->args->dv;
   size_t v_head = v_head_of(call, s->state_head), seen = stream_seen(s, t, tokens);
   int is_first = is_first_of(s->state_head, call->state_heads, call->args->v_heads);
   for (size_t u = 0; dv.data && u < seen; u++) {
     float *out = array_at(dv, s->b, v_head, t + u);
+    if (s->unit != 1.0f) scale_floats(d_values + u * s->s.width, s->s.width, 1.0f / s->unit);
     if (is_first) memcpy(out, d_values + u * s->s.width, call->d_v * sizeof *out);
     else add_to(out, d_values + u * s->s.width, call->d_v);
   }

@@ -3,13 +3,17 @@
  *
  *   S ← S + φ(k)uᵀ        forwards
  *   R ← R + φ(q)·f·doᵀ    backwards, f what multiplies Sᵀφ(q) in the result, do the gradient of the result
- *   dφ(q) = f·S do + h·z,   h = −f²·φ(q)·(S do) where normalised, else 0 (Katharopoulos et al. 2020, eq. 13)
- *   dφ(k) = R u + r,       r ← r + h·φ(q) backwards as R   (eq. 14)
+ *   dφ(q) = f·(S do + h·z), h = −f·φ(q)·(S do) where normalised, else 0 (Katharopoulos et al. 2020, eq. 13)
+ *   dφ(k) = R u + r,        r ← r + h·f·φ(q) backwards as R   (eq. 14)
  *   du    = Rᵀφ(k)         (eq. 15)
  *
  * The result itself is not needed: its product with do is f·φ(q)·(S do). Keys and queries are brought to the state's
  * exponent and decay as in linear/tokens.h, S and R are those of such keys and queries, and both are multiplied by what
- * is due between blocks. */
+ * is due between blocks.
+ *
+ * f may be near the largest float where exponents of queries and keys are far apart. Then f², or f·z_i of a feature in which
+ * the query has next to nothing, are beyond it, though f·φ(q) is not: of scaled maps it is φ(q) that is multiplied by f, and
+ * its gradient is not. R and r, sums of many such rows, are kept times `unit`. */
 #ifndef LA_STREAM_H
 #define LA_STREAM_H
 
@@ -28,6 +32,7 @@ typedef struct {
   panel_state p;      /* of which exponent, fold and due are used */
   token_block tokens; /* rows k, q and, of a gated delta rule, k as it is recalled */
   running s, r;
+  float unit;         /* what R and r, and gradients that come of them, are kept times: below 1 of normalised sums of scaled maps */
   const float *values, *out;      /* rows of u and, of one head, of do: the caller's own where they are whole tiles, or copies */
   size_t values_row, out_row;     /* floats from one to the next */
   float *values_copy, *out_copy;  /* [BLOCK][width] */
@@ -60,6 +65,9 @@ size_t stream_keys_again(gradient_stream *s, size_t t);
 /* u = v of the block; rows of keys that do not count are 0. */
 void stream_values(gradient_stream *s, size_t t, size_t tokens);
 
+/* Whether queries, and not their gradients, are multiplied by f: maps without exponents need features as they are. */
+int stream_scales_queries(const gradient_stream *s);
+
 /* φ(q) of a head, and do. */
 void stream_queries(gradient_stream *s, size_t head, size_t t, size_t tokens);
 
@@ -74,7 +82,7 @@ void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tok
 /* And of d_recalled of delta rules. */
 void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens);
 /* Of u, which of the linear rule is v. */
-void stream_value_gradient(gradient_stream *s, const float *d_values, size_t t, size_t tokens);
+void stream_value_gradient(gradient_stream *s, float *d_values, size_t t, size_t tokens);
 
 /* Writes the gradient of the state before the call; `exponent`: that of the state then. */
 void stream_end(gradient_stream *s, float exponent);

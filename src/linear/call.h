@@ -15,6 +15,7 @@ typedef struct {
   const la_linear_args *args;
   const map_entry *map;
   size_t batch, heads, state_heads, group; /* group: heads of the result a state */
+  size_t packed; /* rows of the batch in each row of the arrays */
   size_t n_q, n_k, d, d_v;
   size_t d_vp;            /* value_dim rounded up to whole panels of 8 */
   size_t d_f, d_fp;       /* features, and rounded up to whole vectors */
@@ -51,14 +52,17 @@ static inline size_t tokens_of(const linear_call *call, size_t batch) { return c
 /* Of them, those that are answered. */
 static inline size_t queries_of(const linear_call *call, size_t batch) { return call->args->out.data ? tokens_of(call, batch) : 0; }
 
+/* The row of the arrays in which it lies. */
+static inline size_t array_row_of(const linear_call *call, size_t batch) { return call->packed > 1 ? batch / call->packed : batch; }
+
 /* Token t of a row of the batch. */
 static inline float *token_at(const linear_call *call, la_array x, size_t batch, size_t head, size_t t) {
-  return array_at(x, batch, head, start_of(call, batch) + t);
+  return array_at(x, array_row_of(call, batch), head, start_of(call, batch) + t);
 }
 
 /* A token's decay, beta or write gate: one number, or one a feature. */
 static inline const float *gate_row(const linear_call *call, la_gate gate, size_t batch, size_t state_head, size_t t) {
-  return gate.data + batch * gate.batch + state_head * gate.heads / call->state_heads * gate.head + (start_of(call, batch) + t) * gate.row;
+  return gate.data + array_row_of(call, batch) * gate.batch + state_head * gate.heads / call->state_heads * gate.head + (start_of(call, batch) + t) * gate.row;
 }
 
 /* Of the batch's first token. */

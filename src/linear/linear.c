@@ -24,13 +24,26 @@ static int heads_are_valid(const la_linear_args *a) {
   return state_heads_of(a) % a->k_heads == 0 && state_heads_of(a) % a->v_heads == 0;
 }
 
+/* Whether rows of the batch that share a row of the arrays follow one another from its first token to its last. */
+static int rows_are_packed(const la_linear_args *a) {
+  if (a->packed < 0) return 0;
+  if (a->packed <= 1) return 1;
+  if (!a->starts || a->batch % a->packed != 0) return 0;
+  for (int32_t b = 0; b < a->batch; b++) {
+    int is_first = b % a->packed == 0, is_last = (b + 1) % a->packed == 0;
+    if (a->starts[b] != (is_first ? 0 : a->starts[b - 1] + a->key_lengths[b - 1])) return 0;
+    if (is_last && a->starts[b] + a->key_lengths[b] != a->n_k) return 0;
+  }
+  return 1;
+}
+
 /* Key lengths, and where rows start. */
 static int rows_are_valid(const la_linear_args *a) {
   if (!key_lengths_are_valid(a->key_lengths, a->batch, a->n_k)) return 0;
   if (a->starts && (!a->key_lengths || a->n_q != a->n_k)) return 0;
   for (int32_t b = 0; a->starts && b < a->batch; b++)
     if (a->starts[b] < 0 || a->starts[b] > a->n_k - a->key_lengths[b]) return 0;
-  return 1;
+  return rows_are_packed(a);
 }
 
 static int is_valid(const la_linear_args *a) {
@@ -57,7 +70,7 @@ static int gate_is_above(const linear_call *call, la_gate g, float limit) {
     if (g.batch && call->args->starts && tokens_of(call, b) == 0) continue;
     size_t rows = g.row ? keys_in(call->args->key_lengths, b, call->n_k) : 1;
     for (size_t h = 0; h < g.heads; h++) {
-      const float *head = g.data + b * g.batch + h * g.head + start_of(call, b) * g.row;
+      const float *head = g.data + array_row_of(call, b) * g.batch + h * g.head + start_of(call, b) * g.row;
       if (rows > 1 && g.row == width) {
         if (span_is_above(head, rows * width, limit)) return 1;
         continue;
@@ -72,7 +85,7 @@ static int gate_is_above(const linear_call *call, la_gate g, float limit) {
 /* Threads take whole streams where that keeps nine tenths of them busy: then none waits for another. */
 static void spread(linear_call *call) {
   uint64_t streams = (uint64_t)call->batch * call->state_heads;
-  call->slots = parallel_slots((uint64_t)call->batch * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
+  call->slots = parallel_slots((uint64_t)(call->batch / call->packed) * call->heads * (call->n_q + call->n_k) * call->d_f * call->d_v);
   call->whole = fills_slots(streams, call->slots);
 }
 
@@ -92,10 +105,10 @@ uint32_t la_linear_items(const la_linear_args *args) {
   return is_step(args) ? 1 : (uint32_t)args->batch * (uint32_t)state_heads_of(args);
 }
 
-/* What is no token of its row gives 0. */
+/* What is no token of its row gives 0. Packed rows leave out none. */
 static void blank_results(const linear_call *call) {
   const la_linear_args *a = call->args;
-  for (size_t b = 0; a->starts && a->out.data && b < call->batch; b++) {
+  for (size_t b = 0; a->starts && a->out.data && call->packed == 1 && b < call->batch; b++) {
     size_t start = start_of(call, b), end = start + queries_of(call, b);
     for (size_t h = 0; h < call->heads; h++)
       for (size_t t = 0; t < call->n_q; t++)
@@ -122,6 +135,7 @@ int32_t linear_call_of(const la_linear_args *args, linear_call *call) {
       .heads = (size_t)args->heads,
       .state_heads = (size_t)state_heads_of(args),
       .group = (size_t)(args->heads / state_heads_of(args)),
+      .packed = args->packed > 1 ? (size_t)args->packed : 1,
       .n_q = (size_t)args->n_q,
       .n_k = (size_t)args->n_k,
       .d = (size_t)args->dim,

@@ -71,7 +71,7 @@ static void run_state(const naive *n) {
 
 /* Results of what is no token of its row. */
 static void blank(const naive *n) {
-  for (size_t b = 0; n->a->starts && n->a->out.data && b < (size_t)n->a->batch; b++)
+  for (size_t b = 0; n->a->starts && n->a->out.data && n->call.packed == 1 && b < (size_t)n->a->batch; b++)
     for (size_t h = 0; h < n->call.heads; h++)
       for (size_t t = 0; t < n->call.n_q; t++)
         if (t < start_of(&n->call, b) || t >= start_of(&n->call, b) + queries_of(&n->call, b)) memset(array_at(n->a->out, b, h, t), 0, n->call.d_v * sizeof(float));
@@ -82,7 +82,7 @@ int32_t linear_naive(const la_linear_args *a, double *s, double *z) {
   float *features = alloc_floats(2 * d_f);
   if (!features) return LA_OUT_OF_MEMORY;
   naive n = {.a = a,
-             .call = {.args = a, .heads = (size_t)a->heads, .state_heads = state_heads, .group = (size_t)a->heads / state_heads, .n_q = (size_t)a->n_q, .n_k = (size_t)a->n_k, .d_f = d_f, .d_v = d_v},
+             .call = {.args = a, .heads = (size_t)a->heads, .state_heads = state_heads, .group = (size_t)a->heads / state_heads, .packed = a->packed > 1 ? (size_t)a->packed : 1, .n_q = (size_t)a->n_q, .n_k = (size_t)a->n_k, .d_f = d_f, .d_v = d_v},
              .k = features,
              .q = features + d_f};
   for (n.b = 0; n.b < (size_t)a->batch; n.b++) {

@@ -11,6 +11,7 @@ import { growthText, measureGrowth } from './growth.js';
 import { measure, median } from './measure.js';
 import { chooseRows } from './only.js';
 import { measureShapes, shapes, shapesText } from './shapes.js';
+import { measureStates, rules, statesText } from './states.js';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -28,6 +29,7 @@ const HELP = `Usage: npm run bench -- [options]
   --accuracy   instead: the error against the number of tokens, to 2^24 (10 minutes; --only and --most make it less)
   --most N     longest stream of --accuracy, 2^N tokens, N from 10 to 26 (24)
   --shapes     instead: the shapes of published models, a prefill of 2,048 tokens and one token, as a table in Markdown
+  --states     instead: what history and transition cost a step and a prefill, and absorb beside linear, as ratios
   --json FILE  write the figures to a file as well
 `;
 
@@ -47,6 +49,7 @@ function readOptions() {
     accuracy: { type: 'boolean', default: false },
     most: { type: 'string', default: '24' },
     shapes: { type: 'boolean', default: false },
+    states: { type: 'boolean', default: false },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   };
@@ -62,7 +65,7 @@ function readOptions() {
     if (!['auto', 'simd', 'relaxed'].includes(values.build)) throw new RangeError(`--build must be simd or relaxed, got '${values.build}'`);
     if (values.most < 10 || values.most > 26) throw new RangeError(`--most must be an integer from 10 to 26, got '${values.most}'`);
     if (values.only && values.growth) throw new RangeError('--only names rows, which --growth does not have');
-    if (['growth', 'accuracy', 'shapes'].filter((name) => values[name]).length > 1) throw new RangeError('--growth, --accuracy and --shapes are a run each');
+    if (['growth', 'accuracy', 'shapes', 'states'].filter((name) => values[name]).length > 1) throw new RangeError('--growth, --accuracy, --shapes and --states are a run each');
     if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);
@@ -193,7 +196,13 @@ function benchShapes() {
   return { bench: 'shapes', rounds: options.rounds, shapes: rows };
 }
 
-const special = { growth: benchGrowth, accuracy: benchAccuracy, shapes: benchShapes };
+function benchStates() {
+  const rows = measureStates(attention, chosen({ rules }).rules, options);
+  console.log(`8 heads of 64 × 64, resident tensors, medians of ${options.rounds} rounds; ratios are to the state with neither, absorb's to linear\n\n${statesText(rows)}`);
+  return { bench: 'states', rounds: options.rounds, states: rows };
+}
+
+const special = { growth: benchGrowth, accuracy: benchAccuracy, shapes: benchShapes, states: benchStates };
 const asked = Object.keys(special).filter((name) => options[name]);
 const figures = await (special[asked[0]] ?? benchKernels)();
 if (options.json) {

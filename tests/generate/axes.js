@@ -15,8 +15,8 @@ export const AXES = {
   // Whether each call's tokens are absorbed by a copy of the state as well.
   beside: ['nothing', 'absorbed'],
   carry: ['kept', 'clone', 'restored', 'copied', 'selected', 'rewound', 'merged'],
-  // Or the options lengths ('ragged'), and starts beside them ('padded').
-  keyLengths: ['none', 'full', 'partial', 'zero', 'ragged', 'padded'],
+  // Or the options lengths ('ragged'), and starts beside them ('padded'), or sequences ('packed').
+  keyLengths: ['none', 'full', 'partial', 'zero', 'ragged', 'padded', 'packed'],
   queries: ['same', 'other'],
   // Of q, k and v.
   heads: ['1 1 1', '2 2 2', '3 3 3', '4 4 4', '3 1 1', '8 2 2', '2 2 4', '2 4 4', '4 1 2', '4 2 1', '1 1 3', '1 3 1', '6 3 1'],
@@ -74,7 +74,7 @@ const RULES = [
   ...['mask', 'bias', 'softcap', 'ragged', 'part'].flatMap((axis) =>
     [
       { map: ['softmax'] }, { rule: ['linear'] }, { decay: ['none'] }, { normalize: ['default'] }, { eps: ['default'] }, { size: ['ordinary'] }, { gateHeads: ['states'] }, { strength: ['mild'] },
-      { heads: SOFTMAX_HEADS }, { beside: ['nothing'] }, { carry: SOFTMAX_CARRIES }, { keyLengths: but('keyLengths', 'ragged', 'padded') },
+      { heads: SOFTMAX_HEADS }, { beside: ['nothing'] }, { carry: SOFTMAX_CARRIES }, { keyLengths: but('keyLengths', 'ragged', 'padded', 'packed') },
     ].map((right) => [{ [axis]: AXES[axis].slice(1) }, right]),
   ),
   [{ mask: but('mask', 'none') }, { causal: ['causal'] }],
@@ -131,8 +131,11 @@ const RULES = [
   [{ size: ['large'] }, { dim: but('dim', 1) }],
   // A step has no key lengths, and no starts.
   [{ split: ['steps'] }, { keyLengths: ['none', 'ragged'] }],
-  [{ keyLengths: ['ragged', 'padded'] }, { map: but('map', 'softmax') }],
-  [{ keyLengths: ['ragged', 'padded'] }, { queries: ['same'] }],
+  [{ keyLengths: ['ragged', 'padded', 'packed'] }, { map: but('map', 'softmax') }],
+  [{ keyLengths: ['ragged', 'padded', 'packed'] }, { queries: ['same'] }],
+  [{ keyLengths: ['packed'] }, { split: ['whole'] }],
+  [{ keyLengths: ['packed'] }, { carry: ['kept'] }],
+  [{ keyLengths: ['packed'] }, { beside: ['nothing'] }],
   // Causal linear attention, and a step, have as many queries as keys.
   [{ queries: ['other'], causal: ['causal'] }, { map: ['softmax'] }],
   [{ queries: ['other'] }, { rule: ['linear'] }],

@@ -27,18 +27,27 @@ export function expectedOf(one, { q, k, v, calls, map, ...gates }) {
   const [decay, beta] = [gates.decay, gates.beta].map((gate) => spread(gate, one));
   const starts = new Array(one.batch).fill(0);
   let [S, z] = [];
-  const outputs = calls.map((call) => {
+  const outputs = calls.flatMap(partsOf).map((call) => {
     const { from, to, keyLengths } = call;
     const cut = (x) => toFront(sliceTime(x, from, to), call.starts);
     const gate = { ...(decay && { decay: cut(decay) }), ...(beta && { beta: without(cut(beta)) }) };
     const answer = oracle.linear(toFront(queriesOf(call), call.starts), cut(k), cut(v), {
       ...settings, ...gate, featureMap: map.reference([...starts]), initialState: S, initialKeySum: z, keyLengths: keyLengths ?? undefined,
     });
-    for (let b = 0; b < one.batch; b++) starts[b] += keyLengths ? keyLengths[b] : to - from;
-    ({ S, z } = answer);
+    if (!call.isAlone) {
+      for (let b = 0; b < one.batch; b++) starts[b] += keyLengths ? keyLengths[b] : to - from;
+      ({ S, z } = answer);
+    }
     return call.starts ? fromFront(answer.o, call) : answer.o;
   });
   return { o: joinWide(outputs), S, z, lengths: starts };
+}
+
+/** A call, or a call for each of its packed sequences, which know of no other. */
+function partsOf(call) {
+  const { sequences } = call;
+  if (!sequences) return [call];
+  return sequences.slice(1).map((to, i) => ({ ...call, from: sequences[i], to, qFrom: sequences[i], qTo: to, isAlone: true }));
 }
 
 /** The rows of every batch from its start on, where there are starts; what is behind them is of no account. */

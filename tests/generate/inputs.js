@@ -38,7 +38,7 @@ const lengthsOf = (kind, batch, most, uniform) => {
   return drawn;
 };
 
-/** The calls along the sequence: { from, to } of the keys, { qFrom, qTo } of the queries, keyLengths, whether it is a step, and where its rows start. */
+/** The calls along the sequence: { from, to } of the keys, { qFrom, qTo } of the queries, keyLengths, whether it is a step, and where its rows start or packed sequences end. */
 function cut({ map, split, keyLengths, queries, length, batch }, uniform) {
   const points = [0];
   if (split === 'pieces') {
@@ -55,6 +55,7 @@ function cut({ map, split, keyLengths, queries, length, batch }, uniform) {
     const count = queries === 'same' ? to - from : Math.floor(uniform() * (length / 2 + 4));
     asked += count;
     const isStep = step && to > from;
+    if (keyLengths === 'packed') return { from, to, qFrom: from, qTo: to, step: false, keyLengths: null, starts: null, sequences: [0, ...[0, 1].map(() => Math.floor(uniform() * (to + 1))).sort((a, b) => a - b), to] };
     const kept = isStep && keyLengths !== 'ragged' ? null : lengthsOf(keyLengths, batch, map === 'softmax' ? to : to - from, uniform);
     const isRagged = kept !== null && (keyLengths === 'ragged' || keyLengths === 'padded');
     const starts = isRagged ? kept.map((length) => (keyLengths === 'padded' ? Math.floor(uniform() * (to - from - length + 1)) : 0)) : null;

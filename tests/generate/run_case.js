@@ -125,6 +125,7 @@ async function callOnce(one, attention, inputs, held, call) {
       ...(one.input === 'transferred' && { transfer: true }),
       ...(!isStep && { causal: one.causal === 'causal', layout: one.layout, ...held.options }),
       ...(one.map === 'softmax' && await optionsOf(one, call, (x) => HAND_IN[one.input](attention, keep, x))),
+      ...(one.map !== 'softmax' && call.sequences && { sequences: call.sequences }),
       ...(one.map !== 'softmax' && call.starts && { lengths: call.keyLengths, ...(one.keyLengths === 'padded' && { starts: call.starts }) }),
       ...(call.keyLengths && (one.map === 'softmax' || !call.starts) && { keyLengths: call.keyLengths }),
     };

@@ -2,9 +2,10 @@
 import { adamSuite } from './adam.js';
 import { distillStep } from './distill_step.js';
 import { gradientArguments } from './gradient_arguments.js';
+import { gradientRange } from './gradient_range.js';
 import { gradients } from './gradients.js';
 
-const suites = { gradients, 'arguments of gradients': gradientArguments, adam: adamSuite, 'a step of distilling': distillStep };
+const suites = { gradients, 'gradients out of range': gradientRange, 'arguments of gradients': gradientArguments, adam: adamSuite, 'a step of distilling': distillStep };
 
 export function runLearnSuites(name, make) {
   for (const [title, run] of Object.entries(suites)) run(`${name}: ${title}`, make);

@@ -27,6 +27,7 @@ import { objectArguments } from './object_arguments.js';
 import { onnx } from './onnx.js';
 import { packed } from './packed.js';
 import { pieces } from './pieces.js';
+import { presetRows } from './preset_rows.js';
 import { presets } from './presets.js';
 import { properties } from './properties.js';
 import { ragged } from './ragged.js';
@@ -38,6 +39,7 @@ import { savedCache } from './saved_cache.js';
 import { savedMap } from './saved_map.js';
 import { savedState } from './saved_state.js';
 import { scaled } from './scaled.js';
+import { sequences } from './sequences.js';
 import { sizes } from './sizes.js';
 import { softmax } from './softmax.js';
 import { softmaxOptions } from './softmax_options.js';
@@ -62,8 +64,10 @@ export const portable = {
   'exp map': expMap,
   ratio,
   packed,
+  sequences,
   pieces,
   presets,
+  'rows of presets': presetRows,
   onnx,
   state,
   'a state as an object': stateObject,

@@ -123,6 +123,9 @@ export function foreign(attention: Attention, tensor: Tensor): void {
 
 export function family(attention: Attention, tensor: Tensor, state: State): void {
   expectType<Result>()(attention.linear(x, x, x, { decay: -0.1, beta: x, allowGrowth: true }));
+  expectType<Result>()(attention.linear(x, x, x, { sequences: new Int32Array([0, 2]) }));
+  expectType<Result>()(attention.gla(x, x, x, { g: x, lengths: [2], starts: [0n] }));
+  expectType<Result>()(attention.mamba2(x, x, [-1], x, x, { sequences: [0, 1, 2] }));
   expectType<Result>()(state.step(x, x, x, { decay: [-0.1], beta: 0.5 }));
   expectType<Result>()(attention.retention(x, x, x));
   expectType<Tensor>()(attention.retention(x, x, x, { gamma: [0.9], scale: 1, state, out: tensor }));

@@ -39,6 +39,8 @@ export async function learn(): Promise<void> {
   distill(attention, { q: x, k: x, v: x }, { activation: 'exp' });
   // @ts-expect-error there are several results
   linearGradient(attention, x, x, x, x, { out: new Float32Array(8) });
+  // @ts-expect-error gradients are of whole rows
+  linearGradient(attention, x, x, x, x, { sequences: [0, 2] });
   // @ts-expect-error decay needs causal
   linearGradient(attention, x, x, x, x, { decay: -1, causal: false });
   // @ts-expect-error what else hides keys has no gradient

@@ -28,7 +28,7 @@ export const LINEAR_OPTIONS = {
   keyLengths: takeKeyLengths, ...asTheyAre('state', 'layout'),
 };
 
-const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, lengths: takeKeyLengths, starts: takeKeyLengths, ...asTheyAre('out') });
+const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, lengths: takeKeyLengths, starts: takeKeyLengths, sequences: takeKeyLengths, ...asTheyAre('out') });
 
 export function linear(core, q, k, v, options) {
   const o = takeOptions('linear', options, OPTIONS);
@@ -76,12 +76,11 @@ export function locateLinear(core, inputs, o) {
   const memory = o.state === undefined ? null : locateHeld(core, 'state', State, o.state, inputs, axes.stateHeads);
   locateInputs(core, inputs, layout);
   for (const gate of [decay, beta, writeGate]) if (gate !== null) locate(core, gate);
-  const { counts, starts } = checkRows(rows, q.rows, k.rows);
-  return { layout, inputs, axes, given: { decay, beta, writeGate }, gated, causal, memory, counts, starts, heads: resultHeads(inputs) };
+  return { layout, inputs, axes, given: { decay, beta, writeGate }, gated, causal, memory, ...checkRows(rows, q.rows, k.rows), heads: resultHeads(inputs) };
 }
 
 /** The second half: what is left to check of a call that was located. */
-export function settleLinear(core, { inputs, axes, given, gated, causal, memory, counts, starts }, o, isPreset) {
+export function settleLinear(core, { inputs, axes, given, gated, causal, memory, counts, starts, packed }, o, isPreset) {
   const { q, k } = inputs;
   const { state } = o;
   const allowGrowth = checkBoolean('allowGrowth', o.allowGrowth, false);
@@ -95,12 +94,14 @@ export function settleLinear(core, { inputs, axes, given, gated, causal, memory,
   axes.features = map.features;
   const [decay, beta, writeGate] = [shapeGate(given.decay, 'decay', axes), shapeGate(given.beta, 'beta', axes), shapeGate(given.writeGate, 'beta', axes)];
   checkPositions(map, memory === null ? NO_TOKENS : placesOf(memory), starts === null ? Math.max(q.rows, k.rows) : counts, 'the sequence');
-  return { causal, normalize, scale, eps, map, decay, beta, writeGate, allowGrowth, memory, counts, starts };
+  return { causal, normalize, scale, eps, map, decay, beta, writeGate, allowGrowth, memory, counts, starts, packed };
 }
 
 /** What la_linear_args say of it beside the arrays. */
-export function linearArguments(frame, inputs, { causal, normalize, scale, eps, map, decay, beta, writeGate, allowGrowth, memory, counts, starts }) {
+export function linearArguments(frame, inputs, { causal, normalize, scale, eps, map, decay, beta, writeGate, allowGrowth, memory, counts, starts, packed }) {
   const args = linearFields(inputs);
+  args.batch *= packed;
+  args.packed = packed;
   args.causal = causal ? 1 : 0;
   args.normalize = normalize ? 1 : 0;
   args.scale = scale;
@@ -119,8 +120,10 @@ export function linearArguments(frame, inputs, { causal, normalize, scale, eps, 
   return args;
 }
 
-/** Makes the error of a gate that the core refused. */
-export const gateCauses = (core, { decay, beta, writeGate, counts, starts, allowGrowth }) => ({ [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, { counts, starts }, allowGrowth) });
+/** Makes the error of a gate that the core refused; of packed sequences every token counts. */
+export const gateCauses = (core, { decay, beta, writeGate, counts, starts, packed, allowGrowth }) => ({
+  [INVALID_GATE]: () => invalidGate(core, { decay, beta, writeGate }, packed > 1 ? undefined : { counts, starts }, allowGrowth),
+});
 
 /**
  * linear(), or absorb(), on what was taken: `inputs` q, k, v; `o` by the names of its options, and of presets `writeGate`, which

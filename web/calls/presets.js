@@ -7,7 +7,7 @@ import { convertGate } from './gates.js';
 import { sizeLinear, takeInputs } from './inputs.js';
 import { attend, gateAxes } from './linear.js';
 
-export const COMMON = { ...asTheyAre('scale'), keyLengths: takeKeyLengths, ...asTheyAre('state', 'layout', 'out') };
+export const COMMON = { ...asTheyAre('scale'), keyLengths: takeKeyLengths, lengths: takeKeyLengths, starts: takeKeyLengths, sequences: takeKeyLengths, ...asTheyAre('state', 'layout', 'out') };
 
 /** The gates' names: g is the logarithm (flash-linear-attention), alpha its exponential (the papers), decay our word for g. */
 const GATE = { g: takeNumbers, alpha: takeNumbers, decay: takeNumbers };
@@ -52,8 +52,8 @@ function readBeta(core, where, inputs, o) {
 
 /** linear() with the settings of all presets; `gates`: decay, beta and writeGate, taken. */
 export function run(core, given, o, gates) {
-  const { scale = o.state?.scale ?? 1 / Math.sqrt(given.q.shape.at(-1) || 1), keyLengths, state, layout, out } = o;
-  return attend(core, given, { featureMap: 'identity', causal: true, normalize: false, scale, keyLengths, state, layout, out, ...gates }, true);
+  const { scale = o.state?.scale ?? 1 / Math.sqrt(given.q.shape.at(-1) || 1), keyLengths, lengths, starts, sequences, state, layout, out } = o;
+  return attend(core, given, { featureMap: 'identity', causal: true, normalize: false, scale, keyLengths, lengths, starts, sequences, state, layout, out, ...gates }, true);
 }
 
 /** RetNet, Sun et al. 2023: head h of the state keeps gamma_h = 1 − 2^(−5−h) of it at every token. */

@@ -1,11 +1,10 @@
 /** Which keys a softmax call's queries see: its options, and from them the la_softmax_span of the core. */
 import { newArray } from '../core/arrays.js';
-import { wrongValue } from '../core/errors.js';
 import { fieldsIn, la_softmax_span } from '../core/structs.js';
 import { checkBoolean, checkInteger, MAX_SIZE } from '../core/validate.js';
-import { asNumber, elementsOf } from '../core/lists.js';
 import { readIntegers } from './batch_rows.js';
 import { checkTokens, readTokens } from './row_lengths.js';
+import { checkSequences, readSequences } from './sequences.js';
 
 const SPAN_WORDS = fieldsIn(la_softmax_span);
 
@@ -32,44 +31,30 @@ function readView(o, cache) {
   return { causal, offset, window, sinks };
 }
 
+/** What must not be given beside sequences. */
+const NOT_PACKED = ['cache', 'lengths', 'starts', 'keyLengths'];
+
 const NO_LISTS = Object.freeze({ keyLengths: null, lengths: null, starts: null, sequences: null });
 
 /** Those that are a list; reading their elements may run code of the caller's. */
-function readLists(o, { k }, hasCache) {
+function readLists(o, { k }) {
   if (o.lengths === undefined && o.starts === undefined && o.sequences === undefined) {
     return o.keyLengths === undefined ? NO_LISTS : { ...NO_LISTS, keyLengths: readIntegers('keyLengths', o.keyLengths, k.batch) };
   }
   const batch = k.batch;
-  const other = hasCache ? 'cache' : ['lengths', 'starts', 'keyLengths'].find((name) => o[name] !== undefined);
-  if (o.sequences !== undefined && other) throw new RangeError(`sequences must not be given with ${other}`);
-  const lists = { keyLengths: readIntegers('keyLengths', o.keyLengths, batch), ...readTokens(o, batch), sequences: null };
-  if (o.sequences !== undefined) {
-    if (o.sequences.length < 1 || o.sequences.length > 2 ** 24) throw wrongValue('sequences', 'an array of at least one and at most 2^24 integers', o.sequences.list);
-    lists.sequences = elementsOf(o.sequences, asNumber);
-  }
-  return lists;
-}
-
-function checkSequences(sequences, { q, k: { rows } }) {
-  if (sequences === null) return;
-  if (q.rows !== rows) throw new RangeError(`sequences needs as many queries as keys, got ${q.rows} and ${rows}`);
-  let last = 0;
-  sequences.forEach((end, i) => {
-    last = checkInteger(`sequences[${i}]`, end, last, i === 0 ? 0 : rows);
-  });
-  if (last !== rows) throw new RangeError(`sequences must end with ${rows}, the length of q and k, got ${last}`);
+  return { sequences: readSequences(o, NOT_PACKED), keyLengths: readIntegers('keyLengths', o.keyLengths, batch), ...readTokens(o, batch) };
 }
 
 /** Reads and checks all of them but keyLengths, whose bound a cache changes; `cache`: the option as it was given. */
 export function readMask(o, inputs, cache) {
   const { causal, offset, window, sinks } = readView(o, cache);
-  const { keyLengths, lengths, starts, sequences } = readLists(o, inputs, o.cache !== undefined);
+  const { keyLengths, lengths, starts, sequences } = readLists(o, inputs);
   return { causal, offset, window, sinks, keyLengths, lengths, starts, sequences };
 }
 
 /** Checks the elements of its lists: { starts, counts } of the tokens of each row that count, or null where all do. */
 export function checkMask(mask, inputs) {
-  checkSequences(mask.sequences, inputs);
+  checkSequences(mask.sequences, inputs.q.rows, inputs.k.rows);
   return checkTokens(mask, inputs.q.rows, inputs.k.rows);
 }
 

@@ -30,7 +30,7 @@ export const ARGUMENTS = {
   },
   la_linear: {
     batch: int32, heads: int32, q_heads: int32, k_heads: int32, v_heads: int32, n_q: int32, n_k: int32, dim: int32, value_dim: int32,
-    causal: int32, normalize: int32, scale: float, eps: float, map: la_feature_map, positions: pointer, key_lengths: pointer, starts: pointer,
+    causal: int32, normalize: int32, scale: float, eps: float, map: la_feature_map, positions: pointer, key_lengths: pointer, starts: pointer, packed: int32,
     q: la_array, k: la_array, v: la_array, out: la_array, decay: la_gate, beta: la_gate, write_gate: la_gate,
     allow_growth: int32, state: pointer, first: uint32, count: uint32,
   },

@@ -17,7 +17,7 @@ static int32_t run(const core *c, const call *k) {
 
 SLICED_CALL(la_linear)
 
-enum { WAYS = 23 };
+enum { WAYS = 26 };
 
 static void spoil(const call *k, uint32_t how) {
   (void)k;
@@ -28,8 +28,8 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 4) args.n_q = 1, args.n_k = 2, args.causal = 1;
   if (how == 5) args.map.dim = args.dim + 1;
   if (how == 6) args.value_dim = LA_MAX_VALUE_DIM + 1;
-  static const int32_t before[] = {-1, -1};
-  if (how == 7) args.positions = before, args.batch += args.batch == 0; /* a batch of none has no position */
+  static const int32_t before[] = {-1};
+  if (how == 7) args.positions = before, args.batch = 1;
   if (how == 8) args.scale = NAN;
   if (how == 9) args.eps = -1e-9f;
   if (how == 10) args.eps = INFINITY;
@@ -43,10 +43,46 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 17) args.decay = (la_gate){.data = gate, .heads = 0};
   if (how == 18) args.beta = (la_gate){.data = gate, .heads = 7};
   if (how == 19) args.causal = 0, args.write_gate = (la_gate){.data = gate, .heads = 1};
-  static const int32_t past[] = {INT32_MAX, INT32_MAX}, none[] = {0, 0};
-  if (how == 21) args.starts = past, args.key_lengths = none, args.batch += args.batch == 0;
+  static const int32_t past[] = {INT32_MAX}, none[] = {0};
+  if (how == 21) args.starts = past, args.key_lengths = none, args.batch = 1;
   if (how == 22) args.starts = none, args.key_lengths = NULL;
+  if (how == 23) args.packed = 2, args.starts = NULL;
+  if (how == 24) args.packed = -1;
+  static const int32_t two[] = {2, 2}, behind[] = {0, 2};
+  if (how == 25) args.batch = args.packed = 2, args.n_q = args.n_k = 5, args.key_lengths = two, args.starts = behind; /* the last token is in none */
   if (how == 20) args.heads = 6, args.q_heads = 1, args.k_heads = 3, args.v_heads = 2;
+}
+
+static int has_field(const call *k, const char *name) {
+  for (size_t i = 0; i < k->count; i++)
+    if (strcmp(k->fields[i].name, name) == 0) return 1;
+  return 0;
+}
+
+static const int32_t *first_tokens, *token_counts; /* of packed rows */
+
+static int is_hidden(size_t batch, size_t head, size_t query, size_t key) {
+  (void)head;
+  for (size_t b = batch * (size_t)args.packed; b < (batch + 1) * (size_t)args.packed; b++) {
+    size_t start = (size_t)first_tokens[b], end = start + (size_t)token_counts[b];
+    if (query >= start && query < end) return key < start || key >= end || (args.causal && key > query);
+  }
+  return 1;
+}
+
+/* Rows of the batch packed into each row of the arrays. */
+static void pack_rows(input *in, call *k, linear_sizes s) {
+  size_t packed = 2 + choose(in, 3), rows = s.batch * packed;
+  int32_t *lengths = (int32_t *)add_field(k, (field){.name = "key_lengths", .place = &args.key_lengths, .size = {1, 1, 1, rows}});
+  int32_t *starts = (int32_t *)add_field(k, (field){.name = "starts", .place = &args.starts, .size = {1, 1, 1, rows}});
+  for (size_t b = 0; b < rows; b++) {
+    starts[b] = b % packed == 0 ? 0 : starts[b - 1] + lengths[b - 1];
+    int32_t left = (int32_t)s.n_k - starts[b];
+    lengths[b] = (b + 1) % packed == 0 ? left : (int32_t)choose(in, (uint32_t)left + 1);
+  }
+  args.batch = (int32_t)rows, args.packed = (int32_t)packed;
+  first_tokens = starts, token_counts = lengths;
+  k->hides = is_hidden;
 }
 
 void target_linear(input *in) {
@@ -56,11 +92,13 @@ void target_linear(input *in) {
   int has_state = rarely(in, 2), forged = has_state && add_state(in, &k, &args, c.sizes, UPDATED), absorbs = has_state && rarely(in, 3);
   is_without_queries = absorbs && rarely(in, 2);
   if (!absorbs) add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {c.sizes.batch, c.sizes.heads, c.sizes.n_q, c.sizes.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
-  if (args.key_lengths && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) {
+  if (k.key_lengths && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) {
     int32_t *starts = (int32_t *)add_field(&k, (field){.name = "starts", .place = &args.starts, .size = {1, 1, 1, c.sizes.batch}});
     for (size_t i = 0; i < c.sizes.batch; i++) starts[i] = (int32_t)choose(in, (uint32_t)c.sizes.n_k - (uint32_t)k.key_lengths[i] + 1);
     k.starts = starts;
   }
+  int is_plain = !has_field(&k, "key_lengths") && !has_field(&k, "positions") && !has_field(&k, "state");
+  if (is_plain && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) pack_rows(in, &k, c.sizes);
   int tame = !forged && linear_is_tame(&args, &k);
   k.tolerance = tame ? 1e-4 : -1.0;
   outcome whole = check_call(&k, in);

@@ -183,7 +183,7 @@ void check_recurrence(input *in, const call *k, outcome whole, int tame) {
   if (whole.status != LA_OK || a->batch == 0 || a->heads == 0 || a->n_q + a->n_k == 0) return;
   outcome results[2] = {whole};
   size_t count = 1;
-  if (a->causal && !k->looks_ahead) {
+  if (a->causal && !k->looks_ahead && a->packed <= 1) {
     call pieces = *k;
     pieces.run = run_pieces;
     pieces.items = NULL;

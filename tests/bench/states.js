@@ -1,0 +1,119 @@
+/** `npm run bench -- --states`: what a state costs more that can be taken back or merged, and what absorb costs beside linear. */
+import { gaussian, tensorOf } from '../util.js';
+import { measure } from './measure.js';
+import { markdown } from './peers/table.js';
+
+const [HEADS, DIM, LENGTH] = [8, 64, 2048];
+
+/** Tokens of the cycle that steps go through: many times what a history keeps. */
+const CYCLE = 256;
+
+/** What steps with a history, and absorb, may cost. */
+export const MARKS = { history: 1.3, absorb: 0.65 };
+
+/** Rows of length 1, as the delta rule wants them. */
+function unitRows({ data, shape }) {
+  for (let at = 0; at < data.length; at += DIM) {
+    const row = data.subarray(at, at + DIM);
+    const norm = Math.hypot(...row);
+    row.forEach((x, i) => (row[i] = x / norm));
+  }
+  return { data, shape };
+}
+
+const identity = { featureMap: 'identity', normalize: false };
+
+/** What a state is made with, and which gates its calls have. */
+export const rules = [
+  { name: 'elu', options: {}, gates: [] },
+  { name: 'decay a head and token', options: identity, gates: ['decay'] },
+  { name: 'delta', options: identity, gates: ['beta'] },
+  { name: 'gated delta', options: identity, gates: ['decay', 'beta'] },
+];
+
+/** What states are made with beside that, by name. */
+const KINDS = { plain: {}, 'history 8': { history: 8 }, 'history 64': { history: 64 }, transition: { transition: true } };
+
+/**
+ * All calls of a rule, by name: { steps, prefills, absorb, draft, close }. Steps go through a cycle of tokens. With a matrix
+ * of what was done to an earlier state, which fades to nothing, calls begin with an empty state (`isFresh`).
+ */
+function prepare(attention, { options, gates }, length) {
+  const kept = [];
+  const keep = (one) => {
+    kept.push(one);
+    return one;
+  };
+  const draw = (count) => ({
+    q: gaussian([1, HEADS, count, DIM], 1), k: unitRows(gaussian([1, HEADS, count, DIM], 2)), v: gaussian([1, HEADS, count, DIM], 3),
+    decay: tensorOf([1, HEADS, count], (i) => -(i % 13) / 60), beta: tensorOf([1, HEADS, count], (i) => ((i % 7) + 1) / 8),
+  });
+  const resident = (x) => keep(attention.tensor(x.shape, x.data));
+  const residents = (xs) => Object.fromEntries(Object.entries(xs).map(([name, x]) => [name, resident(x)]));
+  const gatesOf = (xs) => Object.fromEntries(gates.map((name) => [name, xs[name]]));
+  const open = (extra) => keep(attention.state({ heads: HEADS, dim: DIM, ...options, ...extra }));
+  const cycle = Object.entries(draw(CYCLE));
+  const tokens = Array.from({ length: CYCLE }, (_, t) => residents(Object.fromEntries(cycle.map(([name, { data, shape }]) => {
+    const width = shape[3] ?? 1;
+    return [name, tensorOf([1, HEADS, ...shape.slice(3)], (i) => data[(Math.floor(i / width) * CYCLE + t) * width + (i % width)])];
+  }))));
+  const whole = residents(draw(length));
+  const few = residents(draw(8));
+  const out = keep(attention.tensor([1, HEADS, length, DIM]));
+  const [fewOut, tokenOut] = [keep(attention.tensor([1, HEADS, 8, DIM])), keep(attention.tensor([1, HEADS, DIM]))];
+
+  const steps = (kind, isFresh = false) => {
+    const state = open(KINDS[kind]);
+    const given = tokens.map((one) => [one.q, one.k, one.v, { ...gatesOf(one), out: tokenOut }]);
+    return () => {
+      if (isFresh) state.reset();
+      for (const [q, k, v, o] of given) state.step(q, k, v, o);
+    };
+  };
+  const calls = (kind, xs, given, isFresh = false) => {
+    const state = open(KINDS[kind]);
+    const o = { ...gatesOf(xs), causal: true, state, out: given };
+    return () => {
+      if (isFresh) state.reset();
+      attention.linear(xs.q, xs.k, xs.v, o);
+    };
+  };
+  const absorbs = { ...gatesOf(whole), state: open({}) };
+  return {
+    steps: [steps('plain'), steps('history 8'), steps('history 64'), steps('plain', true), steps('transition', true)],
+    draft: [calls('plain', few, fewOut), calls('history 8', few, fewOut)],
+    prefills: [calls('plain', whole, out), calls('history 64', whole, out), calls('transition', whole, out, true)],
+    absorb: () => attention.absorb(whole.k, whole.v, absorbs),
+    close: () => kept.reverse().forEach((object) => object.dispose()),
+  };
+}
+
+/** Medians of every rule, those of a group beside one another: milliseconds, and ratios to what has neither. */
+export function measureStates(attention, list, { rounds, length = LENGTH, ...timing }) {
+  return list.map((rule) => {
+    const { steps, draft, prefills, absorb, close } = prepare(attention, rule, length);
+    const times = (runs) => measure(runs.map((run) => ({ run })), { rounds, ...timing }).map(({ ms }) => ms);
+    const [step, history8, history64, fresh, moved] = times(steps);
+    const [plain, kept] = times(draft);
+    const [prefill, begun, transition, absorbed] = times([...prefills, absorb]);
+    close();
+    return {
+      name: rule.name, stepMs: step / CYCLE, history8: history8 / step, history64: history64 / step, transition: moved / fresh,
+      draft: kept / plain, prefillMs: prefill, prefillHistory: begun / prefill, prefillTransition: transition / prefill, absorb: absorbed / prefill,
+    };
+  });
+}
+
+export function statesText(rows) {
+  const ratio = (x) => x.toFixed(2);
+  const head = ['', 'step', 'history 8', 'history 64', 'transition', '8 tokens, history 8', `${LENGTH.toLocaleString('en')} tokens`, 'history 64', 'transition', 'absorb'];
+  const cells = rows.map((row) => [
+    row.name, `${(row.stepMs * 1000).toFixed(1)} µs`, ...[row.history8, row.history64, row.transition, row.draft].map(ratio),
+    `${row.prefillMs.toFixed(1)} ms`, ...[row.prefillHistory, row.prefillTransition, row.absorb].map(ratio),
+  ]);
+  const missed = rows.flatMap(({ name, history8, history64, absorb }) => [
+    ...[history8, history64].filter((x) => x > MARKS.history).map((x) => `MISSED: a step with history, ${name}: ${ratio(x)} of ${MARKS.history}`),
+    ...(absorb > MARKS.absorb ? [`MISSED: absorb, ${name}: ${ratio(absorb)} of ${MARKS.absorb}`] : []),
+  ]);
+  return [markdown([head, ...cells]), ...missed].join('\n');
+}

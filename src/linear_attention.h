@@ -175,8 +175,7 @@ typedef struct {
   const int32_t *key_lengths; /* [batch], each 0 … n_k: leading keys that count, the others write and decay nothing; NULL: all */
   const int32_t *starts;      /* [batch], each ≥ 0: row b is its key_lengths[b] tokens from this one on, counted from there; all else of
                                  it is not read and gives 0. Needs key_lengths and n_q == n_k. NULL: 0, and all queries are answered */
-  int32_t packed;             /* ≥ 1: so many rows of the batch share a row of q, k, v, out and gates, and follow one another in
-                                 it by starts and key_lengths, without gaps; divides batch. 0: 1 */
+  int32_t packed;             /* so many rows of the batch share each row of the arrays, all of it, in order; divides batch. 0: 1 */
   la_array q;                 /* [batch, q_heads, n_q, dim] */
   la_array k;                 /* [batch, k_heads, n_k, dim] */
   la_array v;                 /* [batch, v_heads, n_k, value_dim] */
@@ -290,10 +289,8 @@ int32_t LA_API(la_build)(void);
 #if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 24 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_span) == 28 && sizeof(la_softmax_args) == 164, "la_softmax_args");
-_Static_assert(sizeof(la_linear_args) == 264, "la_linear_args");
-_Static_assert(sizeof(la_state_args) == 32, "la_state_args");
-_Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
-_Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
+_Static_assert(sizeof(la_linear_args) == 264 && sizeof(la_state_args) == 32, "la_linear_args, la_state_args");
+_Static_assert(sizeof(la_weights_args) == 116 && sizeof(la_gap_args) == 140, "la_weights_args, la_gap_args");
 #endif
 
 #ifdef __cplusplus

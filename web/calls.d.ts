@@ -21,8 +21,8 @@ export interface CallOptions<O extends Out | undefined> {
   out?: O;
 }
 
-/** Which tokens of a call are which row's. */
-export interface RowOptions {
+/** Which tokens of a call of linear attention are which row's. */
+export interface RowSettings {
   /**
    * Per row of the batch, how many tokens of this call count, from starts on: a ragged batch, padded behind.
    *
@@ -41,13 +41,14 @@ export interface RowOptions {
   /**
    * Where packed sequences of every row begin and end: `[0, 5, 12]` is one of 5 tokens and one of 7 (cu_seqlens of others).
    *
-   * Each is as a call of its own without a state, positions counted from its first token, to the bit; with threads they agree
-   * within rounding. Not with lengths, starts, keyLengths or a state. Default: one sequence.
+   * Begins with 0 and ends with the length of q and k. Each is as a call of its own without a state, positions counted from
+   * its first token, to the bit; with threads they agree within rounding. Needs as many queries as keys. Not with lengths,
+   * starts, keyLengths or a state. Default: one sequence.
    */
   sequences?: Integers;
 }
 
-interface LinearSettings<O extends Out | undefined> extends CallOptions<O>, RowOptions {
+interface LinearSettings<O extends Out | undefined> extends CallOptions<O>, RowSettings {
   /**
    * φ: a name with every option at its default, or what `attention.featureMap` made. Default: the state's, or `'elu'`.
    *

@@ -19,7 +19,7 @@ export type { Attention, AttentionErrorCode, Build, CreateOptions } from './inde
 /** Omit of every type of a union. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but lengths, starts, sequences and out. */
+/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but out and those of rows. */
 export type LinearGradientOptions = Without<LinearOptions<undefined>, 'lengths' | 'starts' | 'sequences' | 'out'> & {
   /** Gradient of the S that the call leaves behind, [batch, heads, features, valueDim] or as many floats. Default 0. */
   dFinalState?: Input | Float32Array;

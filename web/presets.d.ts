@@ -1,10 +1,10 @@
 /** The options of the presets: linear attention under the names and defaults of published models. */
-import type { CallOptions, RowOptions } from './calls.js';
+import type { CallOptions, RowSettings } from './calls.js';
 import type { State } from './state.js';
 import type { Gate, Numbers, Out } from './tensor.js';
 
 /** What every preset takes. All are causal, with the identity as feature map, and not normalised. */
-export interface PresetOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O>, RowOptions {
+export interface PresetOptions<O extends Out | undefined = Out | undefined> extends CallOptions<O>, RowSettings {
   /** Multiplies the output; finite. Default: the state's, or 1/√dim, of mamba2 1. */
   scale?: number;
   /**

@@ -198,7 +198,7 @@ function benchShapes() {
 
 function benchStates() {
   const rows = measureStates(attention, chosen({ rules }).rules, options);
-  console.log(`8 heads of 64 × 64, resident tensors, medians of ${options.rounds} rounds; ratios are to the state with neither, absorb's to linear\n\n${statesText(rows)}`);
+  console.log(`8 heads of 64 × 64, resident tensors, the fastest of ${10 * options.rounds} samples; ratios are to the state with neither, absorb's to linear\n\n${statesText(rows)}`);
   return { bench: 'states', rounds: options.rounds, states: rows };
 }
 

@@ -1,12 +1,18 @@
 /** `npm run bench -- --states`: what a state costs more that can be taken back or merged, and what absorb costs beside linear. */
 import { gaussian, tensorOf } from '../util.js';
-import { measure } from './measure.js';
+import { fastest, measure } from './measure.js';
 import { markdown } from './peers/table.js';
 
 const [HEADS, DIM, LENGTH] = [8, 64, 2048];
 
-/** Tokens of the cycle that steps go through: many times what a history keeps. */
+/** Tokens of the cycle that steps go through, which a sample has all of: many times what a history keeps. */
 const CYCLE = 256;
+
+/** Calls of 8 tokens in a sample. */
+const DRAFTS = 16;
+
+/** Samples are as short as they may be, and the fastest of many counts: this is about parts of a call, not about a machine. */
+const [SAMPLES, SAMPLE_MS] = [10, 1];
 
 /** What steps with a history, and absorb, may cost. */
 export const MARKS = { history: 1.3, absorb: 0.65 };
@@ -70,29 +76,29 @@ function prepare(attention, { options, gates }, length) {
       for (const [q, k, v, o] of given) state.step(q, k, v, o);
     };
   };
-  const calls = (kind, xs, given, isFresh = false) => {
+  const calls = (kind, xs, given, { isFresh = false, times = 1 } = {}) => {
     const state = open(KINDS[kind]);
     const o = { ...gatesOf(xs), causal: true, state, out: given };
     return () => {
       if (isFresh) state.reset();
-      attention.linear(xs.q, xs.k, xs.v, o);
+      for (let i = 0; i < times; i++) attention.linear(xs.q, xs.k, xs.v, o);
     };
   };
   const absorbs = { ...gatesOf(whole), state: open({}) };
   return {
     steps: [steps('plain'), steps('history 8'), steps('history 64'), steps('plain', true), steps('transition', true)],
-    draft: [calls('plain', few, fewOut), calls('history 8', few, fewOut)],
-    prefills: [calls('plain', whole, out), calls('history 64', whole, out), calls('transition', whole, out, true)],
+    draft: ['plain', 'history 8'].map((kind) => calls(kind, few, fewOut, { times: DRAFTS })),
+    prefills: [calls('plain', whole, out), calls('history 64', whole, out), calls('transition', whole, out, { isFresh: true })],
     absorb: () => attention.absorb(whole.k, whole.v, absorbs),
     close: () => kept.reverse().forEach((object) => object.dispose()),
   };
 }
 
-/** Medians of every rule, those of a group beside one another: milliseconds, and ratios to what has neither. */
-export function measureStates(attention, list, { rounds, length = LENGTH, ...timing }) {
+/** Every rule, the calls of a group beside one another: milliseconds, and ratios to what has neither. */
+export function measureStates(attention, list, { rounds, length = LENGTH, sampleMs = SAMPLE_MS, warmMs }) {
   return list.map((rule) => {
     const { steps, draft, prefills, absorb, close } = prepare(attention, rule, length);
-    const times = (runs) => measure(runs.map((run) => ({ run })), { rounds, ...timing }).map(({ ms }) => ms);
+    const times = (runs) => measure(runs.map((run) => ({ run })), { rounds: SAMPLES * rounds, sampleMs, warmMs, pick: fastest }).map(({ ms }) => ms);
     const [step, history8, history64, fresh, moved] = times(steps);
     const [plain, kept] = times(draft);
     const [prefill, begun, transition, absorbed] = times([...prefills, absorb]);

@@ -1,7 +1,6 @@
 #include "linear/streams.h"
 
 #include "base/arguments.h"
-#include "base/rows.h"
 #include "base/scratch.h"
 #include "threads/parallel.h"
 

@@ -15,7 +15,7 @@ import { advance, setLengths } from './positions.js';
 const FEWEST_TOKENS = 32;
 
 /** How many tokens a span has room for: calls of up to `limit` tokens stay whole, and the older span holds as many when the newer is empty. */
-export const spanTokens = (limit) => Math.max(2 * limit, FEWEST_TOKENS);
+const spanTokens = (limit) => Math.max(2 * limit, FEWEST_TOKENS);
 
 /** Floats of one token of all rows: k, v, a decay of every feature, beta and write gate. */
 const tokenFloats = ({ heads, dim, valueDim, features }, batch) => batch * heads * (dim + valueDim + features + 2);

@@ -63,8 +63,8 @@ const keepGate = (memory, span, field, count) => (field ? { ...field, data: keep
 
 /**
  * Keeps what a call is about to take in; null where it is too long to be kept. `args`: its arguments by the names of
- * la_linear_args; `counts`, `starts` as checkRows gave them; `floats`: of k, v and gates. To be handed to `remember`
- * once the call was made.
+ * la_linear_args; `counts`, `starts` as checkRows gave them; `floats`: of k, v and gates. To be handed to
+ * `rememberCall` once the call was made.
  */
 export function keepCall(memory, args, { counts, starts }, floats) {
   const { history } = memory;

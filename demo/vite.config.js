@@ -28,6 +28,8 @@ export default defineConfig(async () => ({
   },
   plugins: [recordedBits(), preloadFonts(), librarySizes()],
   worker: { format: 'es' },
+  // What color-mix, toSorted and module Workers need; index.html names them where the page cannot run.
+  build: { target: ['chrome111', 'firefox115', 'safari16.4'] },
   // Two builds, so that the demo shares no file with the page of the tests, and is not divided for it.
   builder: {},
   environments: {

@@ -71,8 +71,8 @@ typedef enum {
   LA_MAP_EXP = 16,         /* learned: exp(xW + b) instead of relu(xW + b) */
 } la_map_options;
 
-/* A feature map φ: R^dim → R^features. Weights may differ between heads: query head h of H uses those numbered
- * h·query_heads/H, key head h of H those numbered h·key_heads/H. */
+/* A feature map φ: R^dim → R^features. Weights may differ between heads: head h of the result's H asks by those
+ * numbered h·query_heads/H, key head h of H uses those numbered h·key_heads/H. */
 typedef struct {
   int32_t kind; /* la_map_kind */
   int32_t dim;
@@ -207,6 +207,9 @@ typedef struct {
   float *s, *z;     /* [heads, features, value_dim], [heads, features] */
   float *exponents; /* [heads]: S and z are to be multiplied by exp of it; −∞ of favor, rff and exp(xW + b) while nothing was seen. NULL:
                        is not read, and written as 0 */
+  float *powers;    /* [heads, features], whole numbers: row i of S and z_i are to be multiplied by 2^powers[i] as well, which
+                       only sums of calls that are normalised without eps need. NULL: read as part of S, z and exponents, and
+                       written as 0 */
 } la_state_args;
 
 /* s and z are what the state holds, and stay so when the state goes on. z of states that were never normalised is 0. */
@@ -287,7 +290,7 @@ int32_t LA_API(la_build)(void);
 _Static_assert(sizeof(la_array) == 16 && sizeof(la_gate) == 24 && sizeof(la_feature_map) == 44 && sizeof(la_gap_sums) == 80, "parts of arguments");
 _Static_assert(sizeof(la_softmax_span) == 28 && sizeof(la_softmax_args) == 164, "la_softmax_args");
 _Static_assert(sizeof(la_linear_args) == 260, "la_linear_args");
-_Static_assert(sizeof(la_state_args) == 28, "la_state_args");
+_Static_assert(sizeof(la_state_args) == 32, "la_state_args");
 _Static_assert(sizeof(la_weights_args) == 116, "la_weights_args");
 _Static_assert(sizeof(la_gap_args) == 140, "la_gap_args");
 #endif

@@ -44,6 +44,15 @@ for (const [name, [[examples, options], kind, message]] of Object.entries(wrong)
   });
 }
 
+test('an example that disposes of the instance when it is read ends it', async () => {
+  for (const part of ['q', 'k', 'v']) {
+    const other = await createAttention({ build: 'simd' });
+    const example = Object.defineProperty({ ...alike(1) }, part, { get: () => (other.dispose(), random(1, 1, [heads, length, dim])) });
+    const error = await distill(other, example).then(() => null, (reason) => reason);
+    assert.equal(error?.code, 'disposed', part);
+  }
+});
+
 test('a loss that is no number ends it, and says at which step and why', async () => {
   const error = await distill(attention, several(alike, 1), { steps: 20, learningRate: 3e38 }).then(() => null, (reason) => reason);
   assert.equal(error?.code, 'diverged');

@@ -14,9 +14,10 @@ export interface FeatureMapOptions {
   /**
    * Heads with weights of their own, 1 to 65536; 1: all heads share them.
    *
-   * Default: as many as the given weights have, else 1. A map for N heads serves keys of N heads; query head h of H takes
-   * the weights of head h·N/H (rounded down). A state may have more heads than its keys, and its map then fewer than it: a
-   * divisor of them.
+   * Default: as many as the given weights have, else 1.
+   * A map for N heads serves keys of N heads; head h of the result's H has its query mapped by the weights of its key's head,
+   * h·N/H (rounded down), also where one query serves several. A state may have more heads than its keys, and its map then
+   * fewer than it: a divisor of them.
    */
   heads?: number;
 }

@@ -64,7 +64,7 @@ static float load_state(gradient_stream *s) {
   running_clear(&s->s);
   if (!state) return -INFINITY;
   state += state_of(s) * la_state_floats((int32_t)call->d_f, (int32_t)call->d_v);
-  la_state_read(&(la_state_args){1, (int32_t)call->d_f, (int32_t)call->d_v, state, s->loaded, z, call->map->scaled ? &exponent : NULL});
+  la_state_read(&(la_state_args){.heads = 1, .features = (int32_t)call->d_f, .value_dim = (int32_t)call->d_v, .state = state, .s = s->loaded, .z = z, .exponents = call->map->scaled ? &exponent : NULL});
   running_read(&s->s, s->loaded, z, 1.0f);
   return exponent;
 }
@@ -79,6 +79,8 @@ void stream_start(gradient_stream *s) {
   float exponent = load_state(s);
   s->p.exponent = call->map->scaled ? exponent : 0.0f;
   feature_rows keys = {stream_row(s, 0), token_floats(call), s->tokens.exponents};
+  /* Sums of nothing take the exponent of their first key. Where none comes, queries still ask them, and get their gradient. */
+  if (s->p.exponent == -INFINITY && keys_in(call->args->key_lengths, s->b, call->n_k) == 0) s->p.exponent = 0.0f;
   float before = s->p.exponent;
   settle_exponent(call, keys, BLOCK, &s->p, s->slot, s->b, s->state_head);
   if (s->p.exponent == before || before == -INFINITY) return;
@@ -208,10 +210,9 @@ void stream_query_gradient(gradient_stream *s, size_t head, size_t t, size_t tok
   const la_linear_args *a = call->args;
   float *q = stream_row(s, 0) + call->stride;
   if (call->gated) unfold(s, q, NULL, tokens, 0);
-  size_t q_head = q_head_of(call, head);
   map_gradient m = gradient_of(s, q, tokens);
   m.is_first = is_first_of(head, call->heads, a->q_heads);
-  add_map_gradient(s, m, 0, q_head, weights_of_head(q_head, (size_t)a->q_heads, a->map.query_heads), t);
+  add_map_gradient(s, m, 0, q_head_of(call, head), weights_of_head(head, call->heads, a->map.query_heads), t);
 }
 
 void stream_key_gradient(gradient_stream *s, size_t t, size_t tokens) {

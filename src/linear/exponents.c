@@ -32,8 +32,8 @@ static void map_rows_of(const linear_call *call, feature_rows f, la_array x, siz
 static int takes_exponents_out(const linear_call *call) { return call->map->scaled && call->args->map.epsilon == 0.0f; }
 
 void map_queries(const linear_call *call, feature_rows f, const panel_state *p, size_t batch, size_t head, size_t t, size_t count) {
-  size_t q_head = q_head_of(call, head), weights = weights_of_head(q_head, (size_t)call->args->q_heads, call->args->map.query_heads);
-  map_rows_of(call, f, call->args->q, batch, q_head, weights, t, count, 0);
+  size_t weights = weights_of_head(head, call->heads, call->args->map.query_heads);
+  map_rows_of(call, f, call->args->q, batch, q_head_of(call, head), weights, t, count, 0);
   if (call->ratio) ratio_queries(call, f, p, count);
   if (!takes_exponents_out(call) || call->args->normalize) return;
   for (size_t r = 0; r < count; r++) {

@@ -19,9 +19,8 @@ static double gate_of(const naive *n, la_gate gate, size_t t, size_t feature) {
   return gate.data ? (double)gate_row(&n->call, gate, n->b, n->state_head, t)[feature * gate.channel] : 0.0;
 }
 
-static void features_of(const naive *n, la_array x, size_t head, size_t heads, int as_key, size_t t, float *out) {
+static void features_of(const naive *n, la_array x, size_t head, size_t weights, int as_key, size_t t, float *out) {
   const la_feature_map *map = &n->a->map;
-  size_t weights = head * (size_t)(as_key ? map->key_heads : map->query_heads) / heads;
   la_feature_map_apply(map, (int32_t)weights, (int32_t)(position_of(&n->call, n->b) + t), as_key, 1, token_at(&n->call, x, n->b, head, t), out);
 }
 
@@ -29,7 +28,7 @@ static void write_token(const naive *n, size_t t) {
   const la_linear_args *a = n->a;
   size_t d_f = n->call.d_f, d_v = n->call.d_v, k_head = k_head_of(&n->call, n->state_head);
   const float *v = token_at(&n->call, a->v, n->b, v_head_of(&n->call, n->state_head), t);
-  features_of(n, a->k, k_head, (size_t)a->k_heads, 1, t, n->k);
+  features_of(n, a->k, k_head, k_head * (size_t)a->map.key_heads / (size_t)a->k_heads, 1, t, n->k);
   double gate = a->write_gate.data ? gate_of(n, a->write_gate, t, 0) : 1.0;
   for (size_t i = 0; i < d_f; i++) {
     double keep = exp(gate_of(n, a->decay, t, i));
@@ -48,8 +47,9 @@ static void write_token(const naive *n, size_t t) {
 
 static void answer(const naive *n, size_t head, size_t t) {
   const la_linear_args *a = n->a;
+  if (!a->out.data) return;
   float *out = token_at(&n->call, a->out, n->b, head, t);
-  features_of(n, a->q, q_head_of(&n->call, head), (size_t)a->q_heads, 0, t, n->q);
+  features_of(n, a->q, q_head_of(&n->call, head), head * (size_t)a->map.query_heads / n->call.heads, 0, t, n->q);
   double normalizer = 0.0;
   for (size_t i = 0; i < n->call.d_f; i++) normalizer += (double)a->scale * (double)n->q[i] * n->z[i];
   normalizer += (double)a->eps;
@@ -71,7 +71,7 @@ static void run_state(const naive *n) {
 
 /* Results of what is no token of its row. */
 static void blank(const naive *n) {
-  for (size_t b = 0; n->a->starts && b < (size_t)n->a->batch; b++)
+  for (size_t b = 0; n->a->starts && n->a->out.data && b < (size_t)n->a->batch; b++)
     for (size_t h = 0; h < n->call.heads; h++)
       for (size_t t = 0; t < n->call.n_q; t++)
         if (t < start_of(&n->call, b) || t >= start_of(&n->call, b) + queries_of(&n->call, b)) memset(array_at(n->a->out, b, h, t), 0, n->call.d_v * sizeof(float));

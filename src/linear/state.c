@@ -49,18 +49,23 @@ static kept_state head_at(const la_state_args *a, size_t head) {
   return k;
 }
 
-/* All that feature i holds of one column: pairs and what waits, at the decay that they stand at. */
+/* Decay that a row stands at, where float32 has no exponential of it, as a power of two. */
+static float power_of_fold(float fold) { return fold < -40.0f && fold > -1e6f ? floorf(fold * 1.44269504f) : 0.0f; }
+
+static float power_of_row(const kept_state *k, size_t i) { return k->powers[i] + power_of_fold(k->fold[i]); }
+
+/* All that feature i holds of one column, but for that power: pairs and what waits, at the decay that they stand at. */
 static float sum_of(const kept_state *k, size_t i, double settled, double rest, const float *writes) {
   double sum = settled + rest;
   for (size_t t = 0; t < tokens_waiting(k); t++) sum += (double)k->keys[t * k->d_fp + i] * (writes ? (double)writes[t * k->d_vp] : 1.0);
-  return (float)sum * exp_of(k->fold[i]);
+  return (float)sum * exp_of((float)((double)k->fold[i] - (double)power_of_fold(k->fold[i]) * 0.69314718055994531));
 }
 
 /* The highest power of two of a feature that holds anything: S and z are read relative to it, so that their ratio stays. */
 static float common_power(const kept_state *k) {
   float most = -INFINITY;
   for (size_t i = 0; i < k->d_f; i++)
-    if (k->powers[i] > most && sum_of(k, i, k->z[i], k->z_rest[i], NULL) != 0.0f) most = k->powers[i];
+    if (power_of_row(k, i) > most && sum_of(k, i, k->z[i], k->z_rest[i], NULL) != 0.0f) most = power_of_row(k, i);
   return most == -INFINITY ? 0.0f : most;
 }
 
@@ -70,9 +75,10 @@ int32_t la_state_read(const la_state_args *args) {
   for (size_t head = 0; head < (size_t)args->heads; head++) {
     kept_state k = head_at(args, head);
     float *s = args->s + head * k.d_f * d_v, *z = args->z + head * k.d_f;
-    float common = args->exponents ? common_power(&k) : 0.0f;
+    float common = args->exponents && !args->powers ? common_power(&k) : 0.0f;
     for (size_t i = 0; i < k.d_f; i++) {
-      float power = k.powers[i] - common;
+      float power = args->powers ? 0.0f : power_of_row(&k, i) - common;
+      if (args->powers) args->powers[head * k.d_f + i] = power_of_row(&k, i);
       z[i] = times_power(sum_of(&k, i, k.z[i], k.z_rest[i], NULL), power);
       for (size_t c = 0; c < d_v; c++) {
         strip at = strip_of(&k, c);
@@ -97,6 +103,10 @@ int32_t la_state_write(const la_state_args *args) {
       copy_rows(k.s + at.at, at.width, args->s + head * k.d_f * d_v + c, d_v, k.d_f, smaller(STRIP, d_v - c));
     }
     keep_exponent(&k, args->exponents ? args->exponents[head] : 0.0f);
+    for (size_t i = 0; args->powers && i < k.d_f; i++) {
+      k.powers[i] = args->powers[head * k.d_f + i];
+      if (k.powers[i] != 0.0f) *k.shifted = 1.0f;
+    }
   }
   return LA_OK;
 }

@@ -4,8 +4,8 @@ import { perHeadRows, rowsOf2d } from '../suites/map_cases.js';
 import { gaussian } from '../util.js';
 import { headsOf } from './axes.js';
 
-/** Which of a map's `heads` sets of weights a head uses: heads of k are as many, those of q may be more or fewer. */
-const weightsOf = (one, heads, { as, head }) => Math.floor((head * heads) / headsOf(one)[as === 'query' ? 'q' : 'k']);
+/** Which of a map's `heads` sets of weights a head uses: heads of k are as many, those of the result may be more. */
+const weightsOf = (one, heads, { as, head }) => Math.floor((head * heads) / headsOf(one)[as === 'query' ? 'most' : 'k']);
 
 const byName = (name, reference) => () => ({ name, reference: () => reference });
 

@@ -122,11 +122,11 @@ export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta
       const reading = Array.from({ length: H / G }, (_, r) => {
         const h = (g * H) / G + r;
         const head = headOf(h, H, queryHeads);
-        return { head, queries: rowsOf(q, b, head), outputs: rowsOf(dOut, b, h), into: rowsOf(dq, b, head) };
+        return { h, queries: rowsOf(q, b, head), outputs: rowsOf(dOut, b, h), into: rowsOf(dq, b, head) };
       });
       const readAt = (i, state) => {
-        for (const { head, queries, outputs, into } of reading) {
-          const where = place('query', b, head, queryHeads, i);
+        for (const { h, queries, outputs, into } of reading) {
+          const where = place('query', b, h, H, i);
           const d = pullRead(map.apply(queries[i], where), state, outputs[i], { normalize, scale, eps, isFixed }, back);
           map.pull(queries[i], d, where, dMap).forEach((a, c) => (into[i][c] += a));
         }

@@ -23,7 +23,7 @@ export function countHeads(q, k, v) {
  *
  * decay (natural logarithm): none | [n] | [B, n, T] | [B, n, T, d'], n a divisor of G: 1, those of k, or G.
  * beta [B, n, T] selects the delta rule. Both need causal. Keys past keyLengths write and decay nothing, and are not even
- * mapped. Maps are told { as, batch, head }, the head one of q's or of k's. A query over no weight at all gives 0.
+ * mapped. Maps are told { as, batch, head }, the head one of the result's or of k's. A query over no weight at all gives 0.
  */
 export function linear(q, k, v, options = {}) {
   const { featureMap = 'elu', causal = false, decay, beta, initialState, initialKeySum } = options;
@@ -47,7 +47,7 @@ export function linear(q, k, v, options = {}) {
       const outputs = [];
       for (let h = (g * H) / G; h < ((g + 1) * H) / G; h++) {
         const queryHead = headOf(h, H, queryHeads);
-        queries.push(map(rowsOf(q, b, queryHead), { as: 'query', batch: b, head: queryHead }));
+        queries.push(map(rowsOf(q, b, queryHead), { as: 'query', batch: b, head: h }));
         outputs.push(rowsOf(o, b, h));
       }
       const features = map([new Float64Array(k.shape[3])], { as: 'key', batch: b, head: keyHead })[0].length;

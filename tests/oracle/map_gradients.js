@@ -4,7 +4,7 @@
  * A map is { arrays, apply(x, where) → φ(x), pull(x, d, where, into) → dx }: `d` is the gradient by φ(x). `arrays` are the
  * tensors of its options that are learned, and `pull` adds their gradients to the arrays of `into`, of the same names and
  * lengths. With the option isFixed it adds the sizes of terms, as if normalisers were constants: what cancels.
- * where: { as: 'query' | 'key', head, heads, position }, the head one of so many of q or of k.
+ * where: { as: 'query' | 'key', head, heads, position }, the head one of so many of the result or of k.
  */
 import { randomRows } from './random.js';
 import { dot } from './tensor.js';

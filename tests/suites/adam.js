@@ -59,6 +59,15 @@ export function adamSuite(name, make) {
     assert.ok(parameter.data.every((x, i) => Math.abs(x - target.data[i]) < 1e-3));
   });
 
+  test('lists of another length are refused before they are read', (attention, keep) => {
+    const parameter = keep(attention.tensor([1]));
+    const optimizer = keep(adam(attention, [parameter]));
+    const endless = [];
+    endless.length = 2 ** 32 - 1;
+    throwsKind(() => optimizer.step(endless), RangeError, /^gradients must be an array of 1 tensors/);
+    throwsKind(() => adam(attention, endless), TypeError, /^parameters\[0\] must be a resident Tensor, got undefined$/);
+  });
+
   test('wrong arguments are named, and change nothing', async (attention, keep) => {
     const parameter = keep(attention.tensor([2, 3], [1, 2, 3, 4, 5, 6]));
     const start = parameter.data.slice();

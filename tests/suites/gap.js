@@ -113,6 +113,19 @@ export function gap(name, make) {
     }
   });
 
+  test('gap of no tokens, or of no batch, is nothing', (attention) => {
+    for (const shape of [[1, 2, 0, 4], [0, 2, 3, 4]]) {
+      const none = tensorOf(shape, () => 1);
+      const { perHead, ...all } = attention.gap(none, none, none);
+      for (const measures of [all, ...perHead]) {
+        const { cosine, batch, head, ...errors } = measures;
+        assert.equal(cosine, 1);
+        for (const [what, error] of Object.entries(errors)) assert.equal(error, 0, what);
+      }
+      assert.equal(perHead.length, shape[0] * shape[1]);
+    }
+  });
+
   test('gap and weights of many keys', (attention) => {
     const { q, k, v } = inputs({ Tq: 5, Tk: 20011, dim: 8, make: gaussian });
     matches(attention.gap(q, k, v), oracle.gap(q, k, v));

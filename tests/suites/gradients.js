@@ -52,6 +52,24 @@ export function gradients(name, make) {
     assert.equal(failed.length, 0, `${failed.length} cases fail:\n${failed.slice(0, 5).join('\n')}`);
   });
 
+  test('a state that has seen nothing, and rows without keys, which ask it all the same', (attention, keep) => {
+    const { q, k, v } = inputs({ batch: 2, T: 3, dim: 4, valueDim: 5 });
+    const map = keep(attention.featureMap('learned', { dim: 4, activation: 'exp', weights: gaussian([4, 6], 1) }));
+    const state = keep(attention.state({ batch: 2, heads: 1, dim: 4, valueDim: 5, featureMap: map, normalize: false }));
+    const dOut = gaussian([2, 1, 3, 5], 2);
+    const phi = map.apply(q).data;
+    const expected = tensorOf([2, 1, 6, 5], (i) => {
+      const [b, f, c] = [Math.floor(i / 30), Math.floor(i / 5) % 6, i % 5];
+      return [0, 1, 2].reduce((sum, t) => sum + phi[(b * 3 + t) * 6 + f] * dOut.data[(b * 3 + t) * 5 + c], 0);
+    });
+    for (const causal of [false, true]) {
+      for (const keyLengths of [[0, 0], [2, 0]]) {
+        const { dState } = linearGradient(attention, q, k, v, dOut, { featureMap: map, state, causal, normalize: false, keyLengths });
+        assertClose(dState, expected.data, { rule: 'gradient', name: `keyLengths ${keyLengths}` });
+      }
+    }
+  });
+
   /** What of a call has a length, from … to. */
   const part = (x, from, to) => sliceTime(x, from, to);
   const gatePart = (gate, from, to) => gate && reshape(part(reshape(gate, [...gate.shape, 1]), from, to), [gate.shape[0], gate.shape[1], to - from]);

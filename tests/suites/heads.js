@@ -84,6 +84,24 @@ export function heads(name, makeAttention) {
     });
   }
 
+  test('a map with weights a head of k: each result asks by those of its key', (attention, keep) => {
+    for (const numbers of counts) {
+      const x = make(numbers);
+      const [most, states] = [headsOf(numbers), statesOf(numbers)];
+      const weights = reshape(gaussian([1, numbers[1], dim, 7], 9, 0.4), [numbers[1], dim, 7]);
+      const mapOf = (given) => keep(attention.featureMap('learned', { dim, activation: 'exp', weights: given }));
+      const [own, each] = [mapOf(weights), mapOf(reshape(spread(reshape(weights, [1, ...weights.shape]), most), [most, dim, 7]))];
+      const name = `${numbers}`;
+      for (const causal of [false, true]) {
+        const expected = attention.linear(...written(x, most), { featureMap: each, causal }).data;
+        assertClose(attention.linear(x.q, x.k, x.v, { featureMap: own, causal }), expected, { rule: 'linear', name });
+      }
+      const state = keep(attention.state({ batch, heads: states, dim, valueDim, featureMap: own }));
+      const whole = attention.linear(...written(x, most), { featureMap: each, causal: true });
+      for (let t = 0; t < 3; t++) assertClose(state.step(token(x.q, t), token(x.k, t), token(x.v, t)), sliceTime(whole, t, t + 1).data, { rule: 'linear', name: `${name}, step ${t}` });
+    }
+  });
+
   test('a number a head, of k or of the states; a list of one is for all', (attention) => {
     const x = make([2, 2, 4]);
     const call = (decay) => attention.linear(x.q, x.k, x.v, { decay });

@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import { assertSame } from '../tolerance.js';
 import { inputs, mulberry32 } from '../util.js';
-import { attentionSuite, stateFor, throwsCode, token } from './harness.js';
+import { attentionSuite, stateFor, throwsCode, throwsKind, token } from './harness.js';
 
 export function memory(name, make) {
   const test = attentionSuite(name, make);
@@ -54,6 +54,14 @@ export function memory(name, make) {
     round(10_000);
     assert.equal(attention.memory, held);
     assert.equal(wasmBytes(), grown);
+    attention.dispose();
+  });
+
+  test('a batch of very many rows', async () => {
+    const attention = await make();
+    const state = attention.state({ batch: 2 ** 17, heads: 1, dim: 1, history: 1 });
+    state.rewind(0);
+    throwsKind(() => state.rewind(1), RangeError, /^n must be an integer from 0 to 0, got 1$/);
     attention.dispose();
   });
 

@@ -4,7 +4,7 @@ import { remember } from '../../web/calls/undo.js';
 import { AXES } from '../generate/axes.js';
 import { toleranceOf } from '../generate/maps.js';
 import { assertClose, assertSame } from '../tolerance.js';
-import { gaussian, inputs, mulberry32, sliceTime } from '../util.js';
+import { gaussian, inputs, mulberry32, reshape, sliceTime, tensorOf } from '../util.js';
 import { attentionSuite, stateFor, throwsCode, throwsKind, token } from './harness.js';
 import { assertSameState, StateCase, testStates } from './state_cases.js';
 
@@ -175,6 +175,34 @@ export function merge(name, make) {
     assert.deepEqual([part.length, part.start], [2, 6]);
     throwsKind(() => part.step(...stepAt(8)), RangeError, /maxLength of 8, got a length of 9/);
     assert.equal(keep(attention.restore(part.save())).start, 6);
+  });
+
+  test('ratios whose sums decay has taken below float32', (attention, keep) => {
+    const [T, dim, valueDim] = [20, 4, 3];
+    const [k, v] = [tensorOf([1, T, dim], (i) => (i < 2 * dim ? 0.5 + (i % 3) : 0)), gaussian([1, T, valueDim], 1)];
+    const gates = {
+      'a head': tensorOf([1, T], () => -30),
+      'a channel': tensorOf([1, T, dim], (i) => (i % dim < 2 ? -30 : -20)),
+    };
+    const queries = [[1, 1, 1, 1], [1, 0, 0, 0]].map((q) => tensorOf([1, 1, dim], (i) => q[i]));
+    const nothing = { k: tensorOf([1, 1, dim], () => 0), v: tensorOf([1, 1, valueDim], () => 0) };
+    for (const [title, decay] of Object.entries(gates)) {
+      const sliced = (x, from, to) => (x.shape.length === 3 ? sliceTime(reshape(x, [1, ...x.shape]), from, to) : sliceTime(reshape(x, [1, 1, T, 1]), from, to));
+      const part = (from, to, options) => {
+        const state = keep(attention.state({ heads: 1, dim, valueDim, featureMap: 'relu', eps: 0, ...options }));
+        if (to === from) return state;
+        const [keys, values, gate] = [k, v, decay].map((x) => sliced(x, from, to));
+        return attention.absorb(keys, values, { state, decay: decay.shape.length === 3 ? gate : reshape(gate, [1, 1, to - from]) });
+      };
+      const whole = part(0, T);
+      const answers = (state) => queries.map((q) => attention.linear(q, nothing.k, nothing.v, { state: keep(state.clone()), causal: true }).data);
+      for (const cut of [2, 10, T]) {
+        const merged = part(0, cut).merge(part(cut, T, { transition: true, start: cut }));
+        const expected = answers(whole);
+        answers(merged).forEach((answer, n) => assertClose(answer, expected[n], { rule: 'gated', name: `${title}, cut at ${cut}, query ${n}` }));
+        assert.ok(expected.every((one) => one.every((x) => x !== 0)));
+      }
+    }
   });
 
   test.run();

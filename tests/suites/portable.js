@@ -12,6 +12,7 @@ import { family } from './family.js';
 import { gap } from './gap.js';
 import { given } from './given.js';
 import { givenValues } from './given_values.js';
+import { givenLists } from './given_lists.js';
 import { heads } from './heads.js';
 import { lifetime } from './lifetime.js';
 import { linear } from './linear.js';
@@ -76,6 +77,7 @@ export const portable = {
   'saved cache': savedCache,
   'what is given': given,
   'values that are given': givenValues,
+  'lists that are given': givenLists,
   'tensors of other libraries': foreign,
   cache,
   'cache verbs': cacheVerbs,

@@ -16,6 +16,9 @@ const SUMS = 10;
 /** How large an error is beside what it is an error of: nothing of nothing is none. */
 const relative = (error, size) => (error === 0 ? 0 : Math.sqrt(error / size));
 
+/** A mean over rows: over none it is 0, as the errors of nothing are. */
+const mean = (sum, rows) => (rows === 0 ? 0 : sum / rows);
+
 /** Of two vectors; 1 where both are 0, and so the same, 0 where one is. */
 function cosineOf(product, a, b) {
   if (a === 0 || b === 0) return a === b ? 1 : 0;
@@ -28,8 +31,8 @@ function measures([linearMinusSoftmax, meanMinusSoftmax, softmaxSquared, linearS
     maxError,
     cosine: cosineOf(product, softmaxSquared, linearSquared),
     meanValueError: relative(meanMinusSoftmax, softmaxSquared),
-    weightKL: kl / rows,
-    weightL1: l1 / rows,
+    weightKL: mean(kl, rows),
+    weightL1: mean(l1, rows),
     weightError: relative(weightDifference, weightSquared),
   };
 }

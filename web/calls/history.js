@@ -113,14 +113,30 @@ export function rememberCall(memory, call) {
 /** How many tokens of each row can be taken back. */
 const rewindable = ({ history: { limit, older }, lengths }) => Array.from(lengths, (length, b) => Math.min(limit, length - older.lengths[b]));
 
-/** The lengths that are left when `n` tokens, a number or by `given` a list of one a row, are taken back. */
-export function lengthsBefore(memory, n, given) {
-  const { history, batch, lengths } = memory;
+export function requireHistory({ history }) {
   if (history === null) throw new AttentionError('unsupported', 'rewind: this state keeps no tokens, make it with the option history: how many n may be');
+}
+
+const requireOneEach = (length, batch, got) => {
+  if (length !== batch) throw wrongValue('n', `an integer, or an array of ${batch}, one a row`, got);
+};
+
+/** The elements of a list that was taken, one a row. To read them may run code of the caller's. */
+export function readCounts(given, batch) {
+  requireOneEach(given.length, batch, given.list);
+  return elementsOf(given, asNumber);
+}
+
+/** The lengths that are left when `n` tokens, a number or what readCounts read, are taken back. */
+export function lengthsBefore(memory, n) {
+  const { batch, lengths } = memory;
   const most = rewindable(memory);
-  if (given !== null && given.length !== batch) throw wrongValue('n', `an integer, or an array of ${batch}, one a row`, given.list);
-  const counts = given === null ? most.map(() => checkInteger('n', n, 0, Math.min(...most))) : elementsOf(given, (count, b) => checkInteger(`n[${b}]`, asNumber(count), 0, most[b]));
-  return counts.map((count, b) => lengths[b] - count);
+  if (typeof n === 'number') {
+    const count = checkInteger('n', n, 0, most.reduce((least, one) => Math.min(least, one), Infinity));
+    return Array.from(lengths, (length) => length - count);
+  }
+  requireOneEach(n.length, batch, n);
+  return n.map((count, b) => lengths[b] - checkInteger(`n[${b}]`, count, 0, most[b]));
 }
 
 /** Makes a kept call again with so many tokens of each row, on a state whose row lengths are those before it. */

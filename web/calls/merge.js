@@ -5,6 +5,7 @@ import { AttentionError } from '../core/errors.js';
 import { internal } from '../core/resident.js';
 import { isScaled } from '../maps/feature_map.js';
 import { forget } from './history.js';
+import { addRows, isRatio } from './merge_rows.js';
 import { setLengths } from './positions.js';
 import { requireAlike } from './state_options.js';
 import { readSums, writeSums } from './state_sums.js';
@@ -29,6 +30,17 @@ function sumsOf(memory, normalize) {
   readSums(memory, sums);
   return sums;
 }
+
+/** S, z and powers of a state that keeps ratios. */
+function rowSumsOf(memory) {
+  const { streams, features, valueDim } = memory;
+  const sums = { S: newFloats(streams * features * valueDim), z: newFloats(streams * features), powers: newFloats(streams * features) };
+  readSums(memory, sums);
+  return sums;
+}
+
+/** The power of two of an exponent; 0 of sums of nothing. */
+const wholePower = (exponent) => (Number.isFinite(exponent) ? Math.round(exponent / Math.LN2) : 0);
 
 /** The numbers of a matrix state themselves. */
 function matrixOf(matrix) {
@@ -93,24 +105,38 @@ function compose(core, earlier, later, features) {
   return { decays, S };
 }
 
+/** { S, z, exponents, powers } of both: what `later` does to an earlier state, and what it adds. */
+function addSums(core, state, memory, behind) {
+  const { normalize, featureMap } = state;
+  const { streams, features, valueDim } = memory;
+  const { transition } = behind;
+  if (isRatio(state) && transition.matrix === null) return addRows(rowSumsOf(memory), rowSumsOf(behind), transition.decays, valueDim);
+  const [mine, theirs] = [sumsOf(memory, normalize), sumsOf(behind, normalize)];
+  const most = (exponent, h) => Math.max(exponent, theirs.exponents[h]);
+  const powers = isRatio(state) ? floatsFrom(mine.exponents, (exponent, h) => wholePower(most(exponent, h))) : null;
+  const to = Array.from(mine.exponents, (exponent, h) => (powers !== null ? powers[h] * Math.LN2 : isScaled(featureMap) ? Math.fround(most(exponent, h)) : 0));
+  // Of sums of nothing exp(−∞ − −∞) is never asked.
+  return {
+    S: add(apply(core, transition, mine.S, features, valueDim), mine.exponents, theirs.S, theirs.exponents, to),
+    z: normalize ? add(scaled(transition.decays, mine.z, 1), mine.exponents, theirs.z, theirs.exponents, to) : newFloats(streams * features),
+    ...(powers === null ? { exponents: floatsFrom(to) } : { powers: floatsFrom({ length: streams * features }, (_, n) => powers[Math.floor(n / features)]) }),
+  };
+}
+
 /** Has `state` become the state after its own tokens and those of `later`, which stays as it is. */
 export function mergeStates(state, later) {
   requireNext(state, later);
   const [memory, behind] = [state[internal], later[internal]];
-  const { core, streams, features, valueDim, transition } = memory;
-  const [mine, theirs] = [sumsOf(memory, state.normalize), sumsOf(behind, state.normalize)];
-  const to = floatsFrom(mine.exponents, (exponent, h) => (isScaled(state.featureMap) ? Math.max(exponent, theirs.exponents[h]) : 0));
-  // Of sums of nothing exp(−∞ − −∞) is never asked.
-  const S = add(apply(core, behind.transition, mine.S, features, valueDim), mine.exponents, theirs.S, theirs.exponents, to);
-  const z = state.normalize ? add(scaled(behind.transition.decays, mine.z, 1), mine.exponents, theirs.z, theirs.exponents, to) : newFloats(streams * features);
+  const { core, features, transition } = memory;
+  const { S, z, exponents, powers } = addSums(core, state, memory, behind);
   const both = transition === null ? null : compose(core, transition, behind.transition, features);
   const lengths = Array.from(memory.lengths, (length, b) => length + behind.lengths[b]);
   const matrix = both === null || both.S === null || transition.matrix !== null ? null : openMatrix(state, memory);
   const frame = new Frame(core);
   try {
-    const [s, sums, exponents] = [S, z, to].map((floats) => frame.copyIn(floats));
+    const [s, sums, ofStreams, ofRows] = [S, z, exponents, powers].map((floats) => (floats === undefined ? 0 : frame.copyIn(floats)));
     if (both !== null && both.S !== null) setMatrix(matrix ?? transition.matrix, both.S);
-    writeSums(memory, { s, z: sums, exponents });
+    writeSums(memory, { s, z: sums, exponents: ofStreams, powers: ofRows });
   } catch (error) {
     matrix?.dispose();
     throw error;

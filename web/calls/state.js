@@ -8,13 +8,13 @@ import { sameShape } from '../core/validate.js';
 import { kindOf } from '../core/views.js';
 import { checkFeatureMap, checkStateMapHeads, dropUnheld, holdMap, isPositional, isScaled, releaseMap } from '../maps/feature_map.js';
 import { restoreStateMap } from '../maps/saved_map.js';
-import { copyHistory, forget, lengthsBefore, rewindTo } from './history.js';
+import { copyHistory, forget, lengthsBefore, readCounts, requireHistory, rewindTo } from './history.js';
 import { mergeStates } from './merge.js';
 import { setLengths } from './positions.js';
 import { packState, unpackState } from './saved_state.js';
 import { allocateRows, clearRow, copyRows, describeMemory, streamFloatsOf } from './state_memory.js';
 import { KEEPING_OPTIONS, readStateOptions, requireAlike, STATE_OPTIONS } from './state_options.js';
-import { selectRows, takenRows } from './state_rows.js';
+import { checkRowList, mostRows, readRowList, selectRows } from './state_rows.js';
 import { readSums, writeSums } from './state_sums.js';
 import { step } from './step.js';
 import { checkTransitionMap, clearTransition, copyTransition, openTransition, restoreTransition } from './transition.js';
@@ -123,19 +123,18 @@ export class State {
   }
 
   reset(rows) {
-    const given = rows === undefined ? null : takeKeyLengths('rows', rows);
+    const given = rows === undefined ? null : readRowList(takeKeyLengths('rows', rows), 0, this.batch);
     const memory = residentMemory('state', this);
-    const { batch } = memory;
-    const chosen = given === null ? null : takenRows(given, batch, 0, batch);
+    const chosen = given === null ? null : checkRowList(given, memory.batch);
     clearTransition(memory, chosen);
     for (let i = 0; i < (chosen ?? memory.lengths).length; i++) clearRow(memory, chosen === null ? i : chosen[i]);
     forget(memory);
   }
 
   select(rows) {
-    const given = takeKeyLengths('rows', rows);
+    const given = readRowList(takeKeyLengths('rows', rows), 1, mostRows(this[internal]));
     const memory = residentMemory('state', this);
-    selectRows(this, memory, given);
+    selectRows(this, memory, checkRowList(given, memory.batch));
     forget(memory);
   }
 
@@ -218,9 +217,10 @@ export class State {
   }
 
   rewind(n) {
-    const given = typeof n === 'number' ? null : takeKeyLengths('n', n);
+    requireHistory(residentMemory('state', this));
+    const counts = typeof n === 'number' ? n : readCounts(takeKeyLengths('n', n), this.batch);
     const memory = residentMemory('state', this);
-    rewindTo(this, memory, lengthsBefore(memory, n, given));
+    rewindTo(this, memory, lengthsBefore(memory, counts));
   }
 
   dispose() {

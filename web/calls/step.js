@@ -91,6 +91,8 @@ export function step(state, q, k, v, options) {
   }
   const { counts, starts } = givenLengths === undefined ? ALL_ROWS : checkRows(readRows({ lengths: givenLengths }, batch), 1, 1);
   const memory = residentMemory('state', state);
+  // Lists were read since the sizes were compared.
+  if (memory.batch !== batch) throw new RangeError(`batch must be ${memory.batch}, as the state has, got ${batch}`);
   const { core } = memory;
   locate(core, query);
   locate(core, key);

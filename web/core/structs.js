@@ -18,7 +18,7 @@ export const la_feature_map = {
 
 export const la_softmax_span = { batch: int32, first_query: int32, queries: int32, first_key: int32, keys: int32, offset: int32, gap: int32 };
 
-const la_state = { heads: int32, features: int32, value_dim: int32, state: pointer, s: pointer, z: pointer, exponents: pointer };
+const la_state = { heads: int32, features: int32, value_dim: int32, state: pointer, s: pointer, z: pointer, exponents: pointer, powers: pointer };
 
 /** By the function that takes it. */
 export const ARGUMENTS = {

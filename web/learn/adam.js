@@ -4,7 +4,7 @@ import { wrongKind, wrongShape, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions, takeTensor } from '../core/given.js';
 import { elementsOf, takeList } from '../core/lists.js';
 import { locate, place, refuseOverlap } from '../core/operand.js';
-import { internal, memoryOf, own, releaseMemory, residentMemory } from '../core/resident.js';
+import { internal, isResident, memoryOf, own, releaseMemory, residentMemory } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 import { checkNonNegative, checkNumber, sameShape } from '../core/validate.js';
 import { newFloats } from '../core/arrays.js';
@@ -24,9 +24,18 @@ function checkKept(name, value, fallback) {
   return kept;
 }
 
-function takeAll(name, value, expected) {
+/** The elements of an array, each by `take`; of `count`, where that is given, and else not read at all. */
+function takeAll(name, value, expected, take, count) {
   if (!Array.isArray(value)) throw wrongKind(name, expected, value);
-  return elementsOf(takeList(name, value));
+  const given = takeList(name, value);
+  if (count !== undefined && given.length !== count) throw wrongValue(name, expected, value);
+  return elementsOf(given, take);
+}
+
+/** Ends at the first element that is none, however many there are. */
+function takeParameter(tensor, i) {
+  if (!isResident(tensor, Tensor)) throw wrongKind(`parameters[${i}]`, 'a resident Tensor', tensor);
+  return tensor;
 }
 
 /** The parameters, and what Adam keeps of their gradients, in the module's memory. */
@@ -37,7 +46,7 @@ export class Optimizer {
 
   constructor(core, parameters, options) {
     const o = takeOptions('adam', options, OPTIONS);
-    const given = takeAll('parameters', parameters, 'an array of resident tensors');
+    const given = takeAll('parameters', parameters, 'an array of resident tensors', takeParameter);
     core.check();
     this.#settings = {
       learning_rate: checkNonNegative('learningRate', o.learningRate, 1e-3),
@@ -48,7 +57,7 @@ export class Optimizer {
     };
     given.forEach((tensor, i) => {
       const name = `parameters[${i}]`;
-      memoryOf(core, name, tensor, Tensor, 'a resident Tensor');
+      memoryOf(core, name, tensor, Tensor);
       if (given.indexOf(tensor) < i) throw new RangeError(`${name} must be another tensor than parameters[${given.indexOf(tensor)}]`);
     });
     this.#parameters = given;
@@ -80,8 +89,8 @@ export class Optimizer {
 
   step(gradients, options) {
     const o = takeOptions('step', options, STEP_OPTIONS);
-    const taken = takeAll('gradients', gradients, `an array of ${this.#parameters.length} tensors, one a parameter`).map((one, i) => takeTensor(`gradients[${i}]`, one));
-    if (taken.length !== this.#parameters.length) throw wrongValue('gradients', `an array of ${this.#parameters.length} tensors, one a parameter`, gradients);
+    const count = this.#parameters.length;
+    const taken = takeAll('gradients', gradients, `an array of ${count} tensors, one a parameter`, (one, i) => takeTensor(`gradients[${i}]`, one), count);
     const { core, pointer } = residentMemory('optimizer', this);
     const learningRate = checkNonNegative('learningRate', o.learningRate, this.#settings.learning_rate);
     if (this.#steps === MAX_STEP) throw new RangeError(`step must be called at most ${MAX_STEP} times`);

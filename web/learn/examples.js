@@ -15,6 +15,7 @@ const EXAMPLE = 'an example { q, k, v }';
 function takePart(core, name, value) {
   const given = sizeArray(takeTensor(name, value), 'bhtd');
   if (given.batch !== 1) throw wrongShape(name, '[heads, length, dim]', given.shape);
+  core.check();
   locate(core, given);
   return { name, heads: given.heads, rows: given.rows, width: given.width, data: copyOf(floatsOf(core, given)) };
 }

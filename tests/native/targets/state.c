@@ -29,14 +29,15 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 5) args.heads = 1, args.state = NULL;
 }
 
-static call call_of(const char *name, int32_t (*run)(const core *, const call *), field_role of_state, field_role of_sums, int with_exponents) {
+static call call_of(const char *name, int32_t (*run)(const core *, const call *), field_role of_state, field_role of_sums, int with_exponents, int with_powers) {
   call k = {.name = name, .run = run, .spoil = spoil, .ways = WAYS, .args = &args, .args_size = sizeof args};
   size_t heads = (size_t)args.heads, features = (size_t)args.features, value_dim = (size_t)args.value_dim, floats = scalar_core.la_state_floats(args.features, args.value_dim);
-  args.exponents = NULL;
+  args.exponents = args.powers = NULL;
   add_field(&k, (field){.name = "state", .role = of_state, .place = &args.state, .align = 4, .size = {1, heads, 1, floats}});
   add_field(&k, (field){.name = "s", .role = of_sums, .place = &args.s, .size = {1, heads, features, value_dim}});
   add_field(&k, (field){.name = "z", .role = of_sums, .place = &args.z, .size = {1, heads, 1, features}});
   if (with_exponents) add_field(&k, (field){.name = "exponents", .role = of_sums, .place = &args.exponents, .size = {1, heads, 1, 1}});
+  if (with_powers) add_field(&k, (field){.name = "powers", .role = of_sums, .place = &args.powers, .size = {1, heads, 1, features}});
   return k;
 }
 
@@ -45,12 +46,14 @@ void target_state(input *in) {
   static const float exponents[] = {0.0f, 1.5f, -80.0f, 300.0f, -INFINITY};
   args = (la_state_args){.heads = (int32_t)choose(in, 4), .features = choose_width(in, LA_MAX_DIM), .value_dim = choose_width(in, LA_MAX_VALUE_DIM)};
   while ((int64_t)args.heads * args.features * args.value_dim > 100000) args.value_dim = (args.value_dim + 1) / 2;
-  int with_exponents = !rarely(in, 3);
-  call write = call_of("la_state_write", run_write, WRITTEN, READ, with_exponents);
+  int with_exponents = !rarely(in, 3), with_powers = rarely(in, 3);
+  call write = call_of("la_state_write", run_write, WRITTEN, READ, with_exponents, with_powers);
   for (size_t i = 1; i < 3; i++) choose_values(in, write.fields[i].values, field_words(&write.fields[i]));
   for (size_t h = 0; with_exponents && h < (size_t)args.heads; h++) write.fields[3].values[h] = CHOOSE_FROM(in, exponents);
+  float *powers = with_powers ? write.fields[write.count - 1].values : NULL;
+  for (size_t i = 0; powers && i < field_words(&write.fields[write.count - 1]); i++) powers[i] = (float)choose(in, 900) - 700.0f;
   outcome written = check_call(&write, in);
-  call read = call_of("la_state_read", run_read, READ, WRITTEN, with_exponents);
+  call read = call_of("la_state_read", run_read, READ, WRITTEN, with_exponents, with_powers);
   memcpy(read.fields[0].values, written.values[0], field_words(&read.fields[0]) * sizeof(float));
   outcome back = check_call(&read, in);
   for (size_t i = 1; i < read.count; i++)

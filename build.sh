@@ -439,6 +439,14 @@ no_more() {
   exit 2
 }
 
+# help_of SCRIPT ARGUMENT...: where help is asked for it is all that happens: nothing is built for it, nor installed but npm packages.
+help_of() {
+  [[ " ${*:2} " == *' --help '* ]] || return 0
+  check_node
+  need_packages
+  exec node "$@"
+}
+
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
@@ -489,11 +497,13 @@ case $command in
       need_native
       exec node tests/native/fuzz.js "$@"
     fi
+    help_of tests/fuzz.js "$@"
     quiet=true
     build
     exec node tests/fuzz.js "$@"
     ;;
   engines)
+    help_of tests/engines/engines.js "$@"
     quiet=true
     need_browsers
     need_beside tests/engines 'Node 22 and 24, Bun and Deno (570 MB)'
@@ -530,6 +540,7 @@ case $command in
     exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
   packages)
+    help_of tests/packages/run.js "$@"
     quiet=true
     build
     need_browsers

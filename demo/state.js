@@ -129,7 +129,7 @@ export const properties = {
 };
 
 /** Values from a query string; what is missing or malformed takes its initial value. */
-export function readQuery(query) {
+function readQuery(query) {
   const given = new URLSearchParams(query);
   const values = {};
   for (const [key, { initial, read }] of Object.entries(properties)) {
@@ -140,7 +140,7 @@ export function readQuery(query) {
 }
 
 /** The query string of values, without those that are initial: the plain address is the initial view. */
-export function writeQuery(values) {
+function writeQuery(values) {
   const query = new URLSearchParams();
   for (const [key, { initial, write }] of Object.entries(properties)) {
     const text = write(values[key]);

@@ -7,7 +7,7 @@ import { following, learnable } from './remedy.js';
 import { mean } from './statistics.js';
 
 /** The models that are judged, the last one when it is learned. */
-export const judged = ['softmax', 'elu', 'learned'];
+const judged = ['softmax', 'elu', 'learned'];
 /** Held-out digits that give the bits, and those among them that judge maps. */
 const BITS_DIGITS = 10;
 const JUDGES = 3;

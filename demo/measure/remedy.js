@@ -148,7 +148,7 @@ export function createRemedy(digits, learner) {
 }
 
 /** Features of each map that is shown. */
-export const featureTable = ({ map, features }) =>
+const featureTable = ({ map, features }) =>
   Object.fromEntries([...levels, map].map((name) => [name, isRandom(name) || name === map ? features : featuresOf(name, { dim: trainedDim, features })]));
 
 /** The calls of `onProgress` that a function makes, one after another, and at last { result } of it. */

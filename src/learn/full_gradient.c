@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/arguments.h"
+#include "threads/parallel.h"
 
 static void query_block(gradient_stream *s, size_t head, size_t t, size_t tokens) {
   const linear_call *call = s->call;
@@ -64,6 +65,7 @@ void full_gradient(gradient_stream *s) {
   for (size_t g = 0; g < call->group; g++)
     for (size_t t = 0; t < call->n_q; t += tokens) {
       tokens = smaller(BLOCK, call->n_q - t);
+      show_life(s->slot);
       query_block(s, s->state_head * call->group + g, t, tokens);
     }
   if (s->wants_values) running_transpose(&s->r);

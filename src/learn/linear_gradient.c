@@ -2,14 +2,10 @@
  *
  * Heads that share q, k or v belong together: an item is a batch with one such set of heads, and adds up in one order what its
  * heads share. What the weights of maps get is added up an item by itself and then in order, so that threads change no bit. */
-#include <float.h>
-#include <math.h>
-
 #include "base/arguments.h"
 #include "base/scratch.h"
 #include "learn/causal_gradient.h"
 #include "learn/full_gradient.h"
-#include "learn/map_gradient.h"
 #include "threads/parallel.h"
 
 typedef struct {

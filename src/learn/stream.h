@@ -1,5 +1,5 @@
 /* One stream of a gradient: a state head of one batch with its heads of the result, block by block. What the forms of
- * linear attention have in common backwards is here. In the notation of design and papers, S is the state, R its gradient:
+ * linear attention have in common backwards is here. With S for the state and R for its gradient:
  *
  *   S ← S + φ(k)uᵀ        forwards
  *   R ← R + φ(q)·f·doᵀ    backwards, f what multiplies Sᵀφ(q) in the result, do the gradient of the result

@@ -80,7 +80,7 @@ export async function runFuzzer(sanitizer, target, args, seconds = 60) {
  * Fuzzes for so many seconds in all and resolves to the runs that found something.
  * @param {{ seconds?: number, chosen?: { sanitizer?: string, target?: string }, say?: (line: string) => void }} options
  */
-export async function fuzzNative({ seconds = 60, chosen = {}, say = console.log } = {}) {
+async function fuzzNative({ seconds = 60, chosen = {}, say = console.log } = {}) {
   const kinds = chosen.sanitizer ? [chosen.sanitizer] : Object.keys(sanitizers);
   const start = await seeds(200);
   const found = [];

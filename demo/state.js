@@ -4,9 +4,10 @@ import { pictureLength } from './measure/gap.js';
 import { seedChoices } from './measure/gap_page.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
 import { headChoices, imageLength, layers, sources } from './measure/heads.js';
+import { learnableNames } from './measure/learned.js';
 import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
 import { memories, pairCounts, quantities, shares } from './measure/recall.js';
-import { digitCounts, featureChoices, learnableNames, losses, stepChoices } from './measure/remedy.js';
+import { digitCounts, featureChoices, losses, stepChoices } from './measure/remedy.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({

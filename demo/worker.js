@@ -11,6 +11,7 @@ import { measureGap, measureWeights } from './measure/gap.js';
 import { measureHeadlineAnswer, measureHeadlineMemory, measureHeadlineTime } from './measure/headline.js';
 import { headInputs, isTrained, probeDigit } from './measure/heads.js';
 import { measureKernel } from './measure/kernel.js';
+import { describeMaps } from './measure/learned.js';
 import { createLearner } from './measure/learner.js';
 import { livingBench } from './measure/living.js';
 import { runMachine } from './measure/machine.js';
@@ -65,6 +66,7 @@ const worker = {
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Fetches models, each once; `onProgress` gets bytes so far and in all. Nothing is computed: it may run beside a task. */
   download: (names, onProgress) => digits.download(names, onProgress),
+  describeMaps: (file) => describeMaps(attention, file),
   /** Makes a bench by its maker's name under an id. */
   openBench(id, name, options) {
     benches[id] = makers[name](attention, options);

@@ -8,6 +8,7 @@ import { measureErrors } from '../demo/learn/errors.js';
 import { readHeldOut } from '../demo/learn/held_out.js';
 import { createConvert, sweepConvert } from '../demo/measure/convert.js';
 import { createLearner } from '../demo/measure/learner.js';
+import { factorOf, pairsOf } from '../demo/measure/pairs.js';
 import { createRemedy, levels, matrixLength, sweepRemedy } from '../demo/measure/remedy.js';
 import * as learn from '../web/learn.js';
 import { near } from './util.js';
@@ -63,6 +64,15 @@ page('one head: the error falls by a fifth and below every level, and the weight
   for (const level of levels) assert.ok(Math.min(...learned) < errorsOf(last, level)[0], `${level}: ${errorsOf(last, level)}, learned ${learned}`);
   assert.equal(last.softmax.length, matrixLength ** 2);
   assert.ok(distance(last.learned, last.softmax) < 0.9 * distance(last.before, last.softmax));
+  // The matrix turns while it learns: first where learning begins, then another one at every measurement.
+  const seen = reports.filter(({ said }) => said.step !== undefined).map((report) => report.learned);
+  assert.equal(seen[0], last.before);
+  assert.equal(new Set(seen).size, 3);
+  const off = seen.map((weights) => distance(weights, last.softmax));
+  assert.ok(off[2] < off[1] && off[1] < off[0], `${off}`);
+  const factors = [last.before, last.learned, last.softmax].map((weights) => factorOf(pairsOf(last.scores, weights, { causal: true })));
+  assert.ok(factors[1] < 0.9 * factors[0], `${factors}`);
+  near(factors[2], 1, 1e-4);
   assert.equal(last.done, last.total);
   assert.ok(reports.every(({ done }, i) => i === 0 || done >= reports[i - 1].done));
 });
@@ -93,7 +103,7 @@ for (const [when, isThen] of [['looks at digits', ({ said }) => said.looked === 
     const controller = new AbortController();
     const before = attention.memory;
     const reports = await reportsOf({ ...options, steps: 400 }, { signal: controller.signal, onReport: (report) => isThen(report) && controller.abort() });
-    assert.equal(reports.at(-1).learned, null);
+    assert.equal(reports.at(-1).learned === null, reports.at(-1).said.step === undefined);
     assert.ok(isThen(reports.at(-1)), JSON.stringify(reports.at(-1).said));
     assert.equal(attention.memory, before);
   });

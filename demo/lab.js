@@ -3,7 +3,7 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, remedy: 5, convert: 5, memory: 6, features: 7, time: 8, stream: 9, digits: 10 };
+export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, lessons: 5, remedy: 5, convert: 5, memory: 6, features: 7, time: 8, stream: 9, digits: 10 };
 
 /**
  * @returns {{ ready: Promise<object>, download(names: string[], onProgress?): Promise<void>, run(priority: number, method: string, ...args): Promise<any>,

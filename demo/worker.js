@@ -13,6 +13,7 @@ import { headInputs, isTrained, probeDigit } from './measure/heads.js';
 import { measureKernel } from './measure/kernel.js';
 import { describeMaps } from './measure/learned.js';
 import { createLearner } from './measure/learner.js';
+import { createLessons } from './measure/lessons.js';
 import { livingBench } from './measure/living.js';
 import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
@@ -24,6 +25,7 @@ import { timeBench } from './measure/time.js';
 
 const digits = createDigits();
 const learner = createLearner(() => import('linear-attention-wasm/learn'));
+const lessons = createLessons(digits);
 const trainedInputs = headInputs(digits);
 const makers = {
   living: livingBench,
@@ -32,8 +34,9 @@ const makers = {
   features: featuresBench,
   digits: (_, options) => digitBench(digits.models, options),
   race: (_, options) => raceBench(digits, options),
-  remedy: createRemedy(digits, learner),
-  convert: createConvert(digits, learner),
+  lessons: lessons.bench,
+  remedy: createRemedy(digits, learner, lessons.of),
+  convert: createConvert(digits, learner, lessons.of),
 };
 const benches = {};
 const lastInputs = rememberLast(sampleInputs);

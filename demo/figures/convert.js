@@ -7,13 +7,14 @@ import { createChart } from '../plots/chart.js';
 import { createImages } from '../plots/images.js';
 import { shapes } from '../plots/markers.js';
 import { createFrame, listItem } from './frame.js';
+import { paintNeeded } from './lessons.js';
 import { createMapFile } from './map_file.js';
 import { createRun } from './run.js';
 
 const SIDE = 28;
 const LEARNED = 'state';
 const ERROR = 'error of a layer’s heads on held-out digits';
-const settingNames = ['map', 'features', 'digits', 'steps', 'seed'];
+const settingNames = ['map', 'features', 'digits', 'painting', 'steps', 'seed'];
 
 /** @returns {(changed: Set<string>) => void} update */
 export function convertFigure(figure, { state, lab }) {
@@ -56,6 +57,8 @@ export function convertFigure(figure, { state, lab }) {
     chart.update({ series: seriesOf(report), summary: summaryOf(report) });
     figure.querySelector('.verdict').replaceChildren(...(report ? sentences(report, next.running) : []).map((text) => listItem(text)));
     mapFile.offer(report?.file ?? null);
+    // An empty plot says nothing.
+    figure.querySelector('.layer-plot').hidden = !report;
     painted.hidden = !report?.images;
     if (report?.images) images.update(report.images, report.position, `Ten digits, ${report.position} of ${SIDE * SIDE} pixels each, painted by the softmax model with learned maps`);
     frame.setTable(
@@ -69,6 +72,9 @@ export function convertFigure(figure, { state, lab }) {
     settings,
     async *sweep({ loaded, ...options }, signal) {
       await lab.download(['softmax', 'painted', 'heldOut']);
+      const say = (text) => signal.aborted || frame.setPhase('running', text);
+      if (!loaded) for await (const { share } of paintNeeded(lab, options, { signal, say })) yield { rows: [], images: null, done: share, total: 1 };
+      if (signal.aborted) return;
       yield* lab.bench('convert', options, (bench) => sweepConvert(bench, { ...options, loaded, signal }));
     },
     draw,
@@ -84,8 +90,8 @@ export function convertFigure(figure, { state, lab }) {
   };
 }
 
-const aboutOf = ({ loaded, map, features, digits, seed, ...rest }) =>
-  loaded ? { loaded: loaded.name, learned: loaded.map, features: loaded.features } : { learned: map, features, digits, steps: stepsOf(rest), seed };
+const aboutOf = ({ loaded, map, features, digits, painting, seed, ...rest }) =>
+  loaded ? { loaded: loaded.name, learned: loaded.map, features: loaded.features } : { learned: map, features, digits, painting, steps: stepsOf(rest), seed };
 const layersOf = (report) => (report?.rows ?? []).filter(({ layer }) => layer !== '');
 const bitsOf = (report, map) => report.rows.find((row) => row.map === map && row.bits !== '')?.bits;
 

@@ -1,11 +1,13 @@
 // Figure "The remedy": a feature map is learned for one head, and its error falls below that of maps without weights.
 import { integer, number, percent } from '../format.js';
 import { isTrained } from '../measure/heads.js';
+import { SHIPPED } from '../measure/lessons.js';
 import { levels, sweepRemedy } from '../measure/remedy.js';
 import { rowsOf } from '../measure/rows.js';
 import { createChart } from '../plots/chart.js';
 import { shapes } from '../plots/markers.js';
 import { createFrame, listItem } from './frame.js';
+import { createLessonsView, paintNeeded } from './lessons.js';
 import { createMapFile } from './map_file.js';
 import { createMatrices } from './remedy_matrices.js';
 import { createPairs, pairsSentence } from './remedy_pairs.js';
@@ -20,7 +22,8 @@ const LEARNED = 'state';
 /** @returns {(changed: Set<string>) => void} update */
 export function remedyFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
-  let wanted = false;
+  /** 'look' measures the levels, 'paint' paints lessons before, 'learn' learns from them after it. */
+  let task = 'look';
   let loaded = null;
   const steps = () => state.values['remedy.steps'];
   const chart = createChart(figure.querySelector('.plot'), {
@@ -28,6 +31,7 @@ export function remedyFigure(figure, { state, lab }) {
     y: { label: LEARNED_ERRORS, format: number, range: () => [0, mostOf([shown.report, shown.previous])] },
     height: 320,
   });
+  const showLessons = createLessonsView(figure.querySelector('.lessons'));
   const showMatrices = createMatrices(figure);
   const pairs = createPairs(figure.querySelector('.pair-plot'));
   const frame = createFrame(figure, {
@@ -37,13 +41,13 @@ export function remedyFigure(figure, { state, lab }) {
     picture: () => ({ title: `A feature map learned for one head: ${shown.report.settings.map}`, charts: [chart.picture(), pairs.picture()], about: aboutOf(shown.report.settings) }),
   });
   frame.again.textContent = 'Learn';
-  frame.again.addEventListener('click', () => ([wanted, loaded] = [true, null]));
+  frame.again.addEventListener('click', () => ([task, loaded] = ['learn', null]));
   const mapFile = createMapFile(figure.querySelector('.map-file'), {
     lab,
     name: 'map.safetensors',
     what: 'the map',
     onLoad(file) {
-      [wanted, loaded] = [false, file];
+      [task, loaded] = ['look', file];
       run.start();
     },
   });
@@ -52,9 +56,12 @@ export function remedyFigure(figure, { state, lab }) {
     shown = next;
     const { report, previous, running } = next;
     chart.update({ series: [...seriesOf(previous, true), ...seriesOf(report, false)], summary: summaryOf(report) });
+    const taught = [report, previous].find((one) => one?.lessons !== undefined);
+    showLessons({ images: taught?.lessons, positions: taught?.positions, count: state.values['remedy.digits'] });
     mapFile.offer(report?.file ?? null);
-    showMatrices(report ?? previous);
-    pairs.update(report ?? previous);
+    const seen = report?.softmax ? report : previous;
+    showMatrices(seen);
+    pairs.update(seen);
     figure.querySelector('.verdict').replaceChildren(...(report ? sentences(report, running) : []).map((text) => listItem(text)));
     frame.setTable(
       ['map', 'features', 'step', 'error', 'loss'],
@@ -64,9 +71,15 @@ export function remedyFigure(figure, { state, lab }) {
   const run = createRun({
     frame,
     ready: lab.ready,
-    settings: () => ({ ...state.pick('remedy'), wanted, loaded }),
-    async *sweep({ wanted, loaded, ...options }, signal) {
-      if (isTrained(options.source)) await lab.download(['softmax', 'painted', 'heldOut']);
+    settings: () => ({ ...state.pick('remedy'), task, loaded }),
+    async *sweep({ task, loaded, ...options }, signal) {
+      if (isTrained(options.source)) {
+        await lab.download(['softmax', 'painted', 'heldOut']);
+        const say = (text) => signal.aborted || frame.setPhase('running', text);
+        for await (const { images, positions, share } of task === 'look' ? [] : paintNeeded(lab, options, { signal, say })) yield { rows: [], lessons: images, positions, done: share, total: 1 };
+        if (signal.aborted) return;
+      }
+      const wanted = task === 'learn';
       yield* lab.bench('remedy', options, (bench) => sweepRemedy(bench, { ...options, wanted, loaded, signal }));
     },
     draw,
@@ -78,17 +91,18 @@ export function remedyFigure(figure, { state, lab }) {
   return (changed) => {
     if (![...changed].some((key) => key.startsWith('remedy.'))) return;
     // Another head or map is not learned before it is asked for; a file of all heads has another head's map as well.
-    wanted = false;
+    const unpainted = changed.has('remedy.painting') || (changed.has('remedy.digits') && state.values['remedy.painting'] !== SHIPPED);
+    task = unpainted ? 'paint' : 'look';
     if (loaded?.heads === 1 || [...changed].some((key) => key.startsWith('remedy.') && !['remedy.layer', 'remedy.head'].includes(key))) loaded = null;
     showControls();
     run.restart();
   };
 }
 
-const aboutOf = ({ loaded, source, layer, head, digits, loss, seed }) => ({
+const aboutOf = ({ loaded, source, layer, head, digits, painting, loss, seed }) => ({
   source,
   ...(isTrained(source) && { layer, head }),
-  ...(loaded ? { loaded: loaded.name } : { ...(isTrained(source) && { digits }), loss }),
+  ...(loaded ? { loaded: loaded.name } : { ...(isTrained(source) && { digits, painting }), loss }),
   seed,
 });
 const curveOf = (report) => (report ? report.rows.filter(({ step }) => step !== '') : []);

@@ -40,7 +40,7 @@ export function createMatrices(figure) {
 
 /** How far weights are from softmax's; those that still learn, after how many steps. */
 function aboutOf(kind, report) {
-  if (kind === 'softmax') return 'what it should be';
+  if (kind === 'softmax') return 'the target';
   const off = `${percent(distance(report[kind], report.softmax))} off`;
   const { step } = report.said;
   return kind === 'learned' && step !== undefined ? `step ${integer(step)}: ${off}` : off;

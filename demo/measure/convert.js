@@ -26,9 +26,10 @@ const turn = () => new Promise((resolve) => setTimeout(resolve));
 /**
  * @param {{ models: object, heldOut: Int32Array[], painted: Int32Array[] }} digits
  * @param {() => Promise<{ distill: Function, learn: object }>} learner
+ * @param {(options: { painting, digits }) => Int32Array[] | null} [lessonsOf] the digits that teach
  */
-export function createConvert(digits, learner) {
-  /** @param {object} options map, features, steps, digits, seed */
+export function createConvert(digits, learner, lessonsOf = () => digits.painted) {
+  /** @param {object} options map, features, steps, digits, seed, painting */
   return function convertBench(_, options) {
     const model = digits.models.softmax;
     const { layers, heads, length } = model.sizes;
@@ -48,7 +49,7 @@ export function createConvert(digits, learner) {
     const learnLayer = async (onProgress) => {
       const { distill, learn } = await learner();
       const chosen = headsOf({ layers: [maps.length], heads: every });
-      const lists = { teachers: digits.painted.slice(0, options.digits), judges: spread(digits.heldOut, JUDGES) };
+      const lists = { teachers: lessonsOf(options).slice(0, options.digits), judges: spread(digits.heldOut, JUDGES) };
       const seen = { teachers: [], judges: [] };
       for (const [kind, list] of Object.entries(lists)) {
         for (const tokens of list) {

@@ -4,6 +4,7 @@ import { headInputs } from '../learn/heads.js';
 import { combineHeads, measureHead } from './baselines.js';
 import { isTrained, trainedDim } from './heads.js';
 import { headMaps, learnable, mapOf } from './learned.js';
+import { imagesOf } from './lessons.js';
 import { featuresOf, isRandom, withMap } from './maps.js';
 import { scoresOf } from './pairs.js';
 import { sampleInputs } from './random.js';
@@ -14,7 +15,6 @@ export const featureChoices = [16, 32, 64, 128];
 /** What learning makes small. */
 export const losses = ['outputs', 'weights', 'both'];
 export const stepChoices = [50, 100, 200, 400];
-export const digitCounts = [10, 20, 30];
 /** The tokens of the matrices of weights. */
 export const matrixLength = 32;
 
@@ -42,18 +42,19 @@ function randomExample(seed, n) {
  * What benches of the remedy share: the inputs of the last head.
  * @param {{ models: object, heldOut: Int32Array[], painted: Int32Array[] }} digits read when inputs are asked for
  * @param {() => Promise<{ distill: Function, learn: object }>} learner
+ * @param {(options: { painting, digits }) => Int32Array[] | null} [lessonsOf] the digits that teach
  */
-export function createRemedy(digits, learner) {
+export function createRemedy(digits, learner, lessonsOf = () => digits.painted) {
   let place = '';
   let seen = {};
 
   /** One example of a head, kept until another head is looked at. */
-  const example = ({ source, layer, head, seed }, kind, n) => {
-    const wanted = [source, layer, head, seed].join();
+  const example = ({ source, layer, head, seed, painting, digits: count }, kind, n) => {
+    const wanted = [source, layer, head, seed, painting].join();
     if (place !== wanted) [place, seen] = [wanted, {}];
     const make = () => {
       if (!isTrained(source)) return randomExample(seed, kind === 'judge' ? n : JUDGES + n);
-      const list = kind === 'judge' ? digits.heldOut : digits.painted;
+      const list = kind === 'judge' ? digits.heldOut : lessonsOf({ painting, digits: count });
       const tokens = list[kind === 'judge' ? Math.floor(((n + 0.5) * list.length) / JUDGES) : n];
       return headInputs(digits.models.softmax, tokens, [{ layer: layer - 1, head: Number(head) - 1 }]);
     };
@@ -62,7 +63,7 @@ export function createRemedy(digits, learner) {
 
   /**
    * One head and what it learns.
-   * @param {object} options source, layer, head, map, features, loss, steps, digits, seed
+   * @param {object} options source, layer, head, map, features, loss, steps, digits, seed, painting
    */
   return function remedyBench(attention, options) {
     const controller = new AbortController();
@@ -115,10 +116,11 @@ export function createRemedy(digits, learner) {
     };
 
     return {
-      /** Looks at what judges; returns softmax's weights of some tokens of it, and their scores. */
+      /** Looks at what judges; returns softmax's weights of some tokens of it, their scores, and the digits that teach. */
       warmUp() {
         judges();
-        return { softmax: weightsOf(attention, 'softmax'), scores: scoresOf(...shown()) };
+        const lessons = isTrained(source) ? lessonsOf(options) : null;
+        return { softmax: weightsOf(attention, 'softmax'), scores: scoresOf(...shown()), lessons: lessons && imagesOf(lessons) };
       },
       /** The error of a map without weights on what judges, and that of the mean of V. */
       measure({ map }) {
@@ -176,9 +178,10 @@ export async function* following(call) {
  * The levels, and beside them what was loaded, or where `wanted` the learning.
  * @param bench a remedyBench, or the same methods returning promises
  * @param {{ loaded?: { file: Uint8Array, map: string, features: number } }} options loaded: a file of maps and what it holds
- * @yields {{ rows: object[], scores, softmax, before, learned, file, said: object, done: number, total: number }} rows { map, step, features, error, loss };
+ * @yields {{ rows: object[], scores, softmax, before, learned, file, lessons, said: object, done: number, total: number }} rows { map, step, features, error, loss };
  *   matrices, each null until it is known: scores, and the weights of softmax, of the map where learning begins, and of the
- *   map as it is now; file: the map that was learned or loaded; said: the last progress
+ *   map as it is now; file: the map that was learned or loaded; lessons:
+ *   images of the digits that teach, where there are such; said: the last progress
  */
 export async function* sweepRemedy(bench, { wanted, loaded, signal, map, steps, ...options }) {
   if (signal?.aborted) return;

@@ -135,12 +135,32 @@ for (const name of browsers) {
     assert.match(await text(inFigure('convert', '.verdict')), /Bits a pixel on held-out digits: 0\.\d+ with softmax, 1\.\d+ with elu/);
   });
 
+  test('new lessons are painted from a seed that the address keeps, and a cancel leaves what was painted', async () => {
+    const painted = () => demo.page.$eval(inFigure('remedy', '.lessons canvas'), (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.filter((_, i) => i % 4 === 3).filter((alpha) => alpha === 255).length);
+    assert.equal(await painted(), 10 * length);
+    await demo.click(inFigure('remedy', '.lessons button'));
+    await until(() => /paints the lessons/.test(document.querySelector('#figure-remedy .status').textContent));
+    assert.match(new URL(demo.page.url()).search, /remedy\.painting=\d+/);
+    await demo.click(inFigure('remedy', '.cancel'));
+    await phase('remedy', 'cancelled');
+    const some = await painted();
+    assert.ok(some > 0 && some < 10 * length, `${some} pixels`);
+    assert.equal((await data(inFigure('remedy', '.lessons'))).painted, '0');
+    // Learning paints what is missing first.
+    await demo.click(inFigure('remedy', '.again'));
+    await until(() => document.querySelector('#figure-remedy .lessons').dataset.painted === '10');
+    await until(() => /Step \d+ of 400/.test(document.querySelector('#figure-remedy .verdict').textContent));
+    await demo.click(inFigure('remedy', '.cancel'));
+    await phase('remedy', 'cancelled');
+  });
+
   test('random numbers have no layer to choose', async () => {
     await demo.page.select('[data-key="remedy.source"]', 'random numbers');
     await until(() => document.querySelector('[data-key="remedy.layer"]').offsetParent === null);
     await phase('remedy', 'running');
     await phase('remedy', 'done');
     assert.equal((await table()).length, levels.length + 1);
+    assert.equal(await demo.page.$eval(inFigure('remedy', '.lessons'), (element) => element.offsetParent), null);
   });
 
   test('no error was reported, and no request left this machine', () => demo.watched.assertClean());

@@ -38,7 +38,7 @@ export function remedyFigure(figure, { state, lab }) {
     name: 'remedy',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...aboutOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: `A feature map learned for one head: ${shown.report.settings.map}`, charts: [chart.picture(), pairs.picture()], about: aboutOf(shown.report.settings) }),
+    picture: () => ({ title: `A feature map learned for one head: ${(shown.report.settings.loaded ?? shown.report.settings).map}`, charts: [chart.picture(), pairs.picture()], about: aboutOf(shown.report.settings) }),
   });
   frame.again.textContent = 'Learn';
   frame.again.addEventListener('click', () => ([task, loaded] = ['learn', null]));

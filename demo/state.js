@@ -4,9 +4,11 @@ import { pictureLength } from './measure/gap.js';
 import { seedChoices } from './measure/gap_page.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
 import { headChoices, imageLength, layers, sources } from './measure/heads.js';
+import { learnableNames } from './measure/learned.js';
+import { digitCounts, SHIPPED } from './measure/lessons.js';
 import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
 import { memories, pairCounts, quantities, shares } from './measure/recall.js';
-import { digitCounts, featureChoices, learnableNames, losses, stepChoices } from './measure/remedy.js';
+import { featureChoices, losses, stepChoices } from './measure/remedy.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
@@ -92,6 +94,7 @@ export const properties = {
   'remedy.loss': oneOf(losses, losses[0]),
   'remedy.digits': oneOf(digitCounts, 10),
   'remedy.steps': oneOf(stepChoices, 200),
+  'remedy.painting': integer(0, 2 ** 32 - 1, SHIPPED),
   'remedy.seed': integer(0, 2 ** 32 - 1, 0),
   'memory.dim': oneOf([16, 32, 64], 64),
   'memory.features': oneOf(featureCounts, 256),

@@ -31,7 +31,7 @@ export async function learn(): Promise<void> {
 
   const learned = expectType<Distilled>()(await distill(attention, { q: x, k: tensor, v: x }, { map: 'learned', activation: 'exp', features: 8, validation: [{ q: x, k: x, v: x }], signal }));
   expectType<Measurement[]>()(learned.history);
-  expectType<number[]>()((await distill(attention, (async function* () { yield { q: x, k: x, v: x }; })(), { onProgress: ({ step, steps, error }) => expectType<number[]>()([step / steps, ...error]) })).history[0].error);
+  expectType<number[]>()((await distill(attention, (async function* () { yield { q: x, k: x, v: x }; })(), { onProgress: ({ step, steps, error, weights }) => expectType<number[]>()([step / steps, ...error, ...(weights.weights?.shape ?? [])]) })).history[0].error);
 
   // @ts-expect-error elu has nothing to learn
   distill(attention, { q: x, k: x, v: x }, { map: 'elu' });

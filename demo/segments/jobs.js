@@ -1,0 +1,105 @@
+// What a process or Worker does for one part, from the seed and saved states alone.
+import { drawer, rules } from './draw.js';
+import { tokenOf } from './plan.js';
+
+/** Floats of one tensor that are drawn at once: as many tokens as stay in a processor's cache. */
+const BLOCK = 1 << 18;
+
+/** Lets messages and timers in between two blocks, as the lock of a job must be renewed; Workers of a page have none. */
+const turn = () => new Promise(globalThis.setImmediate ?? ((resolve) => resolve()));
+
+/** The tokens of a part whose outputs are kept to be checked: the first, the last, and two between. */
+export function sampledTokens(settings, part) {
+  const [from, to] = [tokenOf(settings, part), tokenOf(settings, part + 1)];
+  const places = [0, 0.38, 0.71, 1].map((place) => from + Math.round(place * (to - from - 1)));
+  return [...new Set(places)];
+}
+
+/** An empty state; `more`: transition and start. */
+export function openState(attention, { heads, dim, rule }, more) {
+  const { featureMap, normalize } = rules[rule];
+  return attention.state({ heads, dim, featureMap, normalize, ...more });
+}
+
+/** Goes over the tokens from … to − 1 in blocks: `take(drawn tensors, first token)` each. */
+async function eachBlock(settings, names, from, to, take) {
+  const longest = Math.min(Math.max(Math.floor(BLOCK / (settings.heads * settings.dim)), 64), to - from);
+  const draw = drawer(settings, names, longest);
+  for (let start = from; start < to; start += longest) {
+    take(draw(start, Math.min(start + longest, to)), start);
+    await turn();
+  }
+}
+
+/** Absorbs tokens into a state. */
+export const absorbTokens = (attention, settings, state, from, to) =>
+  eachBlock(settings, ['k', 'v', 'decay', 'beta'], from, to, ({ k, v, ...gates }) => attention.absorb(k, v, { state, ...gates }));
+
+/** Answers the tokens of a part with a state, which goes on; returns the sampled rows, [rows, heads, dim]. */
+export async function answerPart(attention, settings, state, part) {
+  const { heads, dim } = settings;
+  const wanted = sampledTokens(settings, part);
+  const rows = new Float32Array(wanted.length * heads * dim);
+  await eachBlock(settings, ['q', 'k', 'v', 'decay', 'beta'], tokenOf(settings, part), tokenOf(settings, part + 1), ({ q, k, v, ...gates }, start) => {
+    const { data, shape: [, , length] } = attention.linear(q, k, v, { state, causal: true, ...gates });
+    wanted.forEach((token, row) => {
+      const t = token - start;
+      for (let head = 0; t >= 0 && t < length && head < heads; head++) {
+        const at = (head * length + t) * dim;
+        rows.set(data.subarray(at, at + dim), (row * heads + head) * dim);
+      }
+    });
+  });
+  return rows;
+}
+
+/** The state of a part alone, and what its tokens do to an earlier one. */
+async function absorb(attention, settings, { part }) {
+  const [start, end] = [tokenOf(settings, part), tokenOf(settings, part + 1)];
+  const state = openState(attention, settings, { transition: true, start });
+  try {
+    await absorbTokens(attention, settings, state, start, end);
+    return state.save();
+  } finally {
+    state.dispose();
+  }
+}
+
+/** `state` after it has taken in saved ones, in their order. */
+function mergeSaved(attention, state, saved) {
+  for (const bytes of saved) {
+    const later = attention.restore(bytes);
+    try {
+      state.merge(later);
+    } finally {
+      later.dispose();
+    }
+  }
+  return state;
+}
+
+/** The state of neighbours. */
+async function merge(attention, _, job, [first, ...others]) {
+  const state = attention.restore(first);
+  try {
+    return mergeSaved(attention, state, others).save();
+  } finally {
+    state.dispose();
+  }
+}
+
+/** Sampled outputs of a part, whose tokens see all before it. */
+async function answer(attention, settings, { part }, saved) {
+  const state = openState(attention, settings);
+  try {
+    const rows = await answerPart(attention, settings, mergeSaved(attention, state, saved), part);
+    return new Uint8Array(rows.buffer);
+  } finally {
+    state.dispose();
+  }
+}
+
+const kinds = { absorb, merge, answer };
+
+/** Carries out a job of plan.js: what comes of it, as bytes, from the bytes that it needs. Depends on nothing else, so it may be done again. */
+export const perform = (attention, settings, job, saved) => kinds[job.kind](attention, settings, job, saved);

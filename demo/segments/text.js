@@ -1,0 +1,46 @@
+// What a run of npm run segments says in the terminal.
+import { table } from '../command.js';
+import { bytes, duration, integer, number, percent } from '../format.js';
+
+const totalOf = ({ stages }) => stages.states + stages.rows;
+const rateOf = (run, { tokens }) => (1000 * tokens) / totalOf(run);
+
+/** States that went to and from workers, in bytes a part. */
+const movedOf = ({ jobs }, { parts }) => Object.values(jobs).reduce((sum, { moved }) => sum + moved, 0) / parts;
+
+/** The rows of the table of an engine: a run with so many workers each. */
+function runsTable(runs, settings) {
+  const withRedis = runs.some(({ redis }) => redis);
+  const header = ['workers', 'tokens/s', 'states', 'outputs', 'states moved a part', ...(withRedis ? ['through Redis a part', "Redis' share of a processor"] : [])];
+  const lines = runs.map((run) => [
+    `${run.count}`,
+    integer(rateOf(run, settings)),
+    duration(run.stages.states),
+    duration(run.stages.rows),
+    bytes(movedOf(run, settings)),
+    ...(withRedis ? [bytes(run.redis.bytes / settings.parts), percent(run.redis.cpuMs / totalOf(run))] : []),
+  ]);
+  return table(header, lines);
+}
+
+/** The time of a job of each kind, in the last run. */
+function jobsText({ jobs }) {
+  const each = ({ ms, count }) => duration(ms / count);
+  return ['absorb', 'merge', 'answer'].filter((kind) => jobs[kind]).map((kind) => `${kind} ${each(jobs[kind])}`).join(', ');
+}
+
+/** What came out of runs with an engine, beside one pass: { ms }. */
+export function reportText(runs, settings, whole, bound) {
+  const last = runs.at(-1);
+  const lines = [runsTable(runs, settings), ''];
+  lines.push(`one pass, not cut, in one process: ${integer((1000 * settings.tokens) / whole.ms)} tokens/s`);
+  lines.push(`a job with ${last.count === 1 ? '1 worker' : `${last.count} workers`}: ${jobsText(last)}`);
+  if (runs.length > 1) lines.push(`${last.count} workers are ${number(rateOf(last, settings) / rateOf(runs[0], settings))} times as fast as ${runs[0].count}`);
+  for (const { count, errors } of runs) {
+    lines.push(`relative error with ${count}, beside one pass: ${Object.entries(errors).map(([name, error]) => `${name} ${number(error)}`).join(', ')} (bound ${number(bound)})`);
+  }
+  for (const { killed, begun, written } of runs.filter((run) => run.killed !== null)) {
+    lines.push(`a worker was killed while it absorbed part ${killed.split('-')[0]}: ${begun} jobs were begun, ${written.length} results written, each once`);
+  }
+  return lines.join('\n');
+}

@@ -135,7 +135,7 @@ cli('prints its table and what it was compared with', async () => {
   assert.equal(code, 0, stderr);
   assert.match(stdout, /\n +workers +tokens\/s +states +outputs +states moved a part\n +1 +[\d,]+ /);
   assert.match(stdout, /\n2 workers are [\d.]+ times as fast as 1\n/);
-  assert.match(stdout, /\nrelative error with 2, beside one pass: outputs .*, worst part .*, last state .* \(bound 2·10⁻⁵\)\n$/);
+  assert.match(stdout, /\nrelative error beside one pass: outputs .*, worst part .*, last state .* \(bound 2·10⁻⁵\)\n$/);
 });
 
 cli('--help names every option', async () => {

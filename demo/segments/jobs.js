@@ -1,9 +1,9 @@
 // What a process or Worker does for one part, from the seed and saved states alone.
 import { drawer, rules } from './draw.js';
-import { tokenOf } from './plan.js';
+import { planJobs, tokenOf } from './plan.js';
 
-/** Floats of one tensor that are drawn at once: as many tokens as stay in a processor's cache. */
-const BLOCK = 1 << 18;
+/** Tokens that are drawn and attend at once: a tensor of them is a megabyte, which stays in a processor's cache. */
+const longestBlock = ({ heads, dim, tokens, parts }) => Math.min(Math.max(Math.floor(2 ** 18 / (heads * dim)), 64), Math.ceil(tokens / parts));
 
 /** Lets messages and timers in between two blocks, as the lock of a job must be renewed; Workers of a page have none. */
 const turn = () => new Promise(globalThis.setImmediate ?? ((resolve) => resolve()));
@@ -23,7 +23,7 @@ export function openState(attention, { heads, dim, rule }, more) {
 
 /** Goes over the tokens from … to − 1 in blocks: `take(drawn tensors, first token)` each. */
 async function eachBlock(settings, names, from, to, take) {
-  const longest = Math.min(Math.max(Math.floor(BLOCK / (settings.heads * settings.dim)), 64), to - from);
+  const longest = longestBlock(settings);
   const draw = drawer(settings, names, longest);
   for (let start = from; start < to; start += longest) {
     take(draw(start, Math.min(start + longest, to)), start);
@@ -40,13 +40,16 @@ export async function answerPart(attention, settings, state, part) {
   const { heads, dim } = settings;
   const wanted = sampledTokens(settings, part);
   const rows = new Float32Array(wanted.length * heads * dim);
+  const outputs = new Float32Array(heads * dim * longestBlock(settings));
   await eachBlock(settings, ['q', 'k', 'v', 'decay', 'beta'], tokenOf(settings, part), tokenOf(settings, part + 1), ({ q, k, v, ...gates }, start) => {
-    const { data, shape: [, , length] } = attention.linear(q, k, v, { state, causal: true, ...gates });
+    const [, , length] = q.shape;
+    const out = outputs.subarray(0, q.data.length);
+    attention.linear(q, k, v, { state, causal: true, ...gates, out });
     wanted.forEach((token, row) => {
       const t = token - start;
       for (let head = 0; t >= 0 && t < length && head < heads; head++) {
         const at = (head * length + t) * dim;
-        rows.set(data.subarray(at, at + dim), (row * heads + head) * dim);
+        rows.set(out.subarray(at, at + dim), (row * heads + head) * dim);
       }
     });
   });
@@ -103,3 +106,11 @@ const kinds = { absorb, merge, answer };
 
 /** Carries out a job of plan.js: what comes of it, as bytes, from the bytes that it needs. Depends on nothing else, so it may be done again. */
 export const perform = (attention, settings, job, saved) => kinds[job.kind](attention, settings, job, saved);
+
+/** Carries out each kind of job once, for engines compile what runs, and better what ran for a while. */
+export async function warmUp(attention) {
+  const settings = { tokens: 1 << 15, parts: 2, heads: 1, dim: 64, rule: 'sum', seed: 0 };
+  const results = new Map();
+  const { states, rows } = planJobs(settings);
+  for (const job of [...states, ...rows]) results.set(job.name, await perform(attention, settings, job, job.needs.map((name) => results.get(name))));
+}

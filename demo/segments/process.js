@@ -2,7 +2,7 @@
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createAttention } from '../../web/index.js';
-import { perform } from './jobs.js';
+import { perform, warmUp } from './jobs.js';
 import { connect } from './redis.js';
 import { openStore } from './store.js';
 
@@ -13,6 +13,7 @@ const [url, run] = process.argv.slice(2);
 const redis = await connect(Redis, url);
 const store = openStore(redis, run);
 const attention = await createAttention();
+await warmUp(attention);
 
 async function carryOut({ data: { settings, job } }) {
   if (job === null) return; // the end of a stage

@@ -29,16 +29,22 @@ function jobsText({ jobs }) {
   return ['absorb', 'merge', 'answer'].filter((kind) => jobs[kind]).map((kind) => `${kind} ${each(jobs[kind])}`).join(', ');
 }
 
+/** How much faster the last number of workers is than the first; of several runs with one number the fastest counts. */
+function ratioText(runs, settings) {
+  const [first, last] = [runs[0].count, runs.at(-1).count];
+  const best = (wanted) => Math.max(...runs.filter(({ count }) => count === wanted).map((run) => rateOf(run, settings)));
+  return `${last} workers are ${number(best(last) / best(first))} times as fast as ${first}`;
+}
+
 /** What came out of runs with an engine, beside one pass: { ms }. */
 export function reportText(runs, settings, whole, bound) {
   const last = runs.at(-1);
   const lines = [runsTable(runs, settings), ''];
   lines.push(`one pass, not cut, in one process: ${integer((1000 * settings.tokens) / whole.ms)} tokens/s`);
   lines.push(`a job with ${last.count === 1 ? '1 worker' : `${last.count} workers`}: ${jobsText(last)}`);
-  if (runs.length > 1) lines.push(`${last.count} workers are ${number(rateOf(last, settings) / rateOf(runs[0], settings))} times as fast as ${runs[0].count}`);
-  for (const { count, errors } of runs) {
-    lines.push(`relative error with ${count}, beside one pass: ${Object.entries(errors).map(([name, error]) => `${name} ${number(error)}`).join(', ')} (bound ${number(bound)})`);
-  }
+  if (runs[0].count !== last.count) lines.push(ratioText(runs, settings));
+  const worst = (name) => `${name} ${number(Math.max(...runs.map(({ errors }) => errors[name])))}`;
+  lines.push(`relative error beside one pass: ${Object.keys(last.errors).map(worst).join(', ')} (bound ${number(bound)})`);
   for (const { killed, begun, written } of runs.filter((run) => run.killed !== null)) {
     lines.push(`a worker was killed while it absorbed part ${killed.split('-')[0]}: ${begun} jobs were begun, ${written.length} results written, each once`);
   }

@@ -4,14 +4,13 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { boundOf, compare, onePass } from '../demo/segments/check.js';
-import { drawer, rules } from '../demo/segments/draw.js';
+import { drawer, rules, tensors } from '../demo/segments/draw.js';
 import { perform } from '../demo/segments/jobs.js';
 import { planJobs, tokenOf } from '../demo/segments/plan.js';
 import { faultsOf } from '../demo/segments/run.js';
 import { createAttention } from '../web/index.js';
 import { joinTime } from './util.js';
 
-const names = ['q', 'k', 'v', 'decay', 'beta'];
 const partsOf = (name) => name.split('-').map(Number);
 
 const parts = suite('segments: parts');
@@ -41,9 +40,9 @@ parts('the tree adds up all parts, and each part needs all before it, once and i
 parts('whoever draws a token draws the same numbers, of variance 1; gates forget slowly', () => {
   for (const rule of Object.keys(rules)) {
     const settings = { heads: 2, dim: 8, tokens: 300, rule, seed: 5 };
-    const draw = (from, to) => drawer(settings, names, to - from)(from, to);
+    const draw = (from, to) => drawer(settings, to - from)(tensors, from, to);
     const [whole, ...cut] = [draw(0, 300), draw(0, 117), draw(117, 300)];
-    assert.deepEqual(Object.keys(whole), names.filter((name) => !['decay', 'beta'].includes(name) || rules[rule][name]));
+    assert.deepEqual(Object.keys(whole), tensors.filter((name) => !['decay', 'beta'].includes(name) || rules[rule][name]));
     for (const [name, { data, shape }] of Object.entries(whole)) {
       const wide = cut.map((one) => ({ data: one[name].data, shape: shape.length === 4 ? one[name].shape : [...one[name].shape, 1] }));
       assert.deepEqual(joinTime(wide).data, data, `${rule} ${name}`);
@@ -54,7 +53,7 @@ parts('whoever draws a token draws the same numbers, of variance 1; gates forget
       else assert.ok(Math.abs(variance - (name === 'k' && rules[rule].beta ? 1 / 8 : 1)) < 0.05 && Math.abs(mean) < 0.05, `${rule} ${name}`);
     }
   }
-  const first = (seed, tokens) => drawer({ heads: 1, dim: 8, tokens, rule: 'sum', seed }, ['k'], 1)(0, 1).k.data.slice();
+  const first = (seed, tokens) => drawer({ heads: 1, dim: 8, tokens, rule: 'sum', seed }, 1)(['k'], 0, 1).k.data.slice();
   assert.notDeepEqual(first(1, 9), first(2, 9));
   assert.deepEqual(first(1, 9), first(1, 99));
 });

@@ -52,11 +52,15 @@ export const rules = {
   kda: { featureMap: 'identity', normalize: false, decay: 'channel', beta: true },
 };
 
+/** All that a token may have. */
+export const tensors = Object.keys(streams);
+
 /**
- * A function (from, to) → { q, k, v, decay, beta } of these tokens, of which `names` are made; what it gave before is
- * overwritten. Gates forget so slowly, over the whole sequence e⁻⁴ each, that the first part is felt in the last.
+ * A function (names, from, to) → { q, k, v, decay, beta } of these tokens, no more than `longest`, of which those of `names` that
+ * the rule has are made; what it gave before is overwritten. Gates forget so slowly, over the whole sequence e⁻⁴ each, that the
+ * first part is felt in the last.
  */
-export function drawer(settings, names, longest) {
+export function drawer(settings, longest) {
   const { heads, dim, tokens, rule } = settings;
   const { decay, beta } = rules[rule];
   const slow = 4 / tokens;
@@ -67,8 +71,9 @@ export function drawer(settings, names, longest) {
     ...(decay && { decay: { width: decay === 'channel' ? dim : 1, finish: gateOf(-slow), isFlat: decay === 'token' } }),
     ...(beta && { beta: { width: 1, finish: gateOf(Math.min(slow * dim, 0.5)), isFlat: true } }),
   };
-  const drawn = names.filter((name) => kinds[name]).map((name) => ({ name, ...kinds[name], data: new Float32Array(heads * longest * kinds[name].width) }));
-  return (from, to) => Object.fromEntries(drawn.map(({ name, width, finish, isFlat, data }) => {
+  for (const kind of Object.values(kinds)) kind.data = new Float32Array(heads * longest * kind.width);
+  return (names, from, to) => Object.fromEntries(names.filter((name) => kinds[name]).map((name) => {
+    const { width, finish, isFlat, data } = kinds[name];
     fill(data, name, settings, width, from, to, finish);
     return [name, { data: data.subarray(0, heads * (to - from) * width), shape: [1, heads, to - from, ...(isFlat ? [] : [width])] }];
   }));

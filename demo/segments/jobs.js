@@ -1,5 +1,5 @@
 // What a process or Worker does for one part, from the seed and saved states alone.
-import { drawer, rules } from './draw.js';
+import { drawer, rules, tensors } from './draw.js';
 import { planJobs, tokenOf } from './plan.js';
 
 /** Tokens that are drawn and attend at once: a tensor of them is a megabyte, which stays in a processor's cache. */
@@ -21,29 +21,37 @@ export function openState(attention, { heads, dim, rule }, more) {
   return attention.state({ heads, dim, featureMap, normalize, ...more });
 }
 
-/** Goes over the tokens from … to − 1 in blocks: `take(drawn tensors, first token)` each. */
-async function eachBlock(settings, names, from, to, take) {
+let space = {};
+
+/** Where tokens are drawn and answered, kept for the next job: none runs beside another. */
+function spaceOf(settings) {
+  const key = JSON.stringify(settings);
   const longest = longestBlock(settings);
-  const draw = drawer(settings, names, longest);
+  if (space.key !== key) space = { key, longest, draw: drawer(settings, longest), outputs: new Float32Array(settings.heads * settings.dim * longest) };
+  return space;
+}
+
+/** Goes over the tokens from … to − 1 in blocks: `take(drawn tensors, first token)` each. */
+async function eachBlock({ draw, longest }, names, from, to, take) {
   for (let start = from; start < to; start += longest) {
-    take(draw(start, Math.min(start + longest, to)), start);
+    take(draw(names, start, Math.min(start + longest, to)), start);
     await turn();
   }
 }
 
 /** Absorbs tokens into a state. */
 export const absorbTokens = (attention, settings, state, from, to) =>
-  eachBlock(settings, ['k', 'v', 'decay', 'beta'], from, to, ({ k, v, ...gates }) => attention.absorb(k, v, { state, ...gates }));
+  eachBlock(spaceOf(settings), tensors.filter((name) => name !== 'q'), from, to, ({ k, v, ...gates }) => attention.absorb(k, v, { state, ...gates }));
 
 /** Answers the tokens of a part with a state, which goes on; returns the sampled rows, [rows, heads, dim]. */
 export async function answerPart(attention, settings, state, part) {
   const { heads, dim } = settings;
   const wanted = sampledTokens(settings, part);
   const rows = new Float32Array(wanted.length * heads * dim);
-  const outputs = new Float32Array(heads * dim * longestBlock(settings));
-  await eachBlock(settings, ['q', 'k', 'v', 'decay', 'beta'], tokenOf(settings, part), tokenOf(settings, part + 1), ({ q, k, v, ...gates }, start) => {
+  const kept = spaceOf(settings);
+  await eachBlock(kept, tensors, tokenOf(settings, part), tokenOf(settings, part + 1), ({ q, k, v, ...gates }, start) => {
     const [, , length] = q.shape;
-    const out = outputs.subarray(0, q.data.length);
+    const out = kept.outputs.subarray(0, q.data.length);
     attention.linear(q, k, v, { state, causal: true, ...gates, out });
     wanted.forEach((token, row) => {
       const t = token - start;

@@ -5,8 +5,8 @@ import { planJobs, tokenOf } from './plan.js';
 /** Tokens that are drawn and attend at once: a tensor of them is a megabyte, which stays in a processor's cache. */
 const longestBlock = ({ heads, dim, tokens, parts }) => Math.min(Math.max(Math.floor(2 ** 18 / (heads * dim)), 64), Math.ceil(tokens / parts));
 
-/** Lets messages and timers in between two blocks, as the lock of a job must be renewed; Workers of a page have none. */
-const turn = () => new Promise(globalThis.setImmediate ?? ((resolve) => resolve()));
+/** Lets messages and timers in between two blocks: the lock of a job is renewed, a page stays alive. Workers of a page have none. */
+const turn = () => new Promise(globalThis.setImmediate ?? (globalThis.document ? (resolve) => setTimeout(resolve) : (resolve) => resolve()));
 
 /** The tokens of a part whose outputs are kept to be checked: the first, the last, and two between. */
 export function sampledTokens(settings, part) {

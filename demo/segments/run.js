@@ -6,7 +6,8 @@ const fatal = ({ parts }) => Math.ceil(parts / 3);
 
 /**
  * Runs the jobs of `plan` by the engine that `open` opens; with `kill`, a worker is killed in the middle of a job. Returns what was
- * measured: times of stages and kinds of job, bytes of states that went to and from workers, how often jobs were begun.
+ * measured: times of stages and of kinds of job, tokens a second, bytes of states that went to and from workers a part, how often
+ * jobs were begun.
  */
 export async function runSegments(open, attention, settings, plan, { count, kill, whole }) {
   let [begun, absorbing, killed] = [0, 0, null];
@@ -25,7 +26,10 @@ export async function runSegments(open, attention, settings, plan, { count, kill
       stages[name] = performance.now() - started;
     }
     const { log, results, redis } = await engine.report();
-    return { count, stages, jobs: summarise(log), begun, killed, redis, written: log.map(({ name }) => name), errors: compare(attention, settings, plan, results, whole) };
+    const jobs = summarise(log);
+    const ms = stages.states + stages.rows;
+    const moved = Object.values(jobs).reduce((sum, kind) => sum + kind.moved, 0) / settings.parts;
+    return { count, stages, ms, rate: (1000 * settings.tokens) / ms, moved, jobs, begun, killed, redis, written: log.map(({ name }) => name), errors: compare(attention, settings, plan, results, whole) };
   } finally {
     await engine.close();
   }

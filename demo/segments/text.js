@@ -2,23 +2,17 @@
 import { table } from '../command.js';
 import { bytes, duration, integer, number, percent } from '../format.js';
 
-const totalOf = ({ stages }) => stages.states + stages.rows;
-const rateOf = (run, { tokens }) => (1000 * tokens) / totalOf(run);
-
-/** States that went to and from workers, in bytes a part. */
-const movedOf = ({ jobs }, { parts }) => Object.values(jobs).reduce((sum, { moved }) => sum + moved, 0) / parts;
-
 /** The rows of the table of an engine: a run with so many workers each. */
 function runsTable(runs, settings) {
   const withRedis = runs.some(({ redis }) => redis);
   const header = ['workers', 'tokens/s', 'states', 'outputs', 'states moved a part', ...(withRedis ? ['through Redis a part', "Redis' share of a processor"] : [])];
   const lines = runs.map((run) => [
     `${run.count}`,
-    integer(rateOf(run, settings)),
+    integer(run.rate),
     duration(run.stages.states),
     duration(run.stages.rows),
-    bytes(movedOf(run, settings)),
-    ...(withRedis ? [bytes(run.redis.bytes / settings.parts), percent(run.redis.cpuMs / totalOf(run))] : []),
+    bytes(run.moved),
+    ...(withRedis ? [bytes(run.redis.bytes / settings.parts), percent(run.redis.cpuMs / run.ms)] : []),
   ]);
   return table(header, lines);
 }
@@ -30,9 +24,9 @@ function jobsText({ jobs }) {
 }
 
 /** How much faster the last number of workers is than the first; of several runs with one number the fastest counts. */
-function ratioText(runs, settings) {
+function ratioText(runs) {
   const [first, last] = [runs[0].count, runs.at(-1).count];
-  const best = (wanted) => Math.max(...runs.filter(({ count }) => count === wanted).map((run) => rateOf(run, settings)));
+  const best = (wanted) => Math.max(...runs.filter(({ count }) => count === wanted).map(({ rate }) => rate));
   return `${last} workers are ${number(best(last) / best(first))} times as fast as ${first}`;
 }
 
@@ -42,7 +36,7 @@ export function reportText(runs, settings, whole, bound) {
   const lines = [runsTable(runs, settings), ''];
   lines.push(`one pass, not cut, in one process: ${integer((1000 * settings.tokens) / whole.ms)} tokens/s`);
   lines.push(`a job with ${last.count === 1 ? '1 worker' : `${last.count} workers`}: ${jobsText(last)}`);
-  if (runs[0].count !== last.count) lines.push(ratioText(runs, settings));
+  if (runs[0].count !== last.count) lines.push(ratioText(runs));
   const worst = (name) => `${name} ${number(Math.max(...runs.map(({ errors }) => errors[name])))}`;
   lines.push(`relative error beside one pass: ${Object.keys(last.errors).map(worst).join(', ')} (bound ${number(bound)})`);
   for (const { killed, begun, written } of runs.filter((run) => run.killed !== null)) {

@@ -1,6 +1,7 @@
 // What a run of npm run segments says in the terminal.
 import { table } from '../command.js';
 import { bytes, duration, integer, number, percent } from '../format.js';
+import { median } from '../measure/statistics.js';
 
 /** The rows of the table of an engine: a run with so many workers each. */
 function runsTable(runs, settings) {
@@ -23,11 +24,11 @@ function jobsText({ jobs }) {
   return ['absorb', 'merge', 'answer'].filter((kind) => jobs[kind]).map((kind) => `${kind} ${each(jobs[kind])}`).join(', ');
 }
 
-/** How much faster the last number of workers is than the first; of several runs with one number the fastest counts. */
+/** How much faster the last number of workers is than the first; of several runs with one number the median counts. */
 function ratioText(runs) {
   const [first, last] = [runs[0].count, runs.at(-1).count];
-  const best = (wanted) => Math.max(...runs.filter(({ count }) => count === wanted).map(({ rate }) => rate));
-  return `${last} workers are ${number(best(last) / best(first))} times as fast as ${first}`;
+  const rate = (wanted) => median(runs.filter(({ count }) => count === wanted).map((run) => run.rate));
+  return `${last} workers are ${number(rate(last) / rate(first))} times as fast as ${first}`;
 }
 
 /** What came out of runs with an engine, beside one pass: { ms }. */

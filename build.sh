@@ -24,6 +24,7 @@ Usage: ./build.sh <command>
                        what training costs; bench peers: against other libraries, installed for it alone)
   packages [name ...]  build and run a small app with each bundler, framework and runtime, and compare the
                        table with README.md (--readme writes it there)
+  segments [options]   cut one sequence over processes, by BullMQ on a Redis, or over Web Workers (see --help)
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
@@ -547,9 +548,15 @@ case $command in
     need_beside tests/packages "the tools to build apps with (1.2 GB)"
     exec node tests/packages/run.js "$@"
     ;;
+  segments)
+    quiet=true
+    build
+    [[ " $* " =~ \ (--help|--engine[\ =]workers)\  ]] || need_beside demo/segments 'BullMQ and ioredis (16 MB)'
+    exec node demo/segments.js "$@"
+    ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules tests/packages/{node_modules,scratch} "$stamps"
+    rm -rf "$dist" demo/dist demo/segments/node_modules node_modules tests/bench/peers/node_modules tests/engines/node_modules tests/packages/{node_modules,scratch} "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

@@ -1,11 +1,13 @@
 /**
- * Sensible mistakes: { file, find, replace, suites, module }. `find` is in the file exactly once; `suites` are the test files
- * (tests/NAME.test.js) of which one must notice; `module` is what has to be built anew, of changes in src/.
+ * Sensible mistakes: { file, find, replace, suites, equivalent }. `find` is in the file exactly once; `suites` are test files
+ * (tests/NAME.test.js) of which one must notice, or 'native SANITIZER TARGET'; `equivalent` says why none can, and has it left out.
  */
 import { bindingMutants } from './binding.js';
+import { callMutants } from './calls.js';
 import { coreMutants } from './core.js';
+import { learnMutants } from './learn.js';
 
-export const mutants = [...coreMutants, ...bindingMutants];
+export const mutants = [...coreMutants, ...bindingMutants, ...callMutants, ...learnMutants];
 
 /** The file with the change made; an error where it no longer fits. */
 export function mutate(source, { file, find, replace }) {

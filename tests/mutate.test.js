@@ -3,9 +3,10 @@ import assert from 'node:assert';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
-import { describe, mutants, mutate } from './mutate/mutants.js';
+import { closestTo, describe, mutants, mutate } from './mutate/mutants.js';
 import { sanitizers } from './native/build.js';
 import { targetNames } from './native/fuzz.js';
+import { titles } from './suites/index.js';
 
 const test = suite('mutants');
 const root = new URL('../', import.meta.url);
@@ -25,6 +26,10 @@ test('there are sixty or more, no two alike, and each names the tests that must 
     assert.ok(mutant.suites.length > 0, describe(mutant));
     for (const name of mutant.suites) assert.ok(natives.includes(name) || existsSync(new URL(`tests/${name}.test.js`, root)), `${name} of ${describe(mutant)}`);
   }
+});
+
+test('the suites that are said to be closest to a file are there', () => {
+  for (const { file } of mutants) for (const title of closestTo(file)) assert.ok(titles.includes(title), `'${title}', of ${file}`);
 });
 
 test('a change that fits nowhere, or twice, is an error', () => {

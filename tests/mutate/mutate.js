@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describe, mutants } from './mutants.js';
+import { closestTo, describe, mutants } from './mutants.js';
 import { runSuite } from './suites.js';
 import { baselineFile, builtFor, change, copyTree, restore, resultsFile, tree } from './tree.js';
 
@@ -38,38 +38,33 @@ async function fingerprint() {
   return hash.digest('hex');
 }
 
-/** By suite, what it costs: the tests must pass before anything is changed, or they would notice nothing by failing. */
-async function baseline(chosen) {
+/** A function that measures, once, what a suite costs: tests must pass before anything is changed, or they would notice nothing by failing. */
+async function measurer() {
   const now = await fingerprint();
   const kept = JSON.parse(await readFile(baselineFile, 'utf8').catch(() => '{}'));
   const costs = kept.fingerprint === now ? kept.costs : {};
-  for (const { file, suites } of chosen) {
-    for (const suite of suites) {
-      const { name } = await builtFor(file, suite);
-      if (costs[`${name} ${suite}`]) continue;
+  return async (suite, { name }) => {
+    const key = `${name} ${suite}`;
+    if (!costs[key]) {
       const { passed, output, seconds, slowest, times } = await runSuite(suite);
       if (!passed) throw new Error(`${suite} fails without any change:\n${output.slice(-3000)}`);
       console.log(`${suite} takes ${seconds.toFixed(0)} s`);
-      costs[`${name} ${suite}`] = { seconds, slowest, times };
+      costs[key] = { seconds, slowest, times };
       await writeFile(baselineFile, JSON.stringify({ fingerprint: now, costs }));
     }
-  }
-  return (mutant, suite, name) => costs[`${name} ${suite}`];
+    return costs[key];
+  };
 }
 
 /** { verdict, by }: 'killed', 'survived', 'does not compile', or 'unclear' where tests hang that hang unchanged as well. */
 async function judge(mutant, costOf, before, attempt = 1) {
-  const suites = [];
   for (const suite of mutant.suites) {
     const target = await builtFor(mutant.file, suite);
-    suites.push({ suite, target, cost: costOf(mutant, suite, target.name) });
-  }
-  suites.sort((a, b) => a.cost.seconds - b.cost.seconds);
-  for (const { suite, target, cost } of suites) {
+    const cost = await costOf(suite, target);
     let outcome;
     try {
       if (!(await change(mutant)) || !(await target.build(mutant.file))) return { verdict: 'does not compile' };
-      outcome = await runSuite(suite, cost, before);
+      outcome = await runSuite(suite, cost, closestTo(mutant.file), before);
     } finally {
       await restore(mutant);
       await target.restore();
@@ -105,7 +100,7 @@ async function main() {
   const isDone = (mutant) => values.resume && results.get(describe(mutant))?.verdict === 'killed';
   const left = chosen.filter((mutant) => !isDone(mutant) && !mutant.equivalent);
   await copyTree();
-  const costOf = await baseline(left);
+  const costOf = await measurer();
   for (const mutant of left) {
     const start = performance.now();
     const { verdict, by } = await judge(mutant, costOf, results.get(describe(mutant))?.by);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { hasRelaxedSimd } from '../../web/core/load.js';
 import { runFuzzer, seeds, targetNames } from '../native/fuzz.js';
 import { root } from '../native/build.js';
+import { titles } from '../suites/index.js';
 import { tree } from './tree.js';
 
 const relaxedSimd = hasRelaxedSimd() ? [] : ['--experimental-wasm-relaxed-simd'];
@@ -16,17 +17,17 @@ const PATIENCE = 120;
 const isOfBuild = (name) => /^(simd|scalar|relaxed)(-threads)?$/.test(name);
 
 /**
- * `titles`: the suites of a build, in this order. `slowest`: seconds that its slowest test takes.
+ * `chosen`: the suites of a build, in this order. `slowest`: seconds that its slowest test takes.
  * @returns {Promise<{ passed: boolean, hangs: boolean, by: string, seconds: number, slowest: number, times: object }>} `by` what
  *   failed, `times` the seconds of each suite
  */
-async function runFile(name, titles, slowest) {
+async function runFile(name, chosen, slowest) {
   const began = performance.now();
   const since = (time) => (performance.now() - time) / 1000;
-  const env = { ...process.env, TEST_LEARN: 'learn', ...(titles.length > 0 ? { TEST_SUITES: JSON.stringify(titles) } : {}) };
+  const env = { ...process.env, TEST_LEARN: 'learn', ...(chosen.length > 0 ? { TEST_SUITES: JSON.stringify(chosen) } : {}) };
   const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', `^${name}\\.test\\.js$`, '--bail', '--no-color'], { cwd: tree, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const found = { hangs: false, slowest: 0, times: {} };
-  let [output, heard, suiteBegan] = ['', began, began];
+  let [output, read, heard, suiteBegan] = ['', 0, began, began];
   let alarm;
   const listen = () => {
     clearTimeout(alarm);
@@ -42,10 +43,11 @@ async function runFile(name, titles, slowest) {
   child.stdout.setEncoding('utf8').on('data', (text) => {
     listen();
     output += text;
-    const title = /\( *\d+ \/ \d+\)\s*$/.test(text) && /^ ?(.+?) +[•✘ ]*\(\d+ \/ \d+\)\s*$/.exec(output.trimEnd().split('\n').at(-1))?.[1];
-    if (!title) return;
-    found.times[title.replace(/^.*?: /, '')] = since(suiteBegan);
-    suiteBegan = performance.now();
+    for (const [, title] of output.slice(read).matchAll(/^ ?(\S.*?) +[•✘ ]*\(\d+ \/ \d+\)$/gm)) {
+      found.times[title.replace(/^.*?: /, '')] = since(suiteBegan);
+      suiteBegan = performance.now();
+    }
+    read = output.lastIndexOf('\n') + 1;
   });
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   clearTimeout(alarm);
@@ -67,10 +69,11 @@ async function runNative(suite) {
   return { passed: true, hangs: false, seconds: (performance.now() - began) / 1000, slowest: 0, times: {} };
 }
 
-/** Runs one, the suites of a build by what they cost when nothing was changed, and first the one that noticed this change before. */
-export function runSuite(suite, cost = {}, before = '') {
+/** Runs one; the suites of a build: first the one that noticed this change before, then `closest`, then by what they cost when nothing was changed. */
+export function runSuite(suite, cost = {}, closest = [], before = '') {
   if (suite.startsWith('native ')) return runNative(suite);
-  const titles = (isOfBuild(suite) ? Object.keys(cost.times ?? {}) : []).sort((a, b) => cost.times[a] - cost.times[b]);
-  const first = titles.filter((title) => before.startsWith(`${suite.split('-')[0]}`) && before.includes(`: ${title}: `));
-  return runFile(suite, [...new Set([...first, ...titles])], cost.slowest ?? 60);
+  const costOf = (title) => cost.times?.[title] ?? Infinity;
+  const ordered = isOfBuild(suite) ? titles.toSorted((a, b) => costOf(a) - costOf(b) || 0) : [];
+  const noticed = ordered.filter((title) => before.includes(`: ${title}: `));
+  return runFile(suite, ordered.length > 0 ? [...new Set([...noticed, ...closest, ...ordered])] : [], cost.slowest ?? 60);
 }

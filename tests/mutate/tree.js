@@ -11,6 +11,8 @@ export const tree = join(cache, 'tree');
 export const resultsFile = join(cache, 'results.jsonl');
 export const baselineFile = join(cache, 'baseline.json');
 const kept = ['src', 'web', 'tests', 'demo', 'build.sh', 'package.json', 'package-lock.json', 'README.md', 'CHANGELOG.md', 'LICENSE', '.clang-tidy'];
+/** What a change leaves unused is no reason not to compile. */
+const lenient = ['-Wno-unused-variable', '-Wno-unused-parameter', '-Wno-unused-function', '-Wno-unused-but-set-variable'];
 const workers = ['worker-thread.js', 'learn-worker-thread.js', 'thread.js'];
 
 /** Resolves to whether a command in the tree ended well, and what it printed. */
@@ -47,7 +49,7 @@ class Module {
     const { output } = await run('./build.sh', ['parts', this.name]);
     const [flags, linking, sources] = output.trimEnd().split('\n').map((line) => line.split(' '));
     this.linking = [...flags, '-O1', ...linking];
-    this.objects = new Objects({ run, tree, folder: join(cache, 'objects', this.name), compiler: 'emcc', flags: [...flags, '-O1'], sources });
+    this.objects = new Objects({ run, tree, folder: join(cache, 'objects', this.name), compiler: 'emcc', flags: [...flags, '-O1', ...lenient], sources });
     await this.objects.make();
     if (!(await this.build(null))) throw new Error(`${this.name} does not link`);
     await copyFile(this.place, this.plain);
@@ -76,7 +78,7 @@ export class Cores {
     const sources = await filesBelow('src', /\.c$/);
     this.kinds = [];
     for (const kind of sanitizers[this.name].cores) {
-      const flags = coreFlags(this.name, kind);
+      const flags = [...coreFlags(this.name, kind), ...lenient];
       const objects = new Objects({ run, tree, folder: join(cache, 'objects', `${this.name}-${kind}`), compiler: 'clang-14', flags, sources });
       await objects.make();
       this.kinds.push({ kind, objects });

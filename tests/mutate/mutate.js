@@ -7,13 +7,16 @@ import { closestTo, describe, mutants } from './mutants.js';
 import { runSuite } from './suites.js';
 import { baselineFile, builtFor, change, copyTree, restore, resultsFile, tree } from './tree.js';
 
-const usage = `npm run mutate [-- word ...] [--resume]
+const usage = `npm run mutate [-- word ...] [--resume] [--quick]
 
 Makes one change at a time out of ${mutants.length}, or of those whose file or text contains a word; builds what it is in at -O1 and runs
 the tests that should notice, until the first that fails. Survivors are listed at the end; the exit status is 1 where more
 than one in twenty survive. Results are kept in .cache/mutate/results.jsonl as they come.
 
-  --resume   leave out what was killed already: go on where a run was cut off, or judge the survivors of the last one`;
+  --resume   leave out what was killed already: go on where a run was cut off, or judge the survivors of the last one;
+             with --quick those too are left out
+  --quick    of the suites of a build only those closest to the change and those that take seconds: for a machine that is
+             busy; what survives has yet to face the others`;
 
 /** A change whose tests hang, where unchanged ones do not, is judged so often before it is called unclear. */
 const ATTEMPTS = 3;
@@ -57,24 +60,26 @@ async function measurer() {
 }
 
 /** { verdict, by }: 'killed', 'survived', 'does not compile', or 'unclear' where tests hang that hang unchanged as well. */
-async function judge(mutant, costOf, before, attempt = 1) {
+async function judge(mutant, costOf, choice, attempt = 1) {
   for (const suite of mutant.suites) {
     const target = await builtFor(mutant.file, suite);
     const cost = await costOf(suite, target);
     let outcome;
     try {
-      if (!(await change(mutant)) || !(await target.build(mutant.file))) return { verdict: 'does not compile' };
-      outcome = await runSuite(suite, cost, closestTo(mutant.file), before);
+      await change(mutant);
+      if (!(await target.build(mutant.file))) return { verdict: 'does not compile' };
+      outcome = await runSuite(suite, cost, { ...choice, closest: closestTo(mutant.file) });
     } finally {
       await restore(mutant);
       await target.restore();
     }
     if (outcome.passed) continue;
+    if (outcome.isBroken) return { verdict: 'does not compile' };
     if (!outcome.hangs) return { verdict: 'killed', by: outcome.by };
     // A hang counts only where the same tests, unchanged and straight after it, pass in less time: then it was not the machine that had none for them.
     const control = await runSuite(suite, cost);
     if (control.passed && control.seconds < outcome.seconds) return { verdict: 'killed', by: `${suite} hangs` };
-    return attempt < ATTEMPTS ? judge(mutant, costOf, before, attempt + 1) : { verdict: 'unclear' };
+    return attempt < ATTEMPTS ? judge(mutant, costOf, choice, attempt + 1) : { verdict: 'unclear' };
   }
   return { verdict: 'survived' };
 }
@@ -90,21 +95,21 @@ function report(chosen, results, began) {
 }
 
 async function main() {
-  const { values, positionals: words } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' }, resume: { type: 'boolean' } } });
+  const { values, positionals: words } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' }, resume: { type: 'boolean' }, quick: { type: 'boolean' } } });
   if (values.help) return console.log(usage);
   const chosen = mutants.filter((mutant) => words.length === 0 || words.some((word) => describe(mutant).includes(word)));
   if (chosen.length === 0) throw new Error('No change matches.');
   const began = performance.now();
   await mkdir(dirname(resultsFile), { recursive: true });
   const results = await readResults();
-  const isDone = (mutant) => values.resume && results.get(describe(mutant))?.verdict === 'killed';
+  const isDone = (mutant) => values.resume && ['killed', values.quick && 'survived'].includes(results.get(describe(mutant))?.verdict);
   const left = chosen.filter((mutant) => !isDone(mutant) && !mutant.equivalent);
   await copyTree();
   const costOf = await measurer();
   for (const mutant of left) {
     const start = performance.now();
-    const { verdict, by } = await judge(mutant, costOf, results.get(describe(mutant))?.by);
-    const result = { mutant: describe(mutant), verdict, by, minutes: minutes(start) };
+    const { verdict, by } = await judge(mutant, costOf, { before: results.get(describe(mutant))?.by, isQuick: values.quick });
+    const result = { mutant: describe(mutant), verdict, by, isQuick: values.quick, minutes: minutes(start) };
     results.set(result.mutant, result);
     await appendFile(resultsFile, `${JSON.stringify(result)}\n`);
     console.log(`${verdict.padEnd(9)} ${result.mutant}${by ? `\n          by ${by}` : ''} (${(result.minutes * 60).toFixed(0)} s)`);

@@ -10,7 +10,7 @@ import { tree } from './tree.js';
 const relaxedSimd = hasRelaxedSimd() ? [] : ['--experimental-wasm-relaxed-simd'];
 const cores = join(root, '.cache/mutate/native');
 
-/** Seconds without the end of a test after which tests hang, as some changes make them: these, and ten times what the slowest takes. */
+/** Seconds without the end of a test after which tests hang, as some changes make them: these, and four times what the slowest takes. */
 const PATIENCE = 120;
 
 /** A test file that runs the suites of tests/suites, of which those that are cheap come first. */
@@ -34,7 +34,7 @@ async function runFile(name, chosen, slowest) {
     alarm = setTimeout(() => {
       found.hangs = true;
       child.kill('SIGKILL');
-    }, (PATIENCE + 10 * slowest) * 1000);
+    }, (PATIENCE + 4 * slowest) * 1000);
     found.slowest = Math.max(found.slowest, since(heard));
     heard = performance.now();
   };
@@ -54,7 +54,7 @@ async function runFile(name, chosen, slowest) {
   const passed = code === 0 && /^ *Passed: +[1-9]/m.test(output);
   const failure = /FAIL +(.+?) +"(.*)"/.exec(output);
   const last = output.trimEnd().split('\n').at(-1);
-  return { ...found, passed, by: failure ? `${failure[1].trim()}: ${failure[2]}` : `${name}: ${last.slice(0, 120)}`, output, seconds: since(began) };
+  return { ...found, passed, isBroken: !failure && /^SyntaxError: /m.test(output), by: failure ? `${failure[1].trim()}: ${failure[2]}` : `${name}: ${last.slice(0, 120)}`, output, seconds: since(began) };
 }
 
 /** Runs a native target, or all of a sanitizer's, on the inputs that npm test has. */
@@ -69,11 +69,18 @@ async function runNative(suite) {
   return { passed: true, hangs: false, seconds: (performance.now() - began) / 1000, slowest: 0, times: {} };
 }
 
-/** Runs one; the suites of a build: first the one that noticed this change before, then `closest`, then by what they cost when nothing was changed. */
-export function runSuite(suite, cost = {}, closest = [], before = '') {
+/** Seconds that a suite may take to be run by --quick. */
+const QUICK = 3;
+
+/**
+ * Runs one; the suites of a build: first the one that noticed this change before, then `closest`, then by what they cost when
+ * nothing was changed, where `isQuick` only those that cost little.
+ */
+export function runSuite(suite, cost = {}, { closest = [], before = '', isQuick = false } = {}) {
   if (suite.startsWith('native ')) return runNative(suite);
   const costOf = (title) => cost.times?.[title] ?? Infinity;
   const ordered = isOfBuild(suite) ? titles.toSorted((a, b) => costOf(a) - costOf(b) || 0) : [];
   const noticed = ordered.filter((title) => before.includes(`: ${title}: `));
-  return runFile(suite, ordered.length > 0 ? [...new Set([...noticed, ...closest, ...ordered])] : [], cost.slowest ?? 60);
+  const others = isQuick ? ordered.filter((title) => costOf(title) <= QUICK) : ordered;
+  return runFile(suite, ordered.length > 0 ? [...new Set([...noticed, ...closest, ...others])] : [], cost.slowest ?? 60);
 }

@@ -511,16 +511,19 @@ case $command in
     build
     exec node tests/engines/engines.js "$@"
     ;;
-  module) # NAME FLAG...: for tests/mutate, one module alone
-    need_emscripten
-    name=$1
-    shift
-    mkdir -p "$dist" "$stamps"
-    if [[ $name == *-threads ]]; then set -- "${emscripten_threads[@]}" "$@"; fi
-    compile "$name" -msimd128 "$@"
+  parts) # NAME: for tests/mutate, of a build that emcc makes: what compiles a source, what links, the sources; a line each
+    compiling=("${flags[@]}") linking=("${emscripten_flags[@]}")
+    if [[ $1 != *scalar ]]; then compiling+=(-msimd128); fi
+    if [[ $1 == *-threads ]]; then compiling+=("${atomics[@]}") linking+=("${emscripten_threads[@]}"); fi
+    printf '%s\n' "${compiling[*]}" "${linking[*]}" "$(sources_of "$1" | paste -sd' ')"
+    ;;
+  workers) # for tests/mutate
+    bundle_workers
     ;;
   mutate)
-    setup
+    quiet=true
+    need_native
+    build
     exec node tests/mutate/mutate.js "$@"
     ;;
   bench)

@@ -93,7 +93,7 @@ static void take_keys(const weights_head *h) {
 
 static pair_block block_of(const weights_work *work, size_t t, size_t at, size_t queries) {
   pair_block b;
-  pair_block_set(&b, t, smaller(PAIR_KEYS, work->n_k - t), at, queries, work->args->causal, 0);
+  pair_block_set(&b, t, smaller(PAIR_KEYS, work->n_k - t), at, queries, work->args->causal);
   return b;
 }
 

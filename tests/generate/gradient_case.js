@@ -10,25 +10,26 @@ import { inputsOf } from './inputs.js';
 import { toleranceOf } from './maps.js';
 import { randomCases } from './pairs.js';
 import { HAND_IN, Keep, layOut, layOutGate } from './run_case.js';
+import { optionsOf } from './softmax_options.js';
 
-/** A call has gradients, not a stream of calls; nor do its results go anywhere else. */
-const WHOLE = { split: 'whole', carry: 'kept', out: 'none', entry: 'main', sliced: 'no', threads: 1, tokens: 'random', size: 'ordinary' };
+/** A call has gradients, not a stream of calls nor a part; nor do its results go anywhere else. */
+const WHOLE = { split: 'whole', carry: 'kept', out: 'none', entry: 'main', sliced: 'no', threads: 1, tokens: 'random', size: 'ordinary', part: 'no' };
 
 /** What the oracle goes through, which keeps every state. */
 const costOf = (one) => one.batch * one.length * headsOf(one).most * featuresOf(one.map, one.dim) * one.valueDim;
 
-/** Gradients take no lengths, starts and sequences, and of softmax's options causal, scale and keyLengths alone. */
-const TAKEN = { mask: 'none', bias: 'none', softcap: 'none', ragged: 'none', part: 'no' };
-
 /** Cases that are cheap enough to be run by the hundred. A maximum that epsilon is relative to has no plain formula. */
-export function gradientCases(count, seed) {
+function drawCases(count, seed, set) {
   const cases = [];
   for (let more = 0; cases.length < count; more++) {
-    const drawn = randomCases(count, seed + more, { ...WHOLE, ...TAKEN });
+    const drawn = randomCases(count, seed + more, { ...WHOLE, ...set });
     cases.push(...drawn.filter((one) => one.map !== 'favor epsilon' && !['ragged', 'padded', 'packed'].includes(one.keyLengths) && one.input !== 'transferred' && costOf(one) < 3e4));
   }
   return cases.slice(0, count);
 }
+
+/** So many of linear attention, whose maps are many, and of softmax attention. */
+export const gradientCases = (count, seed) => [...drawCases(count, seed, {}), ...drawCases(count, seed + 1, { map: 'softmax' })];
 
 /** The same numbers under other axes. */
 function laidOut(one, tensor, gradient) {
@@ -46,6 +47,14 @@ const isNothing = ({ data }) => data.every((x) => Math.abs(x) < LEAST);
 function assertGradient(one, actual, expected, name, beside = () => expected) {
   if (isNothing(expected) && isNothing(beside())) assert.ok(isNothing(actual), `${name} is not 0`);
   else assertClose(actual, expected, { rule: toleranceOf(one).startsWith('wide') ? 'wide gradient' : 'gradient', name, beside });
+}
+
+/** A gradient of results that has no number where a query is none of its row's tokens: what it holds there must not matter. */
+function withoutUncounted({ data, shape }, { lengths, starts }) {
+  const [B, H, T, d] = shape;
+  const first = (b) => starts?.[b] ?? 0;
+  const counts = (b, t) => t >= first(b) && t < (lengths ? first(b) + lengths[b] : T);
+  return { data: data.map((x, n) => (counts(Math.floor(n / d / T / H), Math.floor(n / d) % T) ? x : NaN)), shape };
 }
 
 /** S and z before, and gradients of those after, in every second case. */
@@ -68,7 +77,7 @@ export async function runGradientCase(one, attention) {
   const [q, k, v] = [sliceTime(inputs.q, call.qFrom, call.qTo), inputs.k, inputs.v];
   const gated = decay !== null || beta !== null;
   const normalize = one.normalize === 'default' ? !gated : one.normalize === 'yes';
-  const dOut = gaussian([one.batch, headsOf(one).most, q.shape[2], one.valueDim], one.seed + 31);
+  const dOut = withoutUncounted(gaussian([one.batch, headsOf(one).most, q.shape[2], one.valueDim], one.seed + 31), call);
   const options = { causal: one.causal === 'causal', ...(one.scale !== 'default' && { scale: one.scale }), ...(call.keyLengths && { keyLengths: call.keyLengths }) };
   const keep = new Keep();
   try {
@@ -78,8 +87,13 @@ export async function runGradientCase(one, attention) {
       for (const name of names) assertGradient(one, actual[name], layOut(one, expected[name]), name, () => terms()[name]);
     };
     if (one.map === 'softmax') {
-      const reference = (rest) => oracle.softmaxGradient(q, k, v, dOut, { ...options, ...rest });
-      compare(softmaxGradient(attention, ...given, { ...options, layout: one.layout }), reference(), () => reference({ isFixed: true }), ['dq', 'dk', 'dv']);
+      const more = await optionsOf(one, call, (x) => HAND_IN[one.input](attention, keep, x));
+      const reference = (rest) => oracle.softmaxGradient(q, k, v, dOut, { ...options, ...more, bias: call.bias, ...rest });
+      const actual = softmaxGradient(attention, ...given, { ...options, ...more, layout: one.layout, ...(call.bias && { biasGradient: true }) });
+      const expected = reference();
+      compare(actual, expected, () => reference({ isFixed: true }), ['dq', 'dk', 'dv']);
+      assert.deepEqual(actual.dBias?.shape, expected.dBias?.shape, 'shape of dBias');
+      if (call.bias) assertGradient(one, actual.dBias, expected.dBias, 'dBias', () => reference({ isFixed: true }).dBias);
       return;
     }
     const settings = { ...options, normalize, ...(one.eps !== 'default' && { eps: one.eps }) };

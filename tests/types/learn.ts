@@ -43,8 +43,7 @@ export async function learn(): Promise<void> {
   linearGradient(attention, x, x, x, x, { sequences: [0, 2] });
   // @ts-expect-error decay needs causal
   linearGradient(attention, x, x, x, x, { decay: -1, causal: false });
-  // @ts-expect-error what else hides keys has no gradient
-  softmaxGradient(attention, x, x, x, x, { causal: true, window: 4 });
+  expectType<Result | undefined>()(softmaxGradient(attention, x, x, x, x, { window: 4, sinks: 1, softcap: 5, lengths: [1], bias: tensor, biasGradient: true }).dBias);
   // @ts-expect-error nor have rows of their own length
   linearGradient(attention, x, x, x, x, { lengths: [1] });
   // @ts-expect-error gradients have no cache

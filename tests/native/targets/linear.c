@@ -53,11 +53,7 @@ void target_linear(input *in) {
   if (args.causal && rarely(in, 4)) choose_write_gate(in, &k, &args, c.sizes);
   int forged = rarely(in, 2) && add_state(in, &k, &args, c.sizes, UPDATED);
   add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {c.sizes.batch, c.sizes.heads, c.sizes.n_q, c.sizes.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
-  if (args.key_lengths && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) {
-    int32_t *starts = (int32_t *)add_field(&k, (field){.name = "starts", .place = &args.starts, .size = {1, 1, 1, c.sizes.batch}});
-    for (size_t i = 0; i < c.sizes.batch; i++) starts[i] = (int32_t)choose(in, (uint32_t)c.sizes.n_k - (uint32_t)k.key_lengths[i] + 1);
-    k.starts = starts;
-  }
+  choose_starts(in, &k, &args, c.sizes);
   int tame = !forged && linear_is_tame(&args, &k);
   k.tolerance = tame ? 1e-4 : -1.0;
   outcome whole = check_call(&k, in);

@@ -7,7 +7,7 @@ export const callMutants = [
   { file: 'web/calls/softmax_mask.js', find: 'clampOffset(held.offsets[b] + offset)', replace: 'clampOffset(held.offsets[b])', suites: ['simd'] },
   { file: 'web/calls/softmax_mask.js', find: 'keyLengths === null ? end : Math.min(end, keyLengths[b])', replace: 'end', suites: ['simd'] },
   { file: 'web/calls/softmax_mask.js', find: 'held === null ? 0 : held.gaps[b]', replace: '0', suites: ['simd'] },
-  { file: 'web/calls/softmax_mask.js', find: 'if (last !== rows) throw', replace: 'if (last > rows) throw', suites: ['simd'] },
+  { file: 'web/calls/sequences.js', find: 'if (last !== keys) throw', replace: 'if (last > keys) throw', suites: ['simd'] },
   { file: 'web/calls/row_lengths.js', find: 'lengths[b], 0, keys - first[b])', replace: 'lengths[b], 0, keys)', suites: ['simd'] },
   { file: 'web/calls/row_lengths.js', find: 'lengths === null ? keys - first[b]', replace: 'lengths === null ? keys', suites: ['simd'] },
   { file: 'web/calls/bias.js', find: 'heads === 1 ? 0 : queries * keys', replace: 'queries * keys', suites: ['simd'] },
@@ -27,7 +27,7 @@ export const callMutants = [
   { file: 'web/calls/merge.js', find: 'earlier.decays[n] + later.decays[n]', replace: 'later.decays[n]', suites: ['simd'] },
 
   // Caches.
-  { file: 'web/calls/cache.js', find: '    this.#gaps[b] += by;\n', replace: '', suites: ['simd'] },
+  { file: 'web/calls/cache.js', find: 'lengths, gaps);\n    this.#lengths.set(lengths);\n    this.#gaps.set(gaps);\n', replace: 'lengths, gaps);\n    this.#lengths.set(lengths);\n', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: 'to - this.window + 1 < first', replace: 'to - this.window + 2 < first', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: '      this.#gaps[to] = gaps[from];\n', replace: '', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: 'Math.min(this.sinks, lengths[b]))', replace: 'this.sinks)', suites: ['simd'] },

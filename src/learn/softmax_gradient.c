@@ -45,7 +45,7 @@ static uint64_t scratch_layout(const softmax_work *work, scratch *w, float *base
 typedef struct {
   const softmax_work *work;
   scratch *w;
-  size_t b, head, kv_head;
+  size_t slot, b, head, kv_head;
   double slope;  /* gradient of its slope */
   int are_finite; /* whether q and do of the block are */
 } softmax_head;
@@ -71,6 +71,7 @@ static void forward_rows(const softmax_head *h, const query_rows *queries, const
   tile_block tile = {w->pairs.k, w->v_panels, w->pairs.scores, work->d, 1};
   key_rows keys = {0, 0, 1};
   for (size_t unsettled = 0; next_keys(all, TILE_KEYS, &keys);) {
+    show_life(h->slot);
     pack_block(work->forward, queries, &keys, &tile);
     attend_block(work->forward, &w->sums, w->pairs.q, &tile, queries, &keys);
     unsettled += TILE_KEYS;
@@ -131,7 +132,10 @@ static void query_block(softmax_head *h, const query_rows *queries) {
   zero_floats(w->dq, rows * work->d_p);
   h->are_finite = a->bias.data && span_is_finite(w->q_rows, rows * work->d_p) && span_is_finite(w->out_rows, rows * out_row);
   forward_rows(h, queries, &all);
-  for (key_rows keys = {0, 0, 1}; next_keys(&all, PAIR_KEYS, &keys);) backward_keys(h, queries, &keys);
+  for (key_rows keys = {0, 0, 1}; next_keys(&all, PAIR_KEYS, &keys);) {
+    show_life(h->slot);
+    backward_keys(h, queries, &keys);
+  }
   for (size_t i = 0; dq.data && i < rows; i++) {
     float *to = array_at(dq, h->b, h->head, t + i);
     for (size_t c = 0; c < work->d; c++) to[c] = w->dq[i * work->d_p + c] * a->scale;
@@ -147,7 +151,7 @@ static void run_heads(const softmax_work *work, scratch *w, size_t slot, size_t 
   const la_softmax_args *a = work->forward;
   size_t heads = (size_t)a->heads, group = heads / (size_t)a->kv_heads;
   span_range spans = spans_of(a, b);
-  softmax_head h = {.work = work, .w = w, .b = b, .kv_head = kv_head};
+  softmax_head h = {.work = work, .w = w, .slot = slot, .b = b, .kv_head = kv_head};
   zero_rows(work->args->dk, b, kv_head, work->n_k, work->d);
   zero_rows(work->args->dv, b, kv_head, work->n_k, work->d_v);
   for (h.head = kv_head * group; h.head < (kv_head + 1) * group; h.head++) {
@@ -156,7 +160,6 @@ static void run_heads(const softmax_work *work, scratch *w, size_t slot, size_t 
     for (size_t s = spans.first; s < spans.end; s++) {
       query_rows queries = {.span = span_at(a, s), .head = h.head};
       for (size_t count = (size_t)queries.span.queries; queries.first < count; queries.first += PAIR_QUERIES) {
-        show_life(slot);
         queries.rows = smaller(PAIR_QUERIES, count - queries.first);
         query_block(&h, &queries);
       }

@@ -27,7 +27,7 @@ export const callMutants = [
   { file: 'web/calls/merge.js', find: 'earlier.decays[n] + later.decays[n]', replace: 'later.decays[n]', suites: ['simd'] },
 
   // Caches.
-  { file: 'web/calls/cache.js', find: '    this.#gaps.set(gaps);\n  }\n\n  /** Fills', replace: '  }\n\n  /** Fills', suites: ['simd'] },
+  { file: 'web/calls/cache.js', find: 'lengths, gaps);\n    this.#lengths.set(lengths);\n    this.#gaps.set(gaps);\n', replace: 'lengths, gaps);\n    this.#lengths.set(lengths);\n', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: 'to - this.window + 1 < first', replace: 'to - this.window + 2 < first', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: '      this.#gaps[to] = gaps[from];\n', replace: '', suites: ['simd'] },
   { file: 'web/calls/cache.js', find: 'Math.min(this.sinks, lengths[b]))', replace: 'this.sinks)', suites: ['simd'] },

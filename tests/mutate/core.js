@@ -73,7 +73,7 @@ export const coreMutants = [
   { file: 'src/softmax/blocks.c', find: 'differ ? keys_seen(a, queries, keys, i + smaller(u, here - 1)) : least;', replace: 'least;', suites: ['simd'] },
   { file: 'src/softmax/softmax.c', find: '    sums_settle(&w->sums);\n', replace: '', suites: ['simd'] },
   { file: 'src/softmax/blocks.c', find: '(keys->is_sinks ? span->gap : 0)', replace: '0', suites: ['simd'] },
-  { file: 'src/softmax/blocks.c', find: '!a->bias.data || values_are_finite', replace: '1 || values_are_finite', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: 'block->is_finite = !a->bias.data ||', replace: 'block->is_finite = 1 ||', suites: ['simd'] },
   { file: 'src/softmax/blocks.c', find: 'a->slopes ? a->slopes[queries->head] : 0.0f', replace: 'a->slopes ? a->slopes[0] : 0.0f', suites: ['simd'] },
   { file: 'src/softmax/blocks.c', find: '    if (all.others.first < all.sinks.end) all.others.first = all.sinks.end;\n', replace: '', suites: ['simd'] },
   { file: 'src/softmax/blocks.c', find: '(size_t)span->first_query + i) + (size_t)span->first_key + key', replace: '(size_t)span->first_query + i) + key', suites: ['simd'] },

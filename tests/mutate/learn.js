@@ -1,7 +1,7 @@
 /** Changes of what learns, in src/learn/ and web/learn/, a line each: see mutants.js. */
 export const learnMutants = [
   // Softmax attention, backwards.
-  { file: 'src/learn/softmax_gradient.c', find: 'w->sums.maximum[i] + logf(sum)', replace: 'logf(sum)', suites: ['learn'] },
+  { file: 'src/learn/softmax_gradient.c', find: ': w->sums.maximum[i] + logf(', replace: ': logf(', suites: ['learn'] },
   { file: 'src/learn/softmax_gradient.c', find: '  scale_floats(w->q_rows, rows * work->d_p, a->scale);\n', replace: '', suites: ['learn'] },
   { file: 'src/learn/softmax_pairs.c', find: 'v4_sub(change.row[r][c], v4_load(w->product + i + 4 * c))', replace: 'change.row[r][c]', suites: ['learn'] },
   { file: 'src/learn/softmax_gradient.c', find: '  zero_rows(work->args->dk, b, kv_head, work->n_k, work->d);\n', replace: '', suites: ['learn', 'native address softmax_gradient'] },
@@ -14,7 +14,7 @@ export const learnMutants = [
   { file: 'src/learn/causal_gradient.c', find: 'v4_splat(factor * (own + h[u]))', replace: 'v4_splat(factor * own)', suites: ['learn'] },
   { file: 'src/learn/causal_gradient.c', find: '      else *out += d_beta[u];', replace: '      else *out = d_beta[u];', suites: ['learn'] },
   { file: 'src/learn/causal_gradient.c', find: '    running_move(&s->r, w->m->due + block * row);', replace: '    ;', suites: ['learn'] },
-  { file: 'src/learn/causal_gradient.c', find: '    if (stream_scales_queries(s)) scale_floats(q, call->d_fp, f[u]);\n', replace: '', suites: ['learn'] },
+  { file: 'src/learn/causal_gradient.c', find: '    scale_floats(q, call->d_fp, f[u] * s->unit);\n', replace: '', suites: ['learn'] },
   { file: 'src/learn/causal_gradient.c', find: '  if (exponent == -INFINITY) exponent = s->p.exponent; /* that of', replace: '  /* that of', suites: ['learn'] },
   { file: 'src/learn/causal_memory.c', find: '  s->p.exponent = segment->exponent;\n', replace: '', suites: ['learn', 'native address linear_gradient'] },
   { file: 'src/learn/causal_memory.c', find: 'w->answered = segment->answered;', replace: 'w->answered = 1;', suites: ['learn', 'native address linear_gradient'] },
@@ -32,7 +32,7 @@ export const learnMutants = [
   { file: 'src/learn/delta_gradient.c', find: '  scale_twice(pull, tokens * width, recall);\n', replace: '', suites: ['learn'] },
 
   // What any mask shares.
-  { file: 'src/learn/full_gradient.c', find: 'h = -f * dot(q, gradient, call->d_f);', replace: 'h = f * dot(q, gradient, call->d_f);', suites: ['learn'] },
+  { file: 'src/learn/full_gradient.c', find: 'h = -f * dot(q, gradient, call->d_f)', replace: 'h = -dot(q, gradient, call->d_f)', suites: ['learn'] },
   { file: 'src/learn/full_gradient.c', find: 's->sum[i] = exponent - s->p.exponent;', replace: 's->sum[i] = s->p.exponent - exponent;', suites: ['learn'] },
   { file: 'src/learn/running.c', find: '  v4_store(lately, v4_sub(rest, v4_sub(sum, before)));', replace: '  v4_store(lately, v4_splat(0.0f));', suites: ['learn'] },
   { file: 'src/learn/linear_gradient.c', find: '  if (a->map.query_heads > 1) sets = common_divisor(sets, (size_t)a->map.query_heads);\n', replace: '', suites: ['learn'] },

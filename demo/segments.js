@@ -2,11 +2,11 @@
 // A sequence cut over processes: parts are absorbed and merged in a tree, then each is answered from the state of all before it.
 import { createAttention } from 'linear-attention-wasm';
 import { fileName, integer, nodeEnvironment, readOptions, runCommand, UsageError, writeOut } from './command.js';
-import { integer as grouped } from './format.js';
+import { bytes, integer as grouped } from './format.js';
 import { describeEnvironment } from './measure/environment.js';
 import { boundOf, onePass } from './segments/check.js';
 import { rules } from './segments/draw.js';
-import { planJobs } from './segments/plan.js';
+import { planJobs, stateBytes } from './segments/plan.js';
 import { startRedis } from './segments/redis.js';
 import { faultsOf, runSegments } from './segments/run.js';
 import { reportText } from './segments/text.js';
@@ -61,12 +61,17 @@ const types = {
   seed: integer(0, 2 ** 32 - 1),
   json: fileName,
 };
+/** All states are kept until the end, in the memory of Redis or of this process. */
+const mostBytes = 4 * 2 ** 30;
+
 const defaults = { tokens: 2 ** 20, heads: 1, dim: 64, rule: 'sum', parts: 64, workers: [2], engine: 'bullmq', seed: 1 };
 
 function readSettings() {
   const options = { ...defaults, ...readOptions(process.argv.slice(2), types, ['check', 'help']) };
-  const { tokens, parts, redis, engine } = options;
+  const { tokens, parts, redis, engine, rule } = options;
   if (parts > tokens) throw new UsageError(`--parts must be no more than --tokens, ${tokens}, got ${parts}`);
+  const all = stateBytes(options, rules[rule].beta);
+  if (all > mostBytes) throw new UsageError(`--parts, --heads and --dim must make states of no more than ${bytes(mostBytes)} in all, got about ${bytes(all)}`);
   if (redis && engine !== 'bullmq') throw new UsageError('--redis needs --engine bullmq');
   return options;
 }

@@ -23,7 +23,7 @@ typedef struct {
  * Not written: the gradient of write_gate, which must not be there. With a map's epsilon the maxima that it is relative to
  * count as constants, as in performer-pytorch. Where a normaliser is 0 or underflows, and so the result is 0, gradients are 0. */
 typedef struct {
-  const la_linear_args *forward; /* its `out` is not looked at; first and count must be 0, starts NULL */
+  const la_linear_args *forward; /* its `out` is not looked at; first and count must be 0 */
   la_array out_gradient;         /* [batch, heads, n_q, value_dim] */
   const float *state_gradient;   /* [batch, state_heads, features, value_dim]: of S after the call; NULL: 0 */
   const float *sum_gradient;     /* [batch, state_heads, features]: of z after the call, which there is where normalised; NULL: 0 */

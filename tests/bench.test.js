@@ -157,10 +157,11 @@ test("the benches' figures stand between the markers of tests/bench/README.md, o
     { ...kernels, machine: 'another' },
     { bench: 'growth', ...about, growth: [], crossovers: [{ dim: 64, causal: { kind: 'crossed', length: 99.6 }, full: { kind: 'always', length: 8 } }] },
     { bench: 'shapes', ...about, shapes: [{ ...shapes[0], prefillMs: 245, gflops: 35.06, tokenMs: 0.2, bytes: 2 ** 23 }] },
+    { bench: 'states', ...about, states: [{ name: 'elu', stepMs: 0.007, history8: 1, history64: 1, transition: 1, draft: 1, prefillMs: 9, prefillHistory: 1, prefillTransition: 1, absorb: 0.41 }] },
     { bench: 'peers', races: [{ ...about, engine: 'Node', contestants, rows: [] }] },
   ];
   const written = writeFigures(await readDocument('bench/README.md'), figures);
-  for (const line of ['### a machine\n', '### another\n', '| kernel | 1.00 | 2.0 | 50 % |', '| 64 | 100 | below 8 |', '| 245 ms |', '### a machine, Node\n']) assert.ok(written.includes(line), line);
+  for (const line of ['### a machine\n', '### another\n', '| kernel | 1.00 | 2.0 | 50 % |', '| 64 | 100 | below 8 |', '| 245 ms |', '| 0.41 |', '### a machine, Node\n']) assert.ok(written.includes(line), line);
   assert.throws(() => writeFigures(written, [{ bench: 'other' }]), /other/);
 });
 

@@ -152,6 +152,7 @@ cli('refuses unknown options and bad values with exit code 2', async () => {
     [['--engine', 'kafka'], /--engine must be bullmq or workers, got "kafka"/],
     [['--redis', 'localhost:6379'], /--redis must be a URL such as redis:\/\/127\.0\.0\.1:6379, got "localhost:6379"/],
     [['--redis', 'redis://localhost', '--engine', 'workers'], /--redis needs --engine bullmq/],
+    [['--parts', '4096', '--heads', '64', '--dim', '256'], /--parts, --heads and --dim must make states of no more than 4 GiB in all, got about 273 GiB/],
     [['--kill'], /kill/],
   ];
   const results = await Promise.all(wrong.map(([args]) => run(args)));

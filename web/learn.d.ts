@@ -19,8 +19,8 @@ export type { Attention, AttentionErrorCode, Build, CreateOptions } from './inde
 /** Omit of every type of a union. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but out and those of rows. */
-export type LinearGradientOptions = Without<LinearOptions<undefined>, 'lengths' | 'starts' | 'sequences' | 'out'> & {
+/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but sequences and out. */
+export type LinearGradientOptions = Without<LinearOptions<undefined>, 'sequences' | 'out'> & {
   /** Gradient of the S that the call leaves behind, [batch, heads, features, valueDim] or as many floats. Default 0. */
   dFinalState?: Input | Float32Array;
   /** Gradient of the z that it leaves behind, [batch, heads, features] or as many floats, where it is normalised. Default 0. */

@@ -30,3 +30,6 @@ export function planJobs({ parts }) {
   const rows = Array.from({ length: parts }, (_, part) => ({ kind: 'answer', name: `rows ${part}`, part, needs: namesOf(prefixOf(root, part)) }));
   return { states, rows };
 }
+
+/** About how many bytes the saved states of a plan are: sums in two parts and the last 16 tokens, and with delta rules as much again. */
+export const stateBytes = ({ heads, dim, parts }, hasMatrix) => (2 * parts - 1) * heads * 4 * (2 * dim ** 2 + 34 * dim) * (hasMatrix ? 2 : 1);

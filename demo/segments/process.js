@@ -1,4 +1,4 @@
-// A process that carries out jobs of npm run segments, on any machine that reaches its Redis: node process.js URL RUN.
+// A process that carries out the jobs of a run of npm run segments: node process.js URL RUN.
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { createAttention } from '../../web/index.js';

@@ -35,7 +35,7 @@ async function readInfo(redis) {
 export const checkRedis = async (url) => (await connect(Redis, url)).disconnect();
 
 /** Jobs on `count` processes by the Redis at `url`: as openWorkers. */
-export async function openQueue({ url, count, settings, onStart = () => {} }) {
+export async function openQueue({ url, count, settings, onStart }) {
   const run = `segments-${randomBytes(4).toString('hex')}`;
   const redis = await connect(Redis, url);
   const connection = redis.duplicate();
@@ -90,11 +90,9 @@ export async function openQueue({ url, count, settings, onStart = () => {} }) {
       const { job } = await flows.add(flowOf(run, settings, jobs));
       await Promise.race([job.waitUntilFinished(events), failure]);
     },
-    report: async () => {
+    report: async (names) => {
       const after = await readInfo(redis);
-      const log = await store.readLog();
-      const names = log.map(({ name }) => name);
-      const found = await store.read(names);
+      const [log, found] = [await store.readLog(), await store.read(names)];
       return { log, results: new Map(names.map((name, n) => [name, found[n]])), redis: { cpuMs: 1000 * (after.cpu - before.cpu), bytes: after.bytes - before.bytes } };
     },
     close,

@@ -25,7 +25,7 @@ export async function runSegments(open, attention, settings, plan, { count, kill
       await engine.runStage(jobs);
       stages[name] = performance.now() - started;
     }
-    const { log, results, redis } = await engine.report();
+    const { log, results, redis } = await engine.report([plan.states.at(-1), ...plan.rows].map(({ name }) => name));
     const jobs = summarise(log);
     const ms = stages.states + stages.rows;
     const moved = Object.values(jobs).reduce((sum, kind) => sum + kind.moved, 0) / settings.parts;

@@ -10,7 +10,7 @@ function openThread() {
 }
 
 /**
- * Jobs on `count` Workers: { runStage(jobs), report(), close() }. `onStart(job, kill)` hears of each job that is begun, and may
+ * Jobs on `count` Workers: { runStage(jobs), report(names of results), close() }. `onStart(job, kill)` hears of each job that is begun, and may
  * kill the Worker that has begun it.
  */
 export async function openWorkers({ count, settings, onStart }) {

@@ -72,9 +72,9 @@ static void clear_hidden(const pair_block *b, float *pairs) {
       if (is_hidden(b, j, i)) pairs[j * PAIR_ROW + i] = 0.0f;
 }
 
-static void add_bias(const softmax_pairs *w, const pair_block *b, score_gradient to) {
+static void add_bias(const softmax_pairs *w, const pair_block *b, float *bias, size_t row) {
   for (size_t i = 0; i < b->queries; i++)
-    for (size_t j = b->from[i]; j < b->seen[i]; j++) to.bias[i * to.bias_row + j] += w->d_score[j * PAIR_ROW + i];
+    for (size_t j = b->from[i]; j < b->seen[i]; j++) bias[i * row + j] += w->d_score[j * PAIR_ROW + i];
 }
 
 /* A slope is subtracted times the distance, which `distance` is of the first query and key. */
@@ -102,7 +102,7 @@ int make_softmax_pairs(const softmax_pairs *w, const la_softmax_args *a, const q
   if (hides) clear_hidden(block, w->p);
   change_pairs(w, block);
   if (hides) clear_hidden(block, w->d_score);
-  if (gradient.bias) add_bias(w, block, gradient);
+  if (gradient.bias) add_bias(w, block, gradient.bias, gradient.bias_row);
   if (gradient.slope) add_slope(w, block, terms_at(a, queries, keys, queries->first, 0, 1).distance, gradient.slope);
   if (a->softcap > 0.0f) {
     cap_changes(w, block);

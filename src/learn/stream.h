@@ -93,6 +93,9 @@ void stream_touch(const gradient_stream *s, size_t t, size_t tokens);
 /* Keys that count, of `tokens` tokens from t. */
 size_t stream_seen(const gradient_stream *s, size_t t, size_t tokens);
 
+/* Keys of the row of the batch, which are from its start on where it has one. */
+static inline size_t stream_length(const gradient_stream *s) { return s->call->args->starts ? tokens_of(s->call, s->b) : s->call->n_k; }
+
 static inline float *stream_row(const gradient_stream *s, size_t u) { return token_rows(s->call, &s->tokens, u); }
 
 #endif

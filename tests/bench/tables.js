@@ -3,6 +3,7 @@ import { tolerances } from '../tolerance.js';
 import { crossoverText } from './growth.js';
 import { conditions, expressionCells, markdown, ratioCells, timeCells } from './peers/table.js';
 import { shapesText } from './shapes.js';
+import { statesText } from './states.js';
 
 const ran = ({ machine, version, build, threads, date }) => `### ${machine}\n\nVersion ${version}, ${build} build, ${threads} thread${threads === 1 ? '' : 's'}, ${date.slice(0, 10)}.`;
 
@@ -31,6 +32,8 @@ function growth(figures) {
 
 const shapes = (figures) => `${ran(figures)}\n\n${shapesText(figures.shapes)}`;
 
+const states = (figures) => `${ran(figures)}\n\n${statesText(figures.states)}`;
+
 /** Wins and losses alike: every case of the race stands in the tables. */
 function peers({ races }) {
   const tables = races.map((race) => `### ${race.machine}, ${race.engine}\n\n${conditions(race)}. The fastest of ${race.rounds} rounds, in turns.\n\n${markdown(timeCells(race))}\n\n${markdown(ratioCells(race))}`);
@@ -38,7 +41,7 @@ function peers({ races }) {
 }
 
 /** The parts of tests/bench/README.md by the name of the bench. */
-export const parts = { kernels, growth, shapes, peers };
+export const parts = { kernels, growth, shapes, states, peers };
 
 /** The cases of README.md's table, those in which others come nearest among them. */
 const CASES = ['linear-causal', 'linear-full', 'softmax-full', 'linear-token', 'softmax-token'];

@@ -29,6 +29,7 @@ export function learnCalls(attention, keep, dim = 5) {
     call('linearGradient, learned', linearGradient, { featureMap: learned, ...sums(3) }),
     call('linearGradient, favor by name', linearGradient, { featureMap: 'favor', causal: true }),
     call('linearGradient, delta', linearGradient, { featureMap: 'identity', decay: below0([B, KV, T, dim], 6), beta: unit([B, KV, T], 5), normalize: false, allowGrowth: true }),
+    call('linearGradient, rows', linearGradient, { causal: true, lengths: [T - 1, 3], starts: [1, 2] }),
     call('softmaxGradient', softmaxGradient, { causal: true, scale: 0.5, keyLengths: [T, 3], layout: 'bhtd', causalOffset: 1, window: 3, sinks: 1, softcap: 4, lengths: [T, 4], starts: [0, 2], bias: gaussian([HEADS, T, T], 5), biasGradient: true }),
     call('softmaxGradient, packed', softmaxGradient, { sequences: [0, 2, T], bias: [0.5, 0.25, 1, 2], biasGradient: true }),
     call('weightsGradient', weightsGradient, { featureMap: learned, causal: true, softmaxScale: 0.5, layout: 'bhtd' }, ['q', 'k'], qkv().slice(0, 2)),

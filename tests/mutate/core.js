@@ -54,7 +54,7 @@ export const coreMutants = [
   { file: 'src/linear/tokens.c', find: 'if (call->rows == 3) v4_store(k + 2 * call->stride + i, v4_mul(x, f));', replace: 'if (call->rows == 3) v4_store(k + 2 * call->stride + i, x);', suites: ['simd'] },
   { file: 'src/linear/state.h', find: '*k->waiting <= (float)WAITING ? (size_t)*k->waiting : 0', replace: '*k->waiting <= 1e9f ? (size_t)*k->waiting : 0', suites: ['native address state', 'native address linear'] },
   { file: 'src/linear/state.h', find: '*k->seen = exponent == -INFINITY ? 0.0f : 1.0f;', replace: '*k->seen = 0.0f;', suites: ['simd'] },
-  { file: 'src/linear/state.c', find: 'return (float)sum * exp_of(k->fold[i]);', replace: 'return (float)sum;', suites: ['simd'] },
+  { file: 'src/linear/state.c', find: 'return (float)sum * exp_of((float)((double)k->fold[i] - (double)power_of_fold(k->fold[i]) * 0.69314718055994531));', replace: 'return (float)sum;', suites: ['simd'] },
   { file: 'src/linear/state.c', find: 'times_power(sum_of(&k, i, k.z[i], k.z_rest[i], NULL), power)', replace: 'sum_of(&k, i, k.z[i], k.z_rest[i], NULL)', suites: ['simd'] },
   { file: 'src/linear/panels.c', find: 'memcpy(k.s_rest + place + i * at.width, s + p->lately, STATE_PANEL * sizeof *s);', replace: 'memset(k.s_rest + place + i * at.width, 0, STATE_PANEL * sizeof *s);', suites: ['simd'] },
   { file: 'src/linear/panels.c', find: 'if (waiting) rest = tile_add', replace: 'if (0) rest = tile_add', suites: ['simd'] },

@@ -40,7 +40,7 @@ const closest = {
   'web/calls/row_lengths': ['ragged batches', 'ragged softmax', 'arguments of calls'],
   'web/calls/bias': ['softmax options'],
   'web/calls/state': ['state', 'rows of a state', 'arguments of objects', 'saved state'],
-  'web/calls/': ['state', 'linear', 'arguments of calls', 'heads'],
+  'web/calls/': ['arguments of calls', 'heads', 'lifetime', 'state', 'linear'],
   'web/core/': ['what is given', 'arguments of calls', 'lifetime', 'memory'],
   'web/maps/': ['saved map', 'feature maps', 'arguments of maps', 'saved state'],
 };

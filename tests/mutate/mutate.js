@@ -15,8 +15,7 @@ than one in twenty survive. Results are kept in .cache/mutate/results.jsonl as t
 
   --resume   leave out what was killed already: go on where a run was cut off, or judge the survivors of the last one;
              with --quick those too are left out
-  --quick    of the suites of a build only those closest to the change and those that take seconds: for a machine that is
-             busy; what survives has yet to face the others`;
+  --quick    of the suites of a build only those closest to the change: what survives has yet to face the others`;
 
 /** A change whose tests hang, where unchanged ones do not, is judged so often before it is called unclear. */
 const ATTEMPTS = 3;

@@ -25,7 +25,7 @@ async function runFile(name, chosen, slowest) {
   const began = performance.now();
   const since = (time) => (performance.now() - time) / 1000;
   const env = { ...process.env, TEST_LEARN: 'learn', ...(chosen.length > 0 ? { TEST_SUITES: JSON.stringify(chosen) } : {}) };
-  const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', `^${name}\\.test\\.js$`, '--bail', '--no-color'], { cwd: tree, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...relaxedSimd, 'node_modules/uvu/bin.js', 'tests', `^${name}\\.test\\.js$`, '--no-color'], { cwd: tree, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const found = { hangs: false, slowest: 0, times: {} };
   let [output, read, heard, suiteBegan] = ['', 0, began, began];
   let alarm;
@@ -43,7 +43,15 @@ async function runFile(name, chosen, slowest) {
   child.stdout.setEncoding('utf8').on('data', (text) => {
     listen();
     output += text;
-    for (const [, title] of output.slice(read).matchAll(/^ ?(\S.*?) +[•✘ ]*\(\d+ \/ \d+\)$/gm)) {
+    const unread = output.slice(read);
+    // uvu ends with the suite in which a test failed; here the first such test is enough.
+    const failure = /^ ?(\S.*?) +([• ]*)✘/m.exec(unread);
+    if (failure) {
+      found.by = `${failure[1]}: test ${failure[2].replaceAll(' ', '').length + 1}`;
+      child.kill('SIGKILL');
+      return;
+    }
+    for (const [, title] of unread.matchAll(/^ ?(\S.*?) +[•✘ ]*\(\d+ \/ \d+\)$/gm)) {
       found.times[title.replace(/^.*?: /, '')] = since(suiteBegan);
       suiteBegan = performance.now();
     }
@@ -51,10 +59,9 @@ async function runFile(name, chosen, slowest) {
   });
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   clearTimeout(alarm);
-  const passed = code === 0 && /^ *Passed: +[1-9]/m.test(output);
-  const failure = /FAIL +(.+?) +"(.*)"/.exec(output);
-  const last = output.trimEnd().split('\n').at(-1);
-  return { ...found, passed, isBroken: !failure && /^SyntaxError: /m.test(output), by: failure ? `${failure[1].trim()}: ${failure[2]}` : `${name}: ${last.slice(0, 120)}`, output, seconds: since(began) };
+  const passed = found.by === undefined && code === 0 && /^ *Passed: +[1-9]/m.test(output);
+  const isBroken = /^SyntaxError: /m.test(output);
+  return { by: `${name}: ${output.trimEnd().split('\n').at(-1).slice(0, 120)}`, ...found, passed, isBroken, output, seconds: since(began) };
 }
 
 /** Runs a native target, or all of a sanitizer's, on the inputs that npm test has. */
@@ -69,18 +76,15 @@ async function runNative(suite) {
   return { passed: true, hangs: false, seconds: (performance.now() - began) / 1000, slowest: 0, times: {} };
 }
 
-/** Seconds that a suite may take to be run by --quick. */
-const QUICK = 3;
-
 /**
  * Runs one; the suites of a build: first the one that noticed this change before, then `closest`, then by what they cost when
- * nothing was changed, where `isQuick` only those that cost little.
+ * nothing was changed; where `isQuick` not these.
  */
 export function runSuite(suite, cost = {}, { closest = [], before = '', isQuick = false } = {}) {
   if (suite.startsWith('native ')) return runNative(suite);
   const costOf = (title) => cost.times?.[title] ?? Infinity;
   const ordered = isOfBuild(suite) ? titles.toSorted((a, b) => costOf(a) - costOf(b) || 0) : [];
   const noticed = ordered.filter((title) => before.includes(`: ${title}: `));
-  const others = isQuick ? ordered.filter((title) => costOf(title) <= QUICK) : ordered;
+  const others = isQuick && closest.length > 0 ? [] : ordered;
   return runFile(suite, ordered.length > 0 ? [...new Set([...noticed, ...closest, ...others])] : [], cost.slowest ?? 60);
 }

@@ -34,7 +34,9 @@ static int may_depend(const call *k, element poisoned, element result) {
   if (p->size[0] > 1 && poisoned.b != result.b) return 0;
   if (!heads_meet(poisoned, result)) return 0;
   if (k->reaches) {
-    int counts = p->rows != KEY_ROWS || !k->key_lengths || poisoned.t < (size_t)k->key_lengths[result.b];
+    size_t start = k->starts ? (size_t)k->starts[result.b] : 0;
+    int is_row = p->rows == KEY_ROWS || (p->rows == QUERY_ROWS && k->starts);
+    int counts = !is_row || !k->key_lengths || (poisoned.t >= start && poisoned.t < start + (size_t)k->key_lengths[result.b]);
     return counts && !is_out_of_sight(k, poisoned, result) && k->reaches(k, p, poisoned.t, poisoned.c, result.field, result.t, result.c);
   }
   if (p->rows == QUERY_ROWS) return result.field->rows == QUERY_ROWS && poisoned.t == result.t;

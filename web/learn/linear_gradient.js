@@ -3,7 +3,7 @@ import { gateCauses, LINEAR_OPTIONS, linearArguments, locateLinear, settleLinear
 import { placeInputs, resultShape, stateHeads, takeInputs } from '../calls/inputs.js';
 import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { Given, optionTakers, takeOptions, takeTensor } from '../core/given.js';
+import { Given, optionTakers, takeKeyLengths, takeOptions, takeTensor } from '../core/given.js';
 import { arrayField, locate, place, stridesOf } from '../core/operand.js';
 import { elements, sameShape } from '../core/validate.js';
 import { kindOf, lengthOf } from '../core/views.js';
@@ -15,7 +15,7 @@ import { placeForward, runLearn } from './structs.js';
 /** As state.set() takes S and z: a tensor, or a Float32Array of as many floats, whose shape is not known yet. */
 const takeSums = (name, value) => (kindOf(value) === 'Float32Array' ? new Given(name, null, value, [lengthOf(value)]) : takeTensor(name, value));
 
-const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, dFinalState: takeSums, dFinalKeySum: takeSums });
+const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, lengths: takeKeyLengths, starts: takeKeyLengths, dFinalState: takeSums, dFinalKeySum: takeSums });
 
 /** The gradient of a result, which has the result's shape, located. */
 export function locateResult(core, given, layout, inputs, heads) {

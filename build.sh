@@ -24,6 +24,7 @@ Usage: ./build.sh <command>
                        what training costs; bench peers: against other libraries, installed for it alone)
   packages [name ...]  build and run a small app with each bundler, framework and runtime, and compare the
                        table with README.md (--readme writes it there)
+  segments [options]   cut one sequence over processes, by BullMQ on a Redis, or over Web Workers (see --help)
   clean                remove everything that the commands above made in this folder
 
 Needs Node 20.19, 22.12 or newer. Emscripten and the browsers are taken from PATH, else installed
@@ -439,6 +440,14 @@ no_more() {
   exit 2
 }
 
+# help_of SCRIPT ARGUMENT...: where help is asked for it is all that happens: nothing is built for it, nor installed but npm packages.
+help_of() {
+  [[ " ${*:2} " == *' --help '* ]] || return 0
+  check_node
+  need_packages
+  exec node "$@"
+}
+
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
@@ -489,27 +498,32 @@ case $command in
       need_native
       exec node tests/native/fuzz.js "$@"
     fi
+    help_of tests/fuzz.js "$@"
     quiet=true
     build
     exec node tests/fuzz.js "$@"
     ;;
   engines)
+    help_of tests/engines/engines.js "$@"
     quiet=true
     need_browsers
     need_beside tests/engines 'Node 22 and 24, Bun and Deno (570 MB)'
     build
     exec node tests/engines/engines.js "$@"
     ;;
-  module) # NAME FLAG...: for tests/mutate, one module alone
-    need_emscripten
-    name=$1
-    shift
-    mkdir -p "$dist" "$stamps"
-    if [[ $name == *-threads ]]; then set -- "${emscripten_threads[@]}" "$@"; fi
-    compile "$name" -msimd128 "$@"
+  parts) # NAME: for tests/mutate, of a build that emcc makes: what compiles a source, what links, the sources; a line each
+    compiling=("${flags[@]}") linking=("${emscripten_flags[@]}")
+    if [[ $1 != *scalar ]]; then compiling+=(-msimd128); fi
+    if [[ $1 == *-threads ]]; then compiling+=("${atomics[@]}") linking+=("${emscripten_threads[@]}"); fi
+    printf '%s\n' "${compiling[*]}" "${linking[*]}" "$(sources_of "$1" | paste -sd' ')"
+    ;;
+  workers) # for tests/mutate
+    bundle_workers
     ;;
   mutate)
-    setup
+    quiet=true
+    need_native
+    build
     exec node tests/mutate/mutate.js "$@"
     ;;
   bench)
@@ -530,15 +544,22 @@ case $command in
     exec node "${relaxed_simd[@]}" "tests/bench/$script.js" "$@"
     ;;
   packages)
+    help_of tests/packages/run.js "$@"
     quiet=true
     build
     need_browsers
     need_beside tests/packages "the tools to build apps with (1.2 GB)"
     exec node tests/packages/run.js "$@"
     ;;
+  segments)
+    quiet=true
+    build
+    [[ " $* " =~ \ (--help|--engine[\ =]workers)\  ]] || need_beside demo/segments 'BullMQ and ioredis (16 MB)'
+    exec node demo/segments.js "$@"
+    ;;
   clean)
     no_more "$@"
-    rm -rf "$dist" demo/dist node_modules tests/bench/peers/node_modules tests/engines/node_modules tests/packages/{node_modules,scratch} "$stamps"
+    rm -rf "$dist" demo/dist demo/segments/node_modules node_modules tests/bench/peers/node_modules tests/engines/node_modules tests/packages/{node_modules,scratch} "$stamps"
     ;;
   '' | -h | --help) usage ;;
   *)

@@ -3,10 +3,11 @@
 import * as Comlink from 'comlink';
 
 /** Lower is sooner: what answers a control comes before long sweeps. */
-export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, remedy: 5, convert: 5, memory: 6, features: 7, time: 8, stream: 9, digits: 10 };
+export const priorities = { living: 0, headline: 1, machine: 2, kernel: 2, weights: 2, race: 3, gap: 4, lessons: 5, remedy: 5, convert: 5, memory: 6, features: 7, time: 8, stream: 9, digits: 10 };
 
 /**
  * @returns {{ ready: Promise<object>, download(names: string[], onProgress?): Promise<void>, run(priority: number, method: string, ...args): Promise<any>,
+ *   describeMaps(file: Uint8Array): Promise<object>,
  *   bench(name: string, options: object, use: (bench: object) => AsyncIterable<object>): AsyncIterable<object> }}
  *   ready: what the library runs on
  */
@@ -45,6 +46,8 @@ export function createLab() {
     run,
     /** Fetches models of the digits, beside whatever runs. `onProgress(loaded, total)` in bytes. */
     download: (names, onProgress = () => {}) => remote.download(names, Comlink.proxy(onProgress)),
+    /** What a file of learned maps holds, looked at beside whatever runs. */
+    describeMaps: (file) => remote.describeMaps(file),
     /** A bench in the worker as an object of promises, closed when `use` is done with it. */
     async *bench(name, options, use) {
       const id = ++benches;
@@ -53,7 +56,7 @@ export function createLab() {
       try {
         const call = (method) => [method, (argument) => run(priority, 'bench', id, method, argument)];
         yield* use({
-          ...Object.fromEntries(['advance', 'warmUp', 'time', 'measure', 'paint'].map(call)),
+          ...Object.fromEntries(['advance', 'warmUp', 'time', 'measure', 'paint', 'load'].map(call)),
           learn: (onProgress) => run(priority, 'bench', id, 'learn', Comlink.proxy(onProgress)),
           /** Beside whatever runs: it is for the call under way. */
           cancel: () => remote.bench(id, 'cancel'),

@@ -4,9 +4,11 @@ import { pictureLength } from './measure/gap.js';
 import { seedChoices } from './measure/gap_page.js';
 import { featureCounts, featureMaps, firstMaps, plainMaps } from './measure/maps.js';
 import { headChoices, imageLength, layers, sources } from './measure/heads.js';
+import { learnableNames } from './measure/learned.js';
+import { digitCounts, SHIPPED } from './measure/lessons.js';
 import { dim as machineDim, firstInputs, rules, tokens } from './measure/machine.js';
 import { memories, pairCounts, quantities, shares } from './measure/recall.js';
-import { digitCounts, featureChoices, learnableNames, losses, stepChoices } from './measure/remedy.js';
+import { featureChoices, losses, stepChoices } from './measure/remedy.js';
 import { beginnings, digitChoices } from './measure/race.js';
 
 const oneOf = (values, initial) => ({
@@ -92,6 +94,7 @@ export const properties = {
   'remedy.loss': oneOf(losses, losses[0]),
   'remedy.digits': oneOf(digitCounts, 10),
   'remedy.steps': oneOf(stepChoices, 200),
+  'remedy.painting': integer(0, 2 ** 32 - 1, SHIPPED),
   'remedy.seed': integer(0, 2 ** 32 - 1, 0),
   'memory.dim': oneOf([16, 32, 64], 64),
   'memory.features': oneOf(featureCounts, 256),
@@ -129,7 +132,7 @@ export const properties = {
 };
 
 /** Values from a query string; what is missing or malformed takes its initial value. */
-export function readQuery(query) {
+function readQuery(query) {
   const given = new URLSearchParams(query);
   const values = {};
   for (const [key, { initial, read }] of Object.entries(properties)) {
@@ -140,7 +143,7 @@ export function readQuery(query) {
 }
 
 /** The query string of values, without those that are initial: the plain address is the initial view. */
-export function writeQuery(values) {
+function writeQuery(values) {
   const query = new URLSearchParams();
   for (const [key, { initial, write }] of Object.entries(properties)) {
     const text = write(values[key]);

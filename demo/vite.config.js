@@ -30,11 +30,12 @@ export default defineConfig(async () => ({
   worker: { format: 'es' },
   // What color-mix, toSorted and module Workers need; index.html names them where the page cannot run.
   build: { target: ['chrome111', 'firefox115', 'safari16.4'] },
-  // Two builds, so that the demo shares no file with the page of the tests, and is not divided for it.
+  // A build each, so that the demo shares no file with the other pages, and is not divided for them.
   builder: {},
   environments: {
     client: { build: { rolldownOptions: { input: path('index.html') } } },
     conformance: { consumer: 'client', build: { emptyOutDir: false, rolldownOptions: { input: path('conformance.html') } } },
+    segments: { consumer: 'client', build: { emptyOutDir: false, rolldownOptions: { input: path('segments.html') } } },
   },
   server: { headers: isolation, fs: { allow: [path('..')] } }, // the library lies beside the demo
   preview: { headers: isolation },

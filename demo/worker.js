@@ -11,7 +11,9 @@ import { measureGap, measureWeights } from './measure/gap.js';
 import { measureHeadlineAnswer, measureHeadlineMemory, measureHeadlineTime } from './measure/headline.js';
 import { headInputs, isTrained, probeDigit } from './measure/heads.js';
 import { measureKernel } from './measure/kernel.js';
+import { describeMaps } from './measure/learned.js';
 import { createLearner } from './measure/learner.js';
+import { createLessons } from './measure/lessons.js';
 import { livingBench } from './measure/living.js';
 import { runMachine } from './measure/machine.js';
 import { raceBench } from './measure/race.js';
@@ -23,6 +25,7 @@ import { timeBench } from './measure/time.js';
 
 const digits = createDigits();
 const learner = createLearner(() => import('linear-attention-wasm/learn'));
+const lessons = createLessons(digits);
 const trainedInputs = headInputs(digits);
 const makers = {
   living: livingBench,
@@ -31,8 +34,9 @@ const makers = {
   features: featuresBench,
   digits: (_, options) => digitBench(digits.models, options),
   race: (_, options) => raceBench(digits, options),
-  remedy: createRemedy(digits, learner),
-  convert: createConvert(digits, learner),
+  lessons: lessons.bench,
+  remedy: createRemedy(digits, learner, lessons.of),
+  convert: createConvert(digits, learner, lessons.of),
 };
 const benches = {};
 const lastInputs = rememberLast(sampleInputs);
@@ -65,6 +69,7 @@ const worker = {
   weights: async (options) => measureWeights(attention, options, await inputsOf(options)),
   /** Fetches models, each once; `onProgress` gets bytes so far and in all. Nothing is computed: it may run beside a task. */
   download: (names, onProgress) => digits.download(names, onProgress),
+  describeMaps: (file) => describeMaps(attention, file),
   /** Makes a bench by its maker's name under an id. */
   openBench(id, name, options) {
     benches[id] = makers[name](attention, options);

@@ -23,7 +23,7 @@ typedef struct {
  * Not written: the gradient of write_gate, which must not be there. With a map's epsilon the maxima that it is relative to
  * count as constants, as in performer-pytorch. Where a normaliser is 0 or underflows, and so the result is 0, gradients are 0. */
 typedef struct {
-  const la_linear_args *forward; /* its `out` is not looked at; first and count must be 0, starts NULL */
+  const la_linear_args *forward; /* its `out` is not looked at; first and count must be 0 */
   la_array out_gradient;         /* [batch, heads, n_q, value_dim] */
   const float *state_gradient;   /* [batch, state_heads, features, value_dim]: of S after the call; NULL: 0 */
   const float *sum_gradient;     /* [batch, state_heads, features]: of z after the call, which there is where normalised; NULL: 0 */
@@ -39,10 +39,12 @@ int32_t LA_API(la_linear_gradient)(const la_linear_gradient_args *args);
 
 /* Of la_softmax: weights are computed again from each row's maximum and sum (Dao et al. 2022, algorithm 4). */
 typedef struct {
-  const la_softmax_args *forward; /* its `out` is not looked at; window, softcap, spans, bias, slopes, maximum, sum, first and
-                                     count must be 0 or NULL, causal_offset ≥ 0 */
+  const la_softmax_args *forward; /* its `out` is not looked at; maximum, sum, first and count must be 0 or NULL */
   la_array out_gradient;          /* [batch, heads, n_q, value_dim] */
   la_array dq, dk, dv;            /* data NULL: not wanted */
+  la_array d_bias;                /* [batch, heads, n_q, n_k], 0 where the bias is −∞; where a stride is 0 the sum along that axis, which one
+                                     thread then makes. data NULL: not wanted */
+  float *d_slopes;                /* [batch, heads]; NULL: not wanted */
 } la_softmax_gradient_args;
 
 int32_t LA_API(la_softmax_gradient)(const la_softmax_gradient_args *args);
@@ -91,7 +93,7 @@ int32_t LA_API(la_adam)(const la_adam_args *args);
 #if defined(__wasm32__) && !defined(__cplusplus)
 _Static_assert(sizeof(la_map_gradient) == 16, "part of arguments");
 _Static_assert(sizeof(la_linear_gradient_args) == 108, "la_linear_gradient_args");
-_Static_assert(sizeof(la_softmax_gradient_args) == 68, "la_softmax_gradient_args");
+_Static_assert(sizeof(la_softmax_gradient_args) == 88, "la_softmax_gradient_args");
 _Static_assert(sizeof(la_weights_gradient_args) == 128, "la_weights_gradient_args");
 _Static_assert(sizeof(la_distill_args) == 164, "la_distill_args");
 _Static_assert(sizeof(la_adam_args) == 44, "la_adam_args");

@@ -1,6 +1,6 @@
 // The arithmetic of the benches on made-up timings: ratios, tables, fits and the markers of documents.
 import assert from 'node:assert';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { createAttention } from '../web/index.js';
 import { plainRecurrence, powersTo } from './bench/accuracy.js';
@@ -171,6 +171,15 @@ test('README.md has the race in a page, of arrays and without native code', asyn
   const written = writeSummary(await readDocument('../README.md'), [{ bench: 'peers', races }], []);
   for (const line of ['a machine, Chrome/2, 2026-01-31, 1 thread, 8 heads of 64:', '|  | ours, simd | a |\n', '| linear-causal | 10.0 ms | 12.0 ms |']) assert.ok(written.includes(line), line);
   assert.ok(!written.includes('| retention |'));
+});
+
+test('the benches look for the modules that build.sh compiles for them', async () => {
+  const read = (path) => readFile(new URL(path, import.meta.url), 'utf8');
+  const made = [...(await read('../build.sh')).matchAll(/"\$stamps\/(tile-\w+\.wasm)"/g)].map(([, name]) => name);
+  assert.deepEqual(made, ['simd', 'relaxed'].map((build) => `tile-${build}.wasm`));
+  for (const name of (await readdir(new URL('bench/', import.meta.url))).filter((one) => one.endsWith('.js'))) {
+    for (const [, path] of (await read(`bench/${name}`)).matchAll(/\.cache\/([^'`]*\.wasm)/g)) assert.equal(path, 'tile-${build}.wasm', name);
+  }
 });
 
 test.run();

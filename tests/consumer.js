@@ -12,7 +12,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
 
 /** Runs npm and returns what it printed on stdout. */
-export async function npm(args, cwd = root) {
+async function npm(args, cwd = root) {
   return (await run('npm', args, { cwd })).stdout;
 }
 

@@ -64,7 +64,7 @@ const CALLS = [
 ];
 
 /** What is given beside an option, with and without it: options have a say in the defaults of others. */
-const BESIDE = { 'SoftmaxOptions.causalOffset': { causal: true }, 'SoftmaxOptions.sinks': { causal: true }, 'DistillOptions.activation': { map: 'learned' } };
+const BESIDE = { 'SoftmaxOptions.causalOffset': { causal: true }, 'SoftmaxOptions.sinks': { causal: true }, 'SoftmaxGradientOptions.causalOffset': { causal: true }, 'SoftmaxGradientOptions.sinks': { causal: true }, 'DistillOptions.activation': { map: 'learned' } };
 
 /** A default that stands for a number a row, a head or a column, as long as these calls want it. */
 const lists = (type, name, value) => {

@@ -30,8 +30,12 @@ const calls = {
   'linear, causal': (a) => linearGradient(a, q, k, v, dOut, { causal: true }),
   'linear, full': (a) => linearGradient(a, q, k, v, dOut),
   'the gated delta rule': (a) => linearGradient(a, q, k, v, dOut, { featureMap: 'identity', decay, beta }),
+  'rows of their own length': (a) => linearGradient(a, q, k, v, dOut, { featureMap: 'identity', decay, beta, lengths: [150, 70], starts: [0, 40] }),
   'a learned map': (a, map) => linearGradient(a, q, k, v, dOut, { causal: true, featureMap: map }),
   softmax: (a) => softmaxGradient(a, q, k, v, dOut, { causal: true }),
+  'softmax, window and a bias a head': (a) => softmaxGradient(a, q, k, v, dOut, { window: 40, sinks: 3, softcap: 2, bias: gaussian([4, 150, 150], 5), biasGradient: true }),
+  'softmax, rows and a shared bias': (a) => softmaxGradient(a, q, k, v, dOut, { lengths: [150, 90], bias: gaussian([1, 150, 150], 5), biasGradient: true }),
+  'softmax, packed sequences and slopes': (a) => softmaxGradient(a, q, k, v, dOut, { sequences: [0, 20, 150], causal: true, bias: [1, 0.5, 0.25, 0.125], biasGradient: true }),
   'weights of a learned map': (a, map) => weightsGradient(a, q, k, { causal: true, featureMap: map }),
 };
 

@@ -42,11 +42,12 @@ async function program(attention, { linearGradient, softmaxGradient, weightsGrad
     await linearGradient(attention, tensor, k, v, dOut, { causal: true, state, dFinalState: gaussian([1, 2, 8, 5], 4), ...own }),
     await linearGradient(attention, q, k, v, dOut, { featureMap: 'identity', decay: -0.5, beta: 0.1, ...own }),
     await softmaxGradient(attention, q, k, v, dOut, { causal: true, ...own }),
+    await softmaxGradient(attention, q, k, v, dOut, { window: 4, lengths: [q.shape[2] - 1], bias: gaussian([q.shape[1], q.shape[2], q.shape[2]], 5), biasGradient: true, ...own }),
     await weightsGradient(attention, q, k, { featureMap: map, causal: true, ...own }),
   ];
   const parameters = [await attention.tensor([6, 8], weights.data), await attention.tensor([3])];
   const optimizer = await adam(attention, parameters, { learningRate: 0.1 });
-  for (let t = 0; t < 3; t++) await optimizer.step([results[3].dWeights, gaussian([3], t)], { learningRate: 0.1 / (t + 1), ...own });
+  for (let t = 0; t < 3; t++) await optimizer.step([results[4].dWeights, gaussian([3], t)], { learningRate: 0.1 / (t + 1), ...own });
   results.push({ first: { data: (await parameters[0].data).slice(), shape: [6, 8] }, second: { data: (await parameters[1].data).slice(), shape: [3] }, bytes: await optimizer.bytes });
   for (const object of [optimizer, ...parameters, tensor, state, map]) await object.dispose();
   return results;

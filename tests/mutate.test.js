@@ -3,7 +3,10 @@ import assert from 'node:assert';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
-import { describe, mutants, mutate } from './mutate/mutants.js';
+import { closestTo, describe, mutants, mutate } from './mutate/mutants.js';
+import { sanitizers } from './native/build.js';
+import { targetNames } from './native/fuzz.js';
+import { titles } from './suites/index.js';
 
 const test = suite('mutants');
 const root = new URL('../', import.meta.url);
@@ -15,13 +18,18 @@ test('every change fits its file exactly once and changes it', async () => {
   }
 });
 
-test('there are sixty or more, no two alike, and each names the tests that must notice', () => {
+test('there are sixty or more, no two alike, and each names the tests that must notice', async () => {
   assert.ok(mutants.length >= 60, `${mutants.length}`);
   assert.equal(new Set(mutants.map(describe)).size, mutants.length);
+  const natives = (await Promise.all(Object.keys(sanitizers).map(async (kind) => (await targetNames(kind)).map((name) => `native ${kind} ${name}`)))).flat();
   for (const mutant of mutants) {
     assert.ok(mutant.suites.length > 0, describe(mutant));
-    for (const name of mutant.suites) assert.ok(existsSync(new URL(`tests/${name}.test.js`, root)), `tests/${name}.test.js of ${describe(mutant)}`);
+    for (const name of mutant.suites) assert.ok(natives.includes(name) || existsSync(new URL(`tests/${name}.test.js`, root)), `${name} of ${describe(mutant)}`);
   }
+});
+
+test('the suites that are said to be closest to a file are there', () => {
+  for (const { file } of mutants) for (const title of closestTo(file)) assert.ok(titles.includes(title), `'${title}', of ${file}`);
 });
 
 test('a change that fits nowhere, or twice, is an error', () => {

@@ -110,14 +110,23 @@ Object.entries(maps).forEach(([name, build], m) => {
   });
 });
 
-test('softmax: slopes, causal and not, with key lengths and shared heads', () => {
+test('softmax: slopes, by all that says what a query sees or makes a score, with shared heads', () => {
   const draw = normals(7);
-  for (const options of [{}, { causal: true, scale: 0.4 }, { keyLengths: [2, 5] }, { causal: true, keyLengths: [0, 3] }]) {
+  const hiding = (bias) => ({ data: bias.data.map((x, n) => (n % 3 ? x : -Infinity)), shape: bias.shape });
+  for (const options of [
+    {}, { causal: true, scale: 0.4 }, { keyLengths: [2, 5] }, { causal: true, keyLengths: [0, 3] }, { causal: true, causalOffset: -2 }, { causal: true, window: 2, sinks: 1, causalOffset: 1 },
+    { lengths: [3, 0] }, { causal: true, starts: [1, 2], lengths: [4, 2], keyLengths: [4, 5] }, { sequences: [0, 2, 5], causal: true }, { softcap: 0.7 }, { bias: [0.5, 1, 0, -0.3], causalOffset: 1 },
+    { bias: wide([4, 5, 5], draw), softcap: 1.5 }, { bias: wide([1, 5, 5], draw), causal: true }, { bias: hiding(wide([4, 5, 5], draw)), softcap: 2, causal: true },
+  ]) {
     const [q, k, v, dOut] = [[2, 4, 5, 3], [2, 2, 5, 3], [2, 2, 5, 2], [2, 4, 5, 2]].map((shape) => wide(shape, draw));
     const g = gradients.softmaxGradient(q, k, v, dOut, options);
     assertSlope((x) => product(oracle.softmax(x, k, v, options), dOut), q, g.dq, draw, 'dq');
     assertSlope((x) => product(oracle.softmax(q, x, v, options), dOut), k, g.dk, draw, 'dk');
     assertSlope((x) => product(oracle.softmax(q, k, x, options), dOut), v, g.dv, draw, 'dv');
+    const { bias } = options;
+    if (!bias) continue;
+    const asTensor = Array.isArray(bias) ? { data: Float64Array.from(bias), shape: [4] } : bias;
+    assertSlope((x) => product(oracle.softmax(q, k, v, { ...options, bias: Array.isArray(bias) ? Array.from(x.data) : x }), dOut), asTensor, g.dBias, draw, 'dBias');
   }
 });
 

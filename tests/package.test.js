@@ -137,7 +137,7 @@ test('embeds the wasm that it also ships as a file', async () => {
 });
 
 test('locks its development packages without naming a registry host', async () => {
-  for (const folder of ['', 'tests/packages/', 'tests/bench/peers/']) {
+  for (const folder of ['', 'tests/packages/', 'tests/bench/peers/', 'demo/segments/']) {
     const { packages } = await readJson(`${folder}package-lock.json`);
     assert.ok(Object.keys(packages).length > 1);
     assert.deepEqual(

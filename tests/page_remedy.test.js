@@ -8,6 +8,8 @@ import { measureErrors } from '../demo/learn/errors.js';
 import { readHeldOut } from '../demo/learn/held_out.js';
 import { createConvert, sweepConvert } from '../demo/measure/convert.js';
 import { createLearner } from '../demo/measure/learner.js';
+import { createLessons, paintLessons } from '../demo/measure/lessons.js';
+import { factorOf, pairsOf } from '../demo/measure/pairs.js';
 import { createRemedy, levels, matrixLength, sweepRemedy } from '../demo/measure/remedy.js';
 import * as learn from '../web/learn.js';
 import { near } from './util.js';
@@ -54,6 +56,47 @@ page('thirty digits are there, three of a class, as the model paints them', () =
   images.forEach((image, n) => assert.deepEqual([...digits.painted[n].subarray(1)], [...image]));
 });
 
+page('new lessons are what the model paints of their seed, and teach; what is missing is painted, what is there is kept', async () => {
+  const lessons = createLessons(digits);
+  const before = attention.memory;
+  const paint = async (asked, signal) => {
+    const bench = lessons.bench(attention, asked);
+    const seen = [];
+    for await (const one of paintLessons(bench, { signal })) seen.push(one);
+    bench.dispose();
+    return seen;
+  };
+  assert.equal(lessons.of({ painting: 0, digits: 30 }), digits.painted);
+  const stopped = new AbortController();
+  stopped.abort();
+  assert.deepEqual(await paint({ painting: 9, digits: 2 }, stopped.signal), []);
+  assert.equal(lessons.of({ painting: 9, digits: 2 }), null);
+  const seen = await paint({ painting: 9, digits: 2 });
+  assert.deepEqual([seen.length, seen[0].positions, seen.at(-1).share], [28, [28, 28], 1]);
+  assert.ok(seen.every(({ share }, i) => i === 0 || share > seen[i - 1].share));
+  const { images } = paintImages(digits.models.softmax, { count: 2, seed: 9 });
+  const list = lessons.of({ painting: 9, digits: 2 });
+  list.forEach((tokens, n) => assert.deepEqual([...tokens], [n, ...images[n]]));
+  assert.deepEqual(seen.at(-1).images, images);
+  assert.equal((await paint({ painting: 9, digits: 2 })).length, 1);
+  const some = lessons.bench(attention, { painting: 9, digits: 3 });
+  assert.deepEqual(some.paint().positions, [length, length, 28]);
+  some.dispose();
+  assert.equal(attention.memory, before);
+
+  const taught = { ...options, map: 'learned exp', features: 16, steps: 0, digits: 2 };
+  const benches = createRemedy(digits, createLearner(loadHere), lessons.of);
+  const losses = [];
+  for (const [painting, shown] of [[9, 2], [0, 30]]) {
+    const bench = benches(attention, { ...taught, painting });
+    assert.equal(bench.warmUp().lessons.length, shown);
+    await bench.learn(({ loss }) => loss && losses.push(loss));
+    bench.dispose();
+  }
+  assert.equal(losses.length, 2);
+  assert.notEqual(losses[0], losses[1]);
+});
+
 page('one head: the error falls by a fifth and below every level, and the weights come near to softmax’s', async () => {
   const reports = await reportsOf(options);
   const last = reports.at(-1);
@@ -63,6 +106,15 @@ page('one head: the error falls by a fifth and below every level, and the weight
   for (const level of levels) assert.ok(Math.min(...learned) < errorsOf(last, level)[0], `${level}: ${errorsOf(last, level)}, learned ${learned}`);
   assert.equal(last.softmax.length, matrixLength ** 2);
   assert.ok(distance(last.learned, last.softmax) < 0.9 * distance(last.before, last.softmax));
+  // The matrix turns while it learns: first where learning begins, then another one at every measurement.
+  const seen = reports.filter(({ said }) => said.step !== undefined).map((report) => report.learned);
+  assert.equal(seen[0], last.before);
+  assert.equal(new Set(seen).size, 3);
+  const off = seen.map((weights) => distance(weights, last.softmax));
+  assert.ok(off[2] < off[1] && off[1] < off[0], `${off}`);
+  const factors = [last.before, last.learned, last.softmax].map((weights) => factorOf(pairsOf(last.scores, weights, { causal: true })));
+  assert.ok(factors[1] < 0.9 * factors[0], `${factors}`);
+  near(factors[2], 1, 1e-4);
   assert.equal(last.done, last.total);
   assert.ok(reports.every(({ done }, i) => i === 0 || done >= reports[i - 1].done));
 });
@@ -93,7 +145,7 @@ for (const [when, isThen] of [['looks at digits', ({ said }) => said.looked === 
     const controller = new AbortController();
     const before = attention.memory;
     const reports = await reportsOf({ ...options, steps: 400 }, { signal: controller.signal, onReport: (report) => isThen(report) && controller.abort() });
-    assert.equal(reports.at(-1).learned, null);
+    assert.equal(reports.at(-1).learned === null, reports.at(-1).said.step === undefined);
     assert.ok(isThen(reports.at(-1)), JSON.stringify(reports.at(-1).said));
     assert.equal(attention.memory, before);
   });

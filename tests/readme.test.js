@@ -32,10 +32,22 @@ test('has at most 12 KB, and a picture of at most 60 kB', async () => {
   assert.ok(size <= 60_000, `${picture} has ${size} bytes`);
 });
 
-test('links of the documents in the package lead to files in it and to headings that are there', async () => {
-  const paths = await packedPaths();
-  const documents = paths.filter((path) => path.endsWith('.md'));
-  for (const name of ['README.md', 'web/README.md', 'tests/bench/README.md', 'CHANGELOG.md']) assert.ok(documents.includes(name), name);
+/** Paths of the files below a folder, from the root on; what commands put there aside. */
+async function filesIn(folder) {
+  const entries = await readdir(join(root, folder), { withFileTypes: true });
+  const paths = entries.filter(({ name }) => !['node_modules', 'scratch', 'dist'].includes(name)).map((entry) => (entry.isDirectory() ? filesIn(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]));
+  return (await Promise.all(paths)).flat();
+}
+
+const files = ['build.sh', 'package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'SECURITY.md', ...(await Promise.all(['src', 'web', 'tests', 'demo'].map(filesIn))).flat()];
+const documents = files.filter((path) => path.endsWith('.md'));
+
+test('all documents are looked at', () => {
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'demo/README.md', 'src/README.md', 'tests/README.md', 'tests/bench/README.md', 'web/README.md']) assert.ok(documents.includes(name), name);
+});
+
+test('links lead to files and headings that are there, those of documents in the package to files in it', async () => {
+  const packed = await packedPaths();
   for (const name of documents) {
     // Code may have brackets before parentheses.
     const text = (await read(name)).replace(/^( *)```[^]*?^\1```/gm, '').replace(/`[^`\n]*`/g, '');
@@ -43,30 +55,21 @@ test('links of the documents in the package lead to files in it and to headings 
       if (/^https:/.test(target)) continue;
       const [path, heading] = target.split('#');
       const file = path === '' ? name : join(name, '..', path);
-      assert.ok(paths.includes(file), `${name} links to ${target}, which is not packed`);
+      const there = packed.includes(name) ? packed : files;
+      assert.ok(there.includes(file), `${name} links to ${target}, which is not ${packed.includes(name) ? 'packed' : 'there'}`);
       if (heading !== undefined) assert.ok((await headings(file)).includes(heading), `${name} links to ${target}, a heading that is not there`);
     }
   }
 });
 
-/** Paths of the files below a folder, from the root on; what commands put there aside. */
-async function filesIn(folder) {
-  const entries = await readdir(join(root, folder), { withFileTypes: true });
-  const paths = entries.filter(({ name }) => !['node_modules', 'scratch', 'dist'].includes(name)).map((entry) => (entry.isDirectory() ? filesIn(`${folder}/${entry.name}`) : [`/${folder}/${entry.name}`]));
-  return (await Promise.all(paths)).flat();
-}
-
 test('files, entries and scripts that a document names are there', async () => {
-  const files = ['/build.sh', ...(await Promise.all(['src', 'web', 'tests', 'demo'].map(filesIn))).flat()];
   const { scripts, exports } = JSON.parse(await read('package.json'));
-  const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...files.filter((path) => path.endsWith('.md')).map((path) => path.slice(1))];
-  for (const name of ['demo/README.md', 'src/README.md', 'tests/README.md', 'tests/bench/README.md']) assert.ok(documents.includes(name), name);
   for (const name of documents) {
     const text = await read(name);
     for (const [, script] of text.matchAll(/npm run ([\w:]+)/g)) assert.ok(scripts[script], `${name} names npm run ${script}`);
     for (const [, path] of text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\.\w+)`/g)) {
       const isEntry = path.startsWith('linear-attention-wasm/');
-      assert.ok(isEntry ? exports[path.replace('linear-attention-wasm', '.')] : files.some((file) => file.endsWith(`/${path.replace(/^\.\//, '')}`)), `${name} names ${path}`);
+      assert.ok(isEntry ? exports[path.replace('linear-attention-wasm', '.')] : files.some((file) => `/${file}`.endsWith(`/${path.replace(/^\.\//, '')}`)), `${name} names ${path}`);
     }
     for (const [, entry] of text.matchAll(/`(linear-attention-wasm(?:\/[a-z]+)+)`/g)) assert.ok(exports[entry.replace('linear-attention-wasm', '.')], `${name} names ${entry}`);
   }

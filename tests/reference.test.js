@@ -106,7 +106,7 @@ test('every object has a table of its fields and of its methods, with their para
 });
 
 test('results have tables of their fields', () => {
-  for (const name of ['SoftmaxPart', 'Gap', 'LinearGradients', 'WeightsGradients', 'Distilled', 'Measurement']) {
+  for (const name of ['SoftmaxPart', 'Gap', 'LinearGradients', 'SoftmaxGradients', 'WeightsGradients', 'Distilled', 'Measurement']) {
     const { rows } = tablesOf('field').find(({ types }) => types[0] === name);
     assert.deepEqual(rows.flatMap(([cell]) => namesIn(cell)).sort(), [...membersOf(declarations, name).keys()].sort(), name);
   }

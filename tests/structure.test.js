@@ -17,10 +17,10 @@ const layers = {
   web: [['core'], ['threads', 'maps', 'nn'], ['calls'], ['learn'], ['.']],
 };
 
-/** The text of every file below a folder with one of these endings, by its path in the folder; generated ones aside. */
+/** The text of every file below a folder with one of these endings, by its path in the folder; generated and installed ones aside. */
 async function readSources(folder, endings) {
   const names = (await readdir(root + folder, { recursive: true })).map((name) => name.replaceAll('\\', '/'));
-  const wanted = names.filter((name) => endings.some((ending) => name.endsWith(ending)) && !name.startsWith('dist/')).sort();
+  const wanted = names.filter((name) => endings.some((ending) => name.endsWith(ending)) && !/^dist\/|(^|\/)node_modules\//.test(name)).sort();
   return new Map(await Promise.all(wanted.map(async (name) => [name, await readFile(`${root}${folder}/${name}`, 'utf8')])));
 }
 

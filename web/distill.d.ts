@@ -1,5 +1,5 @@
 /** What `distill` of linear-attention-wasm/learn takes and gives. */
-import type { FeatureMap } from './feature_map.js';
+import type { FeatureMap, FeatureMapWeights } from './feature_map.js';
 import type { Global } from './host.js';
 import type { Attention, Input } from './index.js';
 
@@ -53,8 +53,12 @@ interface DistillSettings {
    * Default: each head of the result is from the last step.
    */
   validation?: Examples;
-  /** Told every measurement, every ten steps. What it throws ends learning and rejects. Default: nobody is told. */
-  onProgress?: (measurement: Measurement & { steps: number }) => void;
+  /**
+   * Told every measurement, every ten steps, with copies of the weights that were measured.
+   *
+   * With the map's name and activation they make that map. What it throws ends learning and rejects. Default: nobody is told.
+   */
+  onProgress?: (measurement: Measurement & { steps: number; weights: FeatureMapWeights }) => void;
   /** Ends learning, between two examples, and rejects with its reason. Default: all steps are made. */
   signal?: Global<'AbortSignal'>;
 }

@@ -19,8 +19,8 @@ export type { Attention, AttentionErrorCode, Build, CreateOptions } from './inde
 /** Omit of every type of a union. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but out and those of rows. */
-export type LinearGradientOptions = Without<LinearOptions<undefined>, 'lengths' | 'starts' | 'sequences' | 'out'> & {
+/** What `linearGradient` takes beside q, k, v and dOut: the options of `attention.linear`, but sequences and out. */
+export type LinearGradientOptions = Without<LinearOptions<undefined>, 'sequences' | 'out'> & {
   /** Gradient of the S that the call leaves behind, [batch, heads, features, valueDim] or as many floats. Default 0. */
   dFinalState?: Input | Float32Array;
   /** Gradient of the z that it leaves behind, [batch, heads, features] or as many floats, where it is normalised. Default 0. */
@@ -40,8 +40,8 @@ export interface MapGradients {
 }
 
 /** Gradients of q, k and v. */
-export interface SoftmaxGradients {
-  /** Of q. */
+export interface AttentionGradients {
+  /** Of q; 0 where a query does not count. */
   dq: Result;
   /** Of k; 0 where a key does not count. */
   dk: Result;
@@ -49,8 +49,18 @@ export interface SoftmaxGradients {
   dv: Result;
 }
 
+/** Gradients of what `attention.softmax` was given. */
+export interface SoftmaxGradients extends AttentionGradients {
+  /**
+   * Of `bias`, of its shape, where `biasGradient` is true.
+   *
+   * Summed over the batch and the heads that share it; 0 where a bias of −Infinity hides a key.
+   */
+  dBias?: Result;
+}
+
 /** Gradients of what `attention.linear` was given; what was not given has none. */
-export interface LinearGradients extends SoftmaxGradients, MapGradients {
+export interface LinearGradients extends AttentionGradients, MapGradients {
   /**
    * Of decay, summed over all that shares a number; a number gives shape [].
    *
@@ -78,15 +88,22 @@ export interface LinearGradients extends SoftmaxGradients, MapGradients {
  */
 export function linearGradient(attention: Attention, q: Input, k: Input, v: Input, dOut: Input, options?: LinearGradientOptions): LinearGradients;
 
-/** What `softmaxGradient` takes beside q, k, v and dOut: of the options of `attention.softmax` those that have a gradient. */
-export type SoftmaxGradientOptions = Pick<SoftmaxOptions<undefined>, 'causal' | 'scale' | 'keyLengths' | 'layout'>;
+/** What `softmaxGradient` takes beside q, k, v and dOut: the options of `attention.softmax`, but cache and out. */
+export type SoftmaxGradientOptions = Omit<SoftmaxOptions<undefined>, 'cache' | 'out'> & {
+  /**
+   * Whether the gradient of `bias`, which it needs, is wanted as well. Default false.
+   *
+   * That of a tensor is as large as the tensor. One that all heads share is the sum of theirs, which one thread makes.
+   */
+  biasGradient?: boolean;
+};
 
 /**
  * Gradients of sum(out ∘ dOut) of `attention.softmax`.
  *
- * Weights are computed again from the maximum and sum of each row.
+ * Weights are computed again from the maximum and sum of each row. Blocks of keys that no query sees take no time.
  *
- * @example const { dq, dk, dv } = softmaxGradient(attention, q, k, v, dOut, { causal: true });
+ * @example const { dq, dk, dv } = softmaxGradient(attention, q, k, v, dOut, { window: 4, sinks: 1 });
  * @throws TypeError for an instance without gradients; RangeError where dOut has not the shape of the result
  */
 export function softmaxGradient(attention: Attention, q: Input, k: Input, v: Input, dOut: Input, options?: SoftmaxGradientOptions): SoftmaxGradients;

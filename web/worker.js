@@ -2,6 +2,7 @@
 import * as Comlink from './dist/comlink.js';
 import { AttentionError, wrongKind } from './core/errors.js';
 import { asTheyAre, optionTakers, takeOptions } from './core/given.js';
+import { isSignal } from './core/kinds.js';
 import { compile, findPackaged } from './core/load.js';
 import { handle } from './core/resident.js';
 import { isOwnBuffer, kindOf, plainFloats } from './core/views.js';
@@ -15,9 +16,6 @@ const OPTIONS = optionTakers(asTheyAre('build', 'threads', 'wasm'));
 
 export { AttentionError } from './core/errors.js';
 export { version } from './core/version.js';
-
-/** Whether it is an AbortSignal, of whichever realm: frames and test environments have a class of their own. */
-const isSignal = (value) => Object.prototype.toString.call(value) === '[object AbortSignal]';
 
 function openOwnWorker() {
   const here = import.meta.url;

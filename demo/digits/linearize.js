@@ -14,16 +14,49 @@ export function writeMaps({ name, options, weights }) {
   return writeSafetensors({ tensors, metadata: { map: name, options: JSON.stringify(options) } });
 }
 
-/** { name, options, weights } of such a file. */
+/** { name, options, weights } of such a file; every number is finite. */
 export function readMaps(file) {
   const { tensors, metadata } = readSafetensors(file);
-  const take = (tensor) => {
-    if (!tensors.has(tensor)) throw new Error(`the maps have no tensor ${tensor}`);
-    return toFloat32(tensors.get(tensor));
+  const take = (name) => {
+    if (!tensors.has(name)) throw new Error(`the maps have no tensor ${name}`);
+    const tensor = toFloat32(tensors.get(name));
+    if (!tensor.data.every(Number.isFinite)) throw new Error(`the tensor ${name} of the maps has a number that is not finite`);
+    return tensor;
   };
   if (metadata?.map === undefined) throw new Error('the maps do not say in their metadata what map they are: npm run learn -- --out writes such a file');
   const weights = Object.fromEntries(Object.entries(tensorNames).map(([option, tensor]) => [option, take(tensor)]));
-  return { name: metadata.map, options: JSON.parse(metadata.options ?? '{}'), weights };
+  return { name: metadata.map, options: readOptions(metadata.options ?? '{}'), weights };
+}
+
+function readOptions(text) {
+  try {
+    const options = JSON.parse(text);
+    if (options !== null && typeof options === 'object' && !Array.isArray(options)) return options;
+  } catch {
+    // What is no JSON is no object either.
+  }
+  throw new Error(`the options in the metadata of the maps must be an object as JSON, got ${text}`);
+}
+
+/** The map of head `n` alone, out of those of many. */
+export function oneHead({ name, options, weights }, n) {
+  const own = ({ data, shape: [heads, ...rest] }) => {
+    const size = data.length / heads;
+    return { data: data.slice(n * size, (n + 1) * size), shape: [1, ...rest] };
+  };
+  return { name, options, weights: Object.fromEntries(Object.entries(weights).map(([option, array]) => [option, own(array)])) };
+}
+
+/** Maps of one kind, of some heads each, as one of all their heads in their order. */
+export function joinHeads(maps) {
+  const [{ name, options, weights }] = maps;
+  const join = (option) => {
+    const parts = maps.map((map) => map.weights[option]);
+    const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+    parts.reduce((at, part) => (data.set(part.data, at), at + part.data.length), 0);
+    return { data, shape: [parts.reduce((sum, part) => sum + part.shape[0], 0), ...parts[0].shape.slice(1)] };
+  };
+  return { name, options, weights: Object.fromEntries(Object.keys(weights).map((option) => [option, join(option)])) };
 }
 
 /**

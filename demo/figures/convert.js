@@ -2,20 +2,24 @@
 import { integer, number, percent } from '../format.js';
 import { stepsOf, sweepConvert } from '../measure/convert.js';
 import { layers } from '../measure/heads.js';
+import { headCount } from '../measure/learned.js';
 import { createChart } from '../plots/chart.js';
 import { createImages } from '../plots/images.js';
 import { shapes } from '../plots/markers.js';
 import { createFrame, listItem } from './frame.js';
+import { paintNeeded } from './lessons.js';
+import { createMapFile } from './map_file.js';
 import { createRun } from './run.js';
 
 const SIDE = 28;
 const LEARNED = 'state';
 const ERROR = 'error of a layer’s heads on held-out digits';
-const settingNames = ['map', 'features', 'digits', 'steps', 'seed'];
+const settingNames = ['map', 'features', 'digits', 'painting', 'steps', 'seed'];
 
 /** @returns {(changed: Set<string>) => void} update */
 export function convertFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
+  let loaded = null;
   const chart = createChart(figure.querySelector('.layer-plot'), {
     x: { label: 'layer', format: integer, range: () => [0.5, layers.length + 0.5] },
     y: { label: ERROR, format: number, range: () => [0, 1.05] },
@@ -26,7 +30,7 @@ export function convertFigure(figure, { state, lab }) {
   painted.append(images.canvas);
   const settings = () => {
     const all = state.pick('remedy');
-    return Object.fromEntries(settingNames.map((name) => [name, all[name]]));
+    return { ...Object.fromEntries(settingNames.map((name) => [name, all[name]])), loaded };
   };
   const frame = createFrame(figure, {
     name: 'all-heads',
@@ -35,12 +39,26 @@ export function convertFigure(figure, { state, lab }) {
     picture: () => ({ title: 'The softmax model with a learned map for every head', charts: [chart.picture()], about: aboutOf(shown.report.settings), remarks: sentences(shown.report).join(' ') }),
   });
   frame.again.textContent = 'Learn all heads';
+  frame.again.addEventListener('click', () => (loaded = null));
+  const mapFile = createMapFile(figure.querySelector('.map-file'), {
+    lab,
+    name: 'maps.safetensors',
+    what: 'the maps',
+    objection: ({ heads }) => (heads === headCount ? '' : 'it has the map of one head, which the figure above can load'),
+    onLoad(file) {
+      loaded = file;
+      run.start();
+    },
+  });
 
   const draw = (next) => {
     shown = next;
     const { report } = next;
     chart.update({ series: seriesOf(report), summary: summaryOf(report) });
     figure.querySelector('.verdict').replaceChildren(...(report ? sentences(report, next.running) : []).map((text) => listItem(text)));
+    mapFile.offer(report?.file ?? null);
+    // An empty plot says nothing.
+    figure.querySelector('.layer-plot').hidden = !report;
     painted.hidden = !report?.images;
     if (report?.images) images.update(report.images, report.position, `Ten digits, ${report.position} of ${SIDE * SIDE} pixels each, painted by the softmax model with learned maps`);
     frame.setTable(
@@ -52,9 +70,12 @@ export function convertFigure(figure, { state, lab }) {
     frame,
     ready: lab.ready,
     settings,
-    async *sweep(options, signal) {
+    async *sweep({ loaded, ...options }, signal) {
       await lab.download(['softmax', 'painted', 'heldOut']);
-      yield* lab.bench('convert', options, (bench) => sweepConvert(bench, { ...options, signal }));
+      const say = (text) => signal.aborted || frame.setPhase('running', text);
+      if (!loaded) for await (const { share } of paintNeeded(lab, options, { signal, say })) yield { rows: [], images: null, done: share, total: 1 };
+      if (signal.aborted) return;
+      yield* lab.bench('convert', options, (bench) => sweepConvert(bench, { ...options, loaded, signal }));
     },
     draw,
   });
@@ -69,12 +90,13 @@ export function convertFigure(figure, { state, lab }) {
   };
 }
 
-const aboutOf = ({ map, features, digits, seed, ...rest }) => ({ learned: map, features, digits, steps: stepsOf(rest), seed });
+const aboutOf = ({ loaded, map, features, digits, painting, seed, ...rest }) =>
+  loaded ? { loaded: loaded.name, learned: loaded.map, features: loaded.features } : { learned: map, features, digits, painting, steps: stepsOf(rest), seed };
 const layersOf = (report) => (report?.rows ?? []).filter(({ layer }) => layer !== '');
 const bitsOf = (report, map) => report.rows.find((row) => row.map === map && row.bits !== '')?.bits;
 
 function seriesOf(report) {
-  const points = (name) => layersOf(report).map((row) => ({ x: row.layer, y: Math.min(row[name], 1.05), value: row[name] }));
+  const points = (name) => layersOf(report).filter((row) => row[name] !== '').map((row) => ({ x: row.layer, y: Math.min(row[name], 1.05), value: row[name] }));
   return [
     { role: 'floor', label: 'at first', dash: [6, 4], points: points('before') },
     { role: LEARNED, label: 'learned', shape: shapes[LEARNED], points: points('error') },
@@ -83,10 +105,11 @@ function seriesOf(report) {
 
 function sentences(report, running = false) {
   const { settings, layer } = report;
+  const { map, features } = settings.loaded ?? settings;
   const [softmax, elu, learned] = ['softmax', 'elu', 'learned'].map((map) => bitsOf(report, map));
   if (elu === undefined) return [];
-  const list = [`Bits a pixel on held-out digits: ${softmax.toFixed(3)} with softmax, ${elu.toFixed(3)} with elu in place of every head${learned === undefined ? '.' : `, ${learned.toFixed(3)} with ${settings.map} of ${integer(settings.features)} features, learned.`}`];
-  if (running && layer > 0) list.push(`Layer ${layer} of ${layers.length} learns.`);
+  const list = [`Bits a pixel on held-out digits: ${softmax.toFixed(3)} with softmax, ${elu.toFixed(3)} with elu in place of every head${learned === undefined ? '.' : `, ${learned.toFixed(3)} with ${map} of ${integer(features)} features, ${settings.loaded ? `from ${settings.loaded.name}` : 'learned'}.`}`];
+  if (running && layer > 0) list.push(`Layer ${layer} of ${layers.length} ${settings.loaded ? 'is judged' : 'learns'}.`);
   if (learned !== undefined) list.push(`The maps give back ${percent((elu - learned) / (elu - softmax))} of what elu loses.`);
   return list;
 }
@@ -94,5 +117,5 @@ function sentences(report, running = false) {
 function summaryOf(report) {
   const all = layersOf(report);
   if (all.length === 0) return `${ERROR}: nothing learned yet.`;
-  return `${ERROR}: ${all.map(({ layer, before, error }) => `layer ${layer} from ${number(before)} to ${number(error)}`).join('; ')}.`;
+  return `${ERROR}: ${all.map(({ layer, before, error }) => `layer ${layer} ${before === '' ? '' : `from ${number(before)} to `}${number(error)}`).join('; ')}.`;
 }

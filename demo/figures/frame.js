@@ -106,7 +106,7 @@ export function listItem(...parts) {
   return item;
 }
 
-function save(blob, name) {
+export function save(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;

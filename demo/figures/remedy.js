@@ -1,66 +1,67 @@
 // Figure "The remedy": a feature map is learned for one head, and its error falls below that of maps without weights.
 import { integer, number, percent } from '../format.js';
 import { isTrained } from '../measure/heads.js';
-import { levels, matrixLength, sweepRemedy } from '../measure/remedy.js';
+import { SHIPPED } from '../measure/lessons.js';
+import { levels, sweepRemedy } from '../measure/remedy.js';
 import { rowsOf } from '../measure/rows.js';
 import { createChart } from '../plots/chart.js';
-import { createHeatmap } from '../plots/heatmap.js';
 import { shapes } from '../plots/markers.js';
-import { weightScale } from '../plots/scales.js';
-import { onTheme } from '../theme.js';
 import { createFrame, listItem } from './frame.js';
+import { createLessonsView, paintNeeded } from './lessons.js';
+import { createMapFile } from './map_file.js';
+import { createMatrices } from './remedy_matrices.js';
+import { createPairs, pairsSentence } from './remedy_pairs.js';
 import { createRun } from './run.js';
 import { showSource } from './source.js';
 
 const MEAN = 'mean of V';
 const LEARNED_ERRORS = 'error on held-out inputs, ‖linear − softmax‖ / ‖softmax‖';
-const matrixNames = { softmax: 'softmax', before: 'where learning begins', learned: 'learned' };
 /** Whose colour and marker a learned map has: another than the same map without its weights. */
 const LEARNED = 'state';
 
 /** @returns {(changed: Set<string>) => void} update */
 export function remedyFigure(figure, { state, lab }) {
   let shown = { report: null, previous: null };
-  let wanted = false;
+  /** 'look' measures the levels, 'paint' paints lessons before, 'learn' learns from them after it. */
+  let task = 'look';
+  let loaded = null;
   const steps = () => state.values['remedy.steps'];
   const chart = createChart(figure.querySelector('.plot'), {
     x: { label: 'steps of learning', format: integer, range: () => [0, steps()] },
     y: { label: LEARNED_ERRORS, format: number, range: () => [0, mostOf([shown.report, shown.previous])] },
     height: 320,
   });
-  const heatmaps = Object.fromEntries(Object.keys(matrixNames).map((kind) => [kind, createHeatmap(figure.querySelector(`[data-kind=${kind}] .map`))]));
+  const showLessons = createLessonsView(figure.querySelector('.lessons'));
+  const showMatrices = createMatrices(figure);
+  const pairs = createPairs(figure.querySelector('.pair-plot'));
   const frame = createFrame(figure, {
     name: 'remedy',
     state,
     rows: () => shown.report?.rows.map((row) => ({ ...row, ...aboutOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: `A feature map learned for one head: ${shown.report.settings.map}`, charts: [chart.picture()], about: aboutOf(shown.report.settings) }),
+    picture: () => ({ title: `A feature map learned for one head: ${(shown.report.settings.loaded ?? shown.report.settings).map}`, charts: [chart.picture(), pairs.picture()], about: aboutOf(shown.report.settings) }),
   });
   frame.again.textContent = 'Learn';
-  frame.again.addEventListener('click', () => (wanted = true));
+  frame.again.addEventListener('click', () => ([task, loaded] = ['learn', null]));
+  const mapFile = createMapFile(figure.querySelector('.map-file'), {
+    lab,
+    name: 'map.safetensors',
+    what: 'the map',
+    onLoad(file) {
+      [task, loaded] = ['look', file];
+      run.start();
+    },
+  });
 
-  const drawMatrices = () => {
-    const { report } = shown;
-    const all = Object.keys(matrixNames).map((kind) => report?.[kind]).filter(Boolean);
-    const most = Math.max(0, ...all.map((values) => values.reduce((a, b) => Math.max(a, b), 0)));
-    const scale = weightScale(most);
-    for (const [kind, name] of Object.entries(matrixNames)) {
-      const values = report?.[kind];
-      const off = values && kind !== 'softmax' ? `, ${percent(distance(values, report.softmax))} off` : '';
-      const box = figure.querySelector(`[data-kind=${kind}]`);
-      box.querySelector('.off').textContent = values ? off.slice(2) : 'not yet';
-      heatmaps[kind].update({
-        size: matrixLength,
-        values: values ?? new Float32Array(matrixLength ** 2),
-        paint: (value, i, j) => (!values || j > i ? null : scale(value)),
-        label: values ? `${name}: ${matrixLength} by ${matrixLength} weights, queries down, keys across${off}` : `${name}: no weights yet`,
-      });
-    }
-  };
   const draw = (next) => {
     shown = next;
     const { report, previous, running } = next;
     chart.update({ series: [...seriesOf(previous, true), ...seriesOf(report, false)], summary: summaryOf(report) });
-    drawMatrices();
+    const taught = [report, previous].find((one) => one?.lessons !== undefined);
+    showLessons({ images: taught?.lessons, positions: taught?.positions, count: state.values['remedy.digits'] });
+    mapFile.offer(report?.file ?? null);
+    const seen = report?.softmax ? report : previous;
+    showMatrices(seen);
+    pairs.update(seen);
     figure.querySelector('.verdict').replaceChildren(...(report ? sentences(report, running) : []).map((text) => listItem(text)));
     frame.setTable(
       ['map', 'features', 'step', 'error', 'loss'],
@@ -70,29 +71,40 @@ export function remedyFigure(figure, { state, lab }) {
   const run = createRun({
     frame,
     ready: lab.ready,
-    settings: () => state.pick('remedy'),
-    async *sweep(options, signal) {
-      const learning = wanted;
-      if (isTrained(options.source)) await lab.download(['softmax', 'painted', 'heldOut']);
-      yield* lab.bench('remedy', options, (bench) => sweepRemedy(bench, { ...options, wanted: learning, signal }));
+    settings: () => ({ ...state.pick('remedy'), task, loaded }),
+    async *sweep({ task, loaded, ...options }, signal) {
+      if (isTrained(options.source)) {
+        await lab.download(['softmax', 'painted', 'heldOut']);
+        const say = (text) => signal.aborted || frame.setPhase('running', text);
+        for await (const { images, positions, share } of task === 'look' ? [] : paintNeeded(lab, options, { signal, say })) yield { rows: [], lessons: images, positions, done: share, total: 1 };
+        if (signal.aborted) return;
+      }
+      const wanted = task === 'learn';
+      yield* lab.bench('remedy', options, (bench) => sweepRemedy(bench, { ...options, wanted, loaded, signal }));
     },
     draw,
   });
   const showControls = () => showSource(figure, isTrained(state.values['remedy.source']));
-  onTheme(drawMatrices);
   showControls();
   draw(shown);
   run.start();
   return (changed) => {
     if (![...changed].some((key) => key.startsWith('remedy.'))) return;
-    // Another head or map is not learned before it is asked for.
-    wanted = false;
+    // Another head or map is not learned before it is asked for; a file of all heads has another head's map as well.
+    const unpainted = changed.has('remedy.painting') || (changed.has('remedy.digits') && state.values['remedy.painting'] !== SHIPPED);
+    task = unpainted ? 'paint' : 'look';
+    if (loaded?.heads === 1 || [...changed].some((key) => key.startsWith('remedy.') && !['remedy.layer', 'remedy.head'].includes(key))) loaded = null;
     showControls();
     run.restart();
   };
 }
 
-const aboutOf = ({ source, layer, head, digits, loss, seed }) => ({ source, ...(isTrained(source) && { layer, head, digits }), loss, seed });
+const aboutOf = ({ loaded, source, layer, head, digits, painting, loss, seed }) => ({
+  source,
+  ...(isTrained(source) && { layer, head }),
+  ...(loaded ? { loaded: loaded.name } : { ...(isTrained(source) && { digits, painting }), loss }),
+  seed,
+});
 const curveOf = (report) => (report ? report.rows.filter(({ step }) => step !== '') : []);
 const levelOf = (report, map) => rowsOf(report, { map, step: '' })[0];
 
@@ -102,20 +114,16 @@ function mostOf(reports) {
   return Math.min(1.5, 1.1 * Math.max(0.5, ...errors));
 }
 
-function distance(values, exact) {
-  const square = (of) => Math.sqrt(exact.reduce((sum, _, i) => sum + of(i) ** 2, 0));
-  return square((i) => values[i] - exact[i]) / square((i) => exact[i]);
-}
-
 function seriesOf(report, faint) {
   if (!report) return [];
-  const { map, steps } = report.settings;
+  const { steps, loaded } = report.settings;
+  const { map } = loaded ?? report.settings;
   const flat = (name) => {
     const level = levelOf(report, name);
     return level ? [0, steps].map((x) => ({ x, y: level.error })) : [];
   };
   return [
-    { role: LEARNED, label: `${map}, learning`, end: map, shape: shapes[LEARNED], faint, width: 3, points: curveOf(report).map(({ step, error }) => ({ x: step, y: Math.min(error, 1.5), value: error })) },
+    { role: LEARNED, label: loaded ? `${map}, loaded` : `${map}, learning`, end: map, shape: shapes[LEARNED], faint, width: 3, points: loaded ? flat(map) : curveOf(report).map(({ step, error }) => ({ x: step, y: Math.min(error, 1.5), value: error })) },
     ...levels.map((name) => ({ role: name, label: name, shape: shapes[name], faint, points: flat(name) })),
     { role: 'floor', label: MEAN, dash: [6, 4], faint, points: flat(MEAN) },
   ];
@@ -129,11 +137,14 @@ function sentences(report, running) {
   const least = known.reduce((best, row) => (row.error < best.error ? row : best));
   const plain = `Of the maps that learn nothing, ${least.map} is nearest: ${percent(least.error)} off; ${MEAN} is ${percent(levelOf(report, MEAN).error)} off.`;
   if (running && said.looked) return [plain, `Looking at what teaches: ${said.looked} of ${said.of}.`];
+  const { loaded } = settings;
+  const own = loaded && levelOf(report, loaded.map);
+  if (own) return [plain, `${loaded.name} has ${loaded.map} of ${integer(loaded.features)} features, which is ${percent(own.error)} off: ${own.error < least.error ? 'below' : 'not below'} them all.`, pairsSentence(report)];
   if (curve.length === 0) return [plain, ...(running ? [] : ['Press Learn.'])];
   const best = Math.min(...curve.map(({ error }) => error));
   if (running) return [plain, `Step ${integer(curve.at(-1).step)} of ${integer(settings.steps)}: ${percent(curve.at(-1).error)} off.`];
   const verb = best < least.error ? 'below' : 'not below';
-  return [plain, `In ${integer(curve.at(-1).step)} steps ${settings.map}, of ${integer(settings.features)} features, went from ${percent(curve[0].error)} off to ${percent(best)}: ${verb} them all.`];
+  return [plain, `In ${integer(curve.at(-1).step)} steps ${settings.map}, of ${integer(settings.features)} features, went from ${percent(curve[0].error)} off to ${percent(best)}: ${verb} them all.`, pairsSentence(report)];
 }
 
 function summaryOf(report) {

@@ -91,7 +91,7 @@ function sentences(report) {
   const where = slope > 0 && meet > 0 ? `: the cache is the slower one from about ${integer(meet)} tokens on` : '';
   const texts = [
     `Over the whole curve one more token takes ${duration(level)} with the state, between ${duration(Math.min(...times))} and ${duration(Math.max(...times))}; with the cache ${duration(Math.max(0, slope) * 1000)} more for every 1,000 tokens before it${where}.`,
-    `The cache grows by ${bytes(cacheBytesPerToken)} a token and is as large as the state (${bytes(stateBytes)}) after ${number(stateBytes / cacheBytesPerToken)} tokens. The library allocates it all at once: ${bytes(cacheBytes)} here.`,
+    `The cache grows by ${bytes(cacheBytesPerToken)} a token and is as large as the state (${bytes(stateBytes)}) after ${integer(stateBytes / cacheBytesPerToken)} tokens. The library allocates it all at once: ${bytes(cacheBytes)} here.`,
   ];
   const restless = unrest(report.rows);
   if (restless >= BUSY) texts.unshift(`The machine was busy: the slowest repeats took ${number(restless)} times as long as the fastest. Measure again when it is not.`);

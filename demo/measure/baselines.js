@@ -76,7 +76,7 @@ export function headOf({ data, shape: [, , length, dim] }, head) {
 }
 
 /**
- * One head's answers beside softmax's, of a map or of the window, as sums that add up over heads.
+ * One head's answers beside softmax's, of a map (by its name, or one of the caller's) or of the window, as sums that add up over heads.
  * @returns {{ size, difference, mean, product, own, most }} squares of the norms of softmax's answers, of how far this is
  *   from them, of how far the mean of V is; their product, the square of its own norm, and the largest difference
  */
@@ -87,9 +87,10 @@ export function measureHead(attention, { featureMap, features, length, maxLength
   const exact = attention.softmax(q, k, v, { causal }).data;
   const ones = { data: new Float32Array(length).fill(1), shape: [1, 1, length, 1] };
   const meanOfV = attention.linear(ones, ones, v, { featureMap: 'identity', causal }).data;
-  const answers = featureMap === windowName
-    ? windowAnswers({ q, k, v }, { size: windowSize, causal })
-    : withMap(makeMap(attention, featureMap, { dim, features, seed: sample.seed, maxLength }), (map) => attention.linear(q, k, v, { featureMap: map, causal, ...epsOf(featureMap) }).data);
+  const answersOf = (map, eps) => attention.linear(q, k, v, { featureMap: map, causal, ...eps }).data;
+  const named = () => withMap(makeMap(attention, featureMap, { dim, features, seed: sample.seed, maxLength }), (map) => answersOf(map, epsOf(featureMap)));
+  const own = () => (typeof featureMap === 'string' ? named() : answersOf(featureMap));
+  const answers = featureMap === windowName ? windowAnswers({ q, k, v }, { size: windowSize, causal }) : own();
   const sums = { size: 0, difference: 0, mean: 0, product: 0, own: 0, most: 0 };
   for (let i = 0; i < exact.length; i++) {
     const away = answers[i] - exact[i];

@@ -1,13 +1,16 @@
 // The whole softmax model made linear: a map is learned for every head, a layer at a time, and the model judged and set to paint.
+import { allHeads, joinHeads, layerMaps, readMaps, writeMaps } from '../digits/linearize.js';
 import { attendToAll } from '../digits/model.js';
 import { createPainter } from '../digits/painter.js';
 import { bitsPerDim, replacedAttention } from '../learn/bits.js';
+import { measureErrors } from '../learn/errors.js';
 import { headInputs, headsOf } from '../learn/heads.js';
-import { following, learnable } from './remedy.js';
+import { learnable, mapOf } from './learned.js';
+import { following } from './remedy.js';
 import { mean } from './statistics.js';
 
 /** The models that are judged, the last one when it is learned. */
-export const judged = ['softmax', 'elu', 'learned'];
+const judged = ['softmax', 'elu', 'learned'];
 /** Held-out digits that give the bits, and those among them that judge maps. */
 const BITS_DIGITS = 10;
 const JUDGES = 3;
@@ -23,15 +26,17 @@ const turn = () => new Promise((resolve) => setTimeout(resolve));
 /**
  * @param {{ models: object, heldOut: Int32Array[], painted: Int32Array[] }} digits
  * @param {() => Promise<{ distill: Function, learn: object }>} learner
+ * @param {(options: { painting, digits }) => Int32Array[] | null} [lessonsOf] the digits that teach
  */
-export function createConvert(digits, learner) {
-  /** @param {object} options map, features, steps, digits, seed */
+export function createConvert(digits, learner, lessonsOf = () => digits.painted) {
+  /** @param {object} options map, features, steps, digits, seed, painting */
   return function convertBench(_, options) {
     const model = digits.models.softmax;
     const { layers, heads, length } = model.sizes;
     const controller = new AbortController();
     const { signal } = controller;
     const maps = [];
+    const learned = [];
     let painter;
     const every = Array.from({ length: heads }, (_, head) => head);
     const replaced = (mapOf) => replacedAttention(model, Array.from({ length: layers }, (_, layer) => ({ map: mapOf(layer), heads: every })));
@@ -44,7 +49,7 @@ export function createConvert(digits, learner) {
     const learnLayer = async (onProgress) => {
       const { distill, learn } = await learner();
       const chosen = headsOf({ layers: [maps.length], heads: every });
-      const lists = { teachers: digits.painted.slice(0, options.digits), judges: spread(digits.heldOut, JUDGES) };
+      const lists = { teachers: lessonsOf(options).slice(0, options.digits), judges: spread(digits.heldOut, JUDGES) };
       const seen = { teachers: [], judges: [] };
       for (const [kind, list] of Object.entries(lists)) {
         for (const tokens of list) {
@@ -63,18 +68,22 @@ export function createConvert(digits, learner) {
         onProgress: ({ step }) => onProgress({ step }),
       });
       try {
-        const { name, options: made, weights } = featureMap;
-        maps.push(model.attention.featureMap(name, { dim: model.sizes.dim, ...made, ...weights }));
+        learned.push({ name: featureMap.name, options: featureMap.options, weights: featureMap.weights });
+        maps.push(mapOf(model.attention, learned.at(-1)));
       } finally {
         featureMap.dispose();
       }
       const best = every.map((head) => Math.min(...history.map(({ error }) => error[head])));
-      return { layer: maps.length, before: mean(history[0].error), error: mean(best) };
+      return { layer: maps.length, before: mean(history[0].error), error: mean(best), file: maps.length === layers ? writeMaps(joinHeads(learned)) : null };
     };
 
     return {
       warmUp: () => ({ layers, length }),
-      /** Learns the maps of the next layer; resolves to null where it was cancelled. */
+      /** Takes the maps of a file, of all heads, in place of learning. */
+      load({ file }) {
+        maps.push(...layerMaps(model, readMaps(file), allHeads(model.sizes)));
+      },
+      /** Learns the maps of the next layer, after the last one with a file of them all; resolves to null where it was cancelled. */
       async learn(onProgress) {
         try {
           return await learnLayer(onProgress);
@@ -83,8 +92,12 @@ export function createConvert(digits, learner) {
           throw error;
         }
       },
-      /** Bits a pixel of the model on held-out digits. */
-      measure: ({ map }) => ({ map, bits: bitsPerDim(model, spread(digits.heldOut, BITS_DIGITS), attentionOf[map]()) }),
+      /** Bits a pixel of the model on held-out digits; of a loaded layer's maps, counted from 1, their mean error. */
+      measure({ map, layer }) {
+        if (layer === undefined) return { map, bits: bitsPerDim(model, spread(digits.heldOut, BITS_DIGITS), attentionOf[map]()) };
+        const { loaded } = measureErrors(model, spread(digits.heldOut, JUDGES), headsOf({ layers: [layer - 1], heads: every }), { loaded: maps[layer - 1] });
+        return { layer, before: '', error: mean(loaded.error) };
+      },
       /** Paints more pixels of ten digits, with the learned maps and a state; returns all images so far. */
       paint() {
         painter ??= createPainter({ ...model, kind: 'linear', featureMaps: maps }, { memory: 'state', classes: Array.from({ length: 10 }, (_, i) => i), seed: options.seed });
@@ -102,16 +115,17 @@ export function createConvert(digits, learner) {
 }
 
 /**
- * Learns layer after layer, then judges and paints.
+ * Learns layer after layer, or takes what was loaded, then judges and paints.
  * @param bench a convertBench, or the same methods returning promises
- * @yields {{ rows: object[], images: Uint8Array[], position: number, layer: number, done: number, total: number }} rows are
- *   { layer, before, error } of a layer, and { map, bits } of a model
+ * @param {{ loaded?: { file: Uint8Array, map: string } }} options loaded: a file of maps and what it holds
+ * @yields {{ rows: object[], file: Uint8Array, images: Uint8Array[], position: number, layer: number, done: number, total: number }}
+ *   rows are { layer, before, error } of a layer, and { map, bits } of a model; file: the maps of all heads, once they are there
  */
-export async function* sweepConvert(bench, { signal, ...options }) {
+export async function* sweepConvert(bench, { signal, loaded, ...options }) {
   if (signal?.aborted) return;
   const { layers, length } = await bench.warmUp();
   const steps = stepsOf(options);
-  const report = { rows: [], images: null, position: 0, layer: 0, done: 0, total: layers + judged.length + 1 };
+  const report = { rows: [], file: null, images: null, position: 0, layer: 0, done: 0, total: layers + judged.length + 1 };
   const judge = async (map) => {
     report.rows.push({ layer: '', before: '', error: '', ...(await bench.measure({ map })) });
     report.done++;
@@ -124,12 +138,20 @@ export async function* sweepConvert(bench, { signal, ...options }) {
       yield { ...report };
       if (signal?.aborted) return;
     }
+    if (loaded) {
+      await bench.load({ file: loaded.file });
+      report.file = loaded.file;
+    }
     for (let layer = 1; layer <= layers; layer++) {
       const before = report.done;
       report.layer = layer;
-      for await (const seen of following((tell) => bench.learn(tell))) {
+      for await (const seen of following(async (tell) => (loaded ? bench.measure({ layer }) : bench.learn(tell)))) {
         if (seen.result === null) return;
-        if (seen.result) report.rows.push({ map: options.map, bits: '', ...seen.result });
+        if (seen.result) {
+          const { file, ...row } = seen.result;
+          report.file = file ?? report.file;
+          report.rows.push({ map: (loaded ?? options).map, bits: '', ...row });
+        }
         report.done = before + (seen.result ? 1 : seen.step / steps);
         yield { ...report };
       }

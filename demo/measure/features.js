@@ -4,7 +4,7 @@ import { sampleInputs } from './random.js';
 import { median } from './statistics.js';
 
 /** Kinds of random features, by the options that make them. */
-export const kinds = {
+const kinds = {
   'favor': { name: 'favor' },
   'favor with independent rows': { name: 'favor', options: { orthogonal: false } },
   'hyperbolic favor': { name: 'favor', options: { hyperbolic: true } },

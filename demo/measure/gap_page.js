@@ -5,11 +5,11 @@ import { headChoices, isTrained } from './heads.js';
 import { isRandom } from './maps.js';
 
 /** Up to here a point is one call of attention.gap, weights and all; beyond, a head's answers at a time. */
-export const wholeLength = 512;
+const wholeLength = 512;
 export const seedChoices = [1, 3, 8];
 
 /** Heads of the inputs. */
-export const headsOf = ({ source, head, heads }) => (isTrained(source) ? (head === headChoices[0] ? headChoices.length - 1 : 1) : heads);
+const headsOf = ({ source, head, heads }) => (isTrained(source) ? (head === headChoices[0] ? headChoices.length - 1 : 1) : heads);
 
 /**
  * @param {{ gap(point), head(point), rank(point) }} measure promises of measureGap, measureHead and measureRank

@@ -3,7 +3,7 @@ import { clockResolution, crossover, mean, powersOfTwo } from './statistics.js';
 import { kinds, timeBench } from './time.js';
 
 /** The length at which both are timed, and those between which the crossover is looked for. */
-export const timedLength = 4096;
+const timedLength = 4096;
 const LENGTHS = powersOfTwo(32, 1024);
 const DIM = 64;
 const HEADS = 8;
@@ -12,7 +12,7 @@ const WARM_UP_MS = 40;
 /** A softmax call this long is timed once. */
 const LONG_MS = 400;
 /** Tokens after which the memories are compared. */
-export const storedLength = 8192;
+const storedLength = 8192;
 
 /** Fastest times at one length, the crossover from short sweeps below it; full attention, one head. */
 export function measureHeadlineTime(attention, { featureMap = 'elu' } = {}) {

@@ -13,7 +13,7 @@ export const isTrained = (source) => source === sources[1];
 export const asSourced = (settings) => ({ ...settings, causal: settings.causal || isTrained(settings.source) });
 
 /** Lengths of a sweep up to `maxLength`: powers of two, and the whole image. */
-export const trainedLengths = (shortest, maxLength) => [...powersOfTwo(shortest, Math.min(maxLength, 512)), ...(maxLength >= imageLength ? [imageLength] : [])];
+const trainedLengths = (shortest, maxLength) => [...powersOfTwo(shortest, Math.min(maxLength, 512)), ...(maxLength >= imageLength ? [imageLength] : [])];
 
 /** Length of the trained heads' vectors. */
 export const trainedDim = 32;

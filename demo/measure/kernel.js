@@ -1,5 +1,6 @@
 // What a feature map makes of exp(q·k/√d): pair by pair, and its features along one coordinate.
 import { makeMap, withMap } from './maps.js';
+import { pairsOf, scoresOf } from './pairs.js';
 import { sampleInputs } from './random.js';
 
 /** Queries, and keys, that are paired. */
@@ -12,8 +13,8 @@ const POINTS = 61;
 /**
  * @param {object} options featureMap: its name, or a map of the caller's for these inputs
  * @param inputs makes q and k of the options
- * @returns {{ rows: Array<{ score, exact, linear }>, curves: number[][], features: number, weightError: number }} exact is
- *   exp(score), linear φ(q)·φ(k) with one factor a query, so that both sum to the same over the keys; curves [feature][point]
+ * @returns {{ rows: Array<{ score, exact, linear }>, curves: number[][], features: number, weightError: number }} rows of
+ *   pairsOf; curves [feature][point]
  */
 export function measureKernel(attention, { featureMap, features, norm, ...sample }, inputs = sampleInputs) {
   const { q, k } = inputs({ ...sample, norm, length: pairedTokens, heads: 1 });
@@ -21,30 +22,17 @@ export function measureKernel(attention, { featureMap, features, norm, ...sample
   const measure = (map) => {
     const softmax = attention.weights(q, k, { kind: 'softmax' }).data;
     const linear = attention.weights(q, k, { kind: 'linear', featureMap: map }).data;
-    const rows = [];
     let [difference, size] = [0, 0];
-    for (let i = 0; i < pairedTokens; i++) {
-      const scores = Array.from({ length: pairedTokens }, (_, j) => dotOf(q.data, i, k.data, j, dim) / Math.sqrt(dim));
-      const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
-      scores.forEach((score, j) => {
-        const at = i * pairedTokens + j;
-        rows.push({ score, exact: Math.exp(score), linear: linear[at] * sum });
-        difference += (linear[at] - softmax[at]) ** 2;
-        size += softmax[at] ** 2;
-      });
-    }
-    rows.sort((a, b) => a.score - b.score);
+    softmax.forEach((exact, at) => {
+      difference += (linear[at] - exact) ** 2;
+      size += exact ** 2;
+    });
+    const rows = pairsOf(scoresOf(q, k), linear).map(({ weight, ...row }) => row);
     return { rows, curves: curvesOf(map, dim), features: map.features, weightError: Math.sqrt(difference / size) };
   };
   if (typeof featureMap !== 'string') return measure(featureMap);
   return withMap(makeMap(attention, featureMap, { dim, features, seed: sample.seed, maxLength: POINTS }), measure);
 }
-
-const dotOf = (a, i, b, j, dim) => {
-  let sum = 0;
-  for (let c = 0; c < dim; c++) sum += a[i * dim + c] * b[j * dim + c];
-  return sum;
-};
 
 /** Where the coordinate is at each point of a curve. */
 export const curvePlaces = Array.from({ length: POINTS }, (_, i) => -reach + (2 * reach * i) / (POINTS - 1));

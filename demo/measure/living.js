@@ -2,7 +2,7 @@
 import { normalStream } from './random.js';
 
 /** Tokens after which it begins anew. */
-export const livingLength = 192;
+const livingLength = 192;
 export const livingDim = 16;
 
 const DRIFT = 0.9; // of a token's vector into the next: a picture of white noise shows nothing

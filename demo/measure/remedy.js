@@ -1,24 +1,20 @@
 // The remedy: a feature map learned for one head, judged on held-out inputs beside maps that learn nothing.
+import { writeMaps } from '../digits/linearize.js';
 import { headInputs } from '../learn/heads.js';
 import { combineHeads, measureHead } from './baselines.js';
 import { isTrained, trainedDim } from './heads.js';
-import { featuresOf, isRandom } from './maps.js';
+import { headMaps, learnable, mapOf } from './learned.js';
+import { imagesOf } from './lessons.js';
+import { featuresOf, isRandom, withMap } from './maps.js';
+import { scoresOf } from './pairs.js';
 import { sampleInputs } from './random.js';
 
-/** What can be learned: how `distill` is told. */
-export const learnable = {
-  hedgehog: { map: 'hedgehog' },
-  'learned exp': { map: 'learned', activation: 'exp' },
-  'learned relu': { map: 'learned', activation: 'relu' },
-};
-export const learnableNames = Object.keys(learnable);
 /** Maps without weights that it should fall below. */
 export const levels = ['elu', 'favor', 'taylor'];
 export const featureChoices = [16, 32, 64, 128];
 /** What learning makes small. */
 export const losses = ['outputs', 'weights', 'both'];
 export const stepChoices = [50, 100, 200, 400];
-export const digitCounts = [10, 20, 30];
 /** The tokens of the matrices of weights. */
 export const matrixLength = 32;
 
@@ -46,18 +42,19 @@ function randomExample(seed, n) {
  * What benches of the remedy share: the inputs of the last head.
  * @param {{ models: object, heldOut: Int32Array[], painted: Int32Array[] }} digits read when inputs are asked for
  * @param {() => Promise<{ distill: Function, learn: object }>} learner
+ * @param {(options: { painting, digits }) => Int32Array[] | null} [lessonsOf] the digits that teach
  */
-export function createRemedy(digits, learner) {
+export function createRemedy(digits, learner, lessonsOf = () => digits.painted) {
   let place = '';
   let seen = {};
 
   /** One example of a head, kept until another head is looked at. */
-  const example = ({ source, layer, head, seed }, kind, n) => {
-    const wanted = [source, layer, head, seed].join();
+  const example = ({ source, layer, head, seed, painting, digits: count }, kind, n) => {
+    const wanted = [source, layer, head, seed, painting].join();
     if (place !== wanted) [place, seen] = [wanted, {}];
     const make = () => {
       if (!isTrained(source)) return randomExample(seed, kind === 'judge' ? n : JUDGES + n);
-      const list = kind === 'judge' ? digits.heldOut : digits.painted;
+      const list = kind === 'judge' ? digits.heldOut : lessonsOf({ painting, digits: count });
       const tokens = list[kind === 'judge' ? Math.floor(((n + 0.5) * list.length) / JUDGES) : n];
       return headInputs(digits.models.softmax, tokens, [{ layer: layer - 1, head: Number(head) - 1 }]);
     };
@@ -66,17 +63,27 @@ export function createRemedy(digits, learner) {
 
   /**
    * One head and what it learns.
-   * @param {object} options source, layer, head, map, features, loss, steps, digits, seed
+   * @param {object} options source, layer, head, map, features, loss, steps, digits, seed, painting
    */
   return function remedyBench(attention, options) {
     const controller = new AbortController();
     const { signal } = controller;
     const { source, features, seed } = options;
     const judges = () => Array.from({ length: JUDGES }, (_, n) => example(options, 'judge', n));
-    const weightsOf = (instance, kind, featureMap) => {
+    const shown = () => {
       const { q, k } = example(options, 'judge', 0);
-      return instance.weights(middle(q), middle(k), { kind, causal: true, ...(featureMap && { featureMap }) }).data;
+      return [middle(q), middle(k)];
     };
+    const weightsOf = (instance, kind, featureMap) => instance.weights(...shown(), { kind, causal: true, ...(featureMap && { featureMap }) }).data;
+    /** The measures of a map, of its name or itself, on what judges. */
+    const judgedBy = (featureMap) =>
+      combineHeads(
+        judges().map((one) => {
+          const [q, k, v] = [one.q, one.k, one.v].map(batched);
+          const length = q.shape[2];
+          return measureHead(attention, { featureMap, features, seed, length, maxLength: length, causal: true, at: 0 }, () => ({ q, k, v }));
+        }),
+      );
     const teachers = async (onProgress) => {
       const count = isTrained(source) ? options.digits : RANDOM_TEACHERS;
       const taught = [];
@@ -91,47 +98,44 @@ export function createRemedy(digits, learner) {
     const learn = async (onProgress) => {
       const { distill, learn: instance } = await learner();
       const taught = await teachers(onProgress);
-      const settings = { ...learnable[options.map], features, loss: options.loss, causal: true, seed, signal };
-      const { featureMap: start } = await distill(instance, taught[0], { ...settings, steps: 0 });
-      try {
-        onProgress({ weights: weightsOf(instance, 'linear', start) });
-      } finally {
-        start.dispose();
-      }
+      const { map: name, ...made } = learnable[options.map];
       const { featureMap, history } = await distill(instance, taught, {
-        ...settings,
+        ...learnable[options.map],
+        features,
+        loss: options.loss,
+        causal: true,
+        seed,
+        signal,
         steps: options.steps,
         batch: 4,
         validation: judges(),
-        onProgress: ({ step, loss, error }) => onProgress({ step, loss, error: error[0] }),
+        onProgress: ({ step, loss, error, weights }) => onProgress({ step, loss, error: error[0], weights: withMap(mapOf(instance, { name, options: made, weights }), (now) => weightsOf(instance, 'linear', now)) }),
       });
-      try {
-        return { weights: weightsOf(instance, 'linear', featureMap), error: Math.min(...history.map(({ error }) => error[0])) };
-      } finally {
-        featureMap.dispose();
-      }
+      const error = Math.min(...history.map((one) => one.error[0]));
+      return withMap(featureMap, (best) => ({ weights: weightsOf(instance, 'linear', best), error, file: writeMaps(best) }));
     };
 
     return {
-      /** Looks at what judges; returns softmax's weights of some tokens of it. */
+      /** Looks at what judges; returns softmax's weights of some tokens of it, their scores, and the digits that teach. */
       warmUp() {
         judges();
-        return { softmax: weightsOf(attention, 'softmax') };
+        const lessons = isTrained(source) ? lessonsOf(options) : null;
+        return { softmax: weightsOf(attention, 'softmax'), scores: scoresOf(...shown()), lessons: lessons && imagesOf(lessons) };
       },
       /** The error of a map without weights on what judges, and that of the mean of V. */
       measure({ map }) {
-        const heads = judges().map((one) => {
-          const [q, k, v] = [one.q, one.k, one.v].map(batched);
-          const length = q.shape[2];
-          return measureHead(attention, { featureMap: map, features, seed, length, maxLength: length, causal: true, at: 0 }, () => ({ q, k, v }));
-        });
-        const { relativeError, meanValueError } = combineHeads(heads);
+        const { relativeError, meanValueError } = judgedBy(map);
         return { map, error: relativeError, meanOfV: meanValueError };
+      },
+      /** Takes the map of a file: its error on what judges, what it weighs, and the map of this head alone as a file. */
+      load({ file }) {
+        const maps = headMaps(file, options);
+        return withMap(mapOf(attention, maps), (map) => ({ weights: weightsOf(attention, 'linear', map), error: judgedBy(map).relativeError, file: writeMaps(maps) }));
       },
       /**
        * Learns the map; resolves to null where it was cancelled.
-       * @param {(seen: { looked, of } | { weights } | { step, loss, error }) => void} onProgress examples looked at, the
-       *   weights where learning begins, then the held-out error every ten steps
+       * @param {(seen: { looked, of } | { step, loss, error, weights }) => void} onProgress examples looked at, then every
+       *   ten steps the held-out error and the weights that the map gives to the tokens
        */
       async learn(onProgress) {
         try {
@@ -148,7 +152,7 @@ export function createRemedy(digits, learner) {
 }
 
 /** Features of each map that is shown. */
-export const featureTable = ({ map, features }) =>
+const featureTable = ({ map, features }) =>
   Object.fromEntries([...levels, map].map((name) => [name, isRandom(name) || name === map ? features : featuresOf(name, { dim: trainedDim, features })]));
 
 /** The calls of `onProgress` that a function makes, one after another, and at last { result } of it. */
@@ -171,17 +175,21 @@ export async function* following(call) {
 }
 
 /**
- * The levels, and where `wanted` the learning beside them.
+ * The levels, and beside them what was loaded, or where `wanted` the learning.
  * @param bench a remedyBench, or the same methods returning promises
- * @yields {{ rows: object[], softmax, before, learned, said: object, done: number, total: number }} rows { map, step, features, error, loss };
- *   matrices of weights, each null until it is known; said: the last progress
+ * @param {{ loaded?: { file: Uint8Array, map: string, features: number } }} options loaded: a file of maps and what it holds
+ * @yields {{ rows: object[], scores, softmax, before, learned, file, lessons, said: object, done: number, total: number }} rows { map, step, features, error, loss };
+ *   matrices, each null until it is known: scores, and the weights of softmax, of the map where learning begins, and of the
+ *   map as it is now; file: the map that was learned or loaded; lessons:
+ *   images of the digits that teach, where there are such; said: the last progress
  */
-export async function* sweepRemedy(bench, { wanted, signal, map, steps, ...options }) {
+export async function* sweepRemedy(bench, { wanted, loaded, signal, map, steps, ...options }) {
   if (signal?.aborted) return;
   const table = featureTable({ map, ...options });
-  const total = levels.length + 1 + (wanted ? options.digits + steps : 0);
-  const report = { rows: [], softmax: null, before: null, learned: null, said: {}, done: 1, total };
-  report.softmax = (await bench.warmUp()).softmax;
+  const more = wanted ? options.digits + steps : 0;
+  const total = levels.length + 1 + (loaded ? 1 : more);
+  const report = { rows: [], scores: null, softmax: null, before: null, learned: null, file: null, said: {}, done: 1, total };
+  Object.assign(report, await bench.warmUp());
   for (const level of levels) {
     if (signal?.aborted) return;
     const { error, meanOfV } = await bench.measure({ map: level });
@@ -190,7 +198,12 @@ export async function* sweepRemedy(bench, { wanted, signal, map, steps, ...optio
     report.done++;
     yield { ...report };
   }
-  if (!wanted || signal?.aborted) return;
+  if (loaded && !signal?.aborted) {
+    const { weights, error, file } = await bench.load({ file: loaded.file });
+    report.rows.push({ map: loaded.map, step: '', features: loaded.features, error, loss: '' });
+    yield { ...report, learned: weights, file, done: total };
+  }
+  if (loaded || !wanted || signal?.aborted) return;
   const before = report.done;
   const cancel = () => bench.cancel();
   signal?.addEventListener('abort', cancel);
@@ -199,12 +212,13 @@ export async function* sweepRemedy(bench, { wanted, signal, map, steps, ...optio
       if (seen.result === null) return;
       report.said = seen;
       if (seen.looked) report.done = before + (options.digits * seen.looked) / seen.of;
-      if (seen.weights) report.before = seen.weights;
       if (seen.step !== undefined) {
+        report.before ??= seen.weights;
+        report.learned = seen.weights;
         report.rows.push({ map, step: seen.step, features: table[map], error: seen.error, loss: seen.loss });
         report.done = before + options.digits + seen.step;
       }
-      if (seen.result) report.learned = seen.result.weights;
+      if (seen.result) [report.learned, report.file] = [seen.result.weights, seen.result.file];
       yield { ...report };
     }
   } finally {

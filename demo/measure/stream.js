@@ -2,7 +2,7 @@
 import { repeatedNormals } from './random.js';
 import { clockResolution, mean, median } from './statistics.js';
 
-export const memories = ['cache', 'state'];
+const memories = ['cache', 'state'];
 
 const POSITIONS = 12;
 const SAMPLES = 5;

@@ -1,7 +1,7 @@
 // Where the ticks of an axis go and what they say; logarithmic axes get round numbers that fit.
 
 /** Powers of two between the ends, thinned to at most `most`. */
-export function powerOfTwoTicks(least, greatest, most) {
+function powerOfTwoTicks(least, greatest, most) {
   const first = Math.ceil(Math.log2(least) - 1e-9);
   const last = Math.floor(Math.log2(greatest) + 1e-9);
   const every = Math.max(1, Math.ceil((last - first + 1) / Math.max(1, most)));
@@ -11,7 +11,7 @@ export function powerOfTwoTicks(least, greatest, most) {
 }
 
 /** Round numbers as dense as fits, down to decades, or fewer still. */
-export function decimalTicks(least, greatest, most) {
+function decimalTicks(least, greatest, most) {
   const first = Math.floor(Math.log10(least));
   const last = Math.ceil(Math.log10(greatest));
   const within = (ticks) => ticks.filter((tick) => tick >= least * (1 - 1e-9) && tick <= greatest * (1 + 1e-9));

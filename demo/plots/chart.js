@@ -31,14 +31,16 @@ export function createChart(container, { x, y, height = 300 }) {
   let shown = { series: [], marks: [] };
   let plot = null;
   let structure = '';
+  let room = 0;
 
   const rebuild = () => {
     plot?.destroy();
+    room = roomForEnds(shown.series, stage.clientWidth);
     plot = new uPlot(
       {
         width: Math.max(200, stage.clientWidth),
         height,
-        padding: [10, roomForEnds(shown.series, stage.clientWidth), 0, 0],
+        padding: [10, room, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
         scales: { x: scaleOf(x), y: scaleOf(y) },
@@ -81,7 +83,10 @@ export function createChart(container, { x, y, height = 300 }) {
   });
 
   new ResizeObserver(() => {
-    if (stage.clientWidth > 0) plot?.setSize({ width: stage.clientWidth, height });
+    if (stage.clientWidth === 0 || !plot) return;
+    // A plot that became narrow has no room for names at its ends, and needs none.
+    if (roomForEnds(shown.series, stage.clientWidth) === room) plot.setSize({ width: stage.clientWidth, height });
+    else rebuild();
   }).observe(stage);
   onTheme(() => plot?.redraw(false));
 
@@ -194,6 +199,7 @@ function drawMarkers(plot, series) {
 function drawMarks(plot, marks) {
   const { ctx, bbox } = plot;
   const unit = uPlot.pxRatio;
+  const labelled = []; // the right ends of labels, from the lowest row up: one that would meet another goes above it
   for (const { x, label, role = 'muted' } of marks) {
     const left = plot.valToPos(x, 'x', true);
     if (left < bbox.left || left > bbox.left + bbox.width) continue;
@@ -207,12 +213,17 @@ function drawMarks(plot, marks) {
     ctx.stroke();
     if (label) {
       ctx.font = `${13 * unit}px "Source Sans 3", system-ui, sans-serif`;
-      const fits = left + ctx.measureText(label).width + 8 * unit < bbox.left + bbox.width;
-      ctx.textAlign = fits ? 'left' : 'right';
+      const width = ctx.measureText(label).width;
+      const fits = left + width + 8 * unit < bbox.left + bbox.width;
+      const start = fits ? left + 6 * unit : left - 6 * unit - width;
+      const free = labelled.findIndex((end) => end < start);
+      const row = free < 0 ? labelled.length : free;
+      labelled[row] = start + width + 4 * unit;
+      ctx.textAlign = 'left';
       ctx.setLineDash([]);
       ctx.lineWidth = 4 * unit;
       ctx.strokeStyle = colour('background');
-      for (const paint of ['strokeText', 'fillText']) ctx[paint](label, left + (fits ? 6 : -6) * unit, bbox.top + bbox.height - 8 * unit);
+      for (const paint of ['strokeText', 'fillText']) ctx[paint](label, start, bbox.top + bbox.height - (8 + 15 * row) * unit);
     }
     ctx.restore();
   }

@@ -10,8 +10,8 @@ const EMPTY = '#262626';
 /**
  * @param {number} side of every image
  * @param {{ across?: number }} [options] the most images in a row
- * @returns {{ canvas: HTMLCanvasElement, update(images: ArrayLike<number>[], position: number, label: string): void,
- *   picture(scale: number): HTMLCanvasElement }} pixels from `position` on are left empty
+ * @returns {{ canvas: HTMLCanvasElement, update(images: ArrayLike<number>[], position: number | number[], label: string): void,
+ *   picture(scale: number): HTMLCanvasElement }} pixels from `position` on, of all images or of each, are left empty
  */
 export function createImages(side, { across: most = 5 } = {}) {
   const canvas = document.createElement('canvas');
@@ -31,7 +31,8 @@ export function createImages(side, { across: most = 5 } = {}) {
       context.fillRect(0, 0, width, height);
       images.forEach((image, n) => {
         const pixels = context.createImageData(side, side);
-        for (let i = 0; i < position; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
+        const end = typeof position === 'number' ? position : position[n];
+        for (let i = 0; i < end; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
         context.putImageData(pixels, (n % across) * (side + GAP), Math.floor(n / across) * (side + GAP));
       });
       canvas.dataset.count = images.length;

@@ -14,6 +14,13 @@ float span_max(const float *x, size_t n, float sign) {
   return top;
 }
 
+int span_is_finite(const float *x, size_t n) {
+  LA_ASSERT(n % 4 == 0);
+  v4 poison = v4_splat(0.0f);
+  for (size_t i = 0; i < n; i += 4) poison = v4_add(poison, v4_poison(v4_load(x + i)));
+  return v4_sum(poison) == 0.0f;
+}
+
 /* −∞ is brought to a number first: less itself it would be NaN. */
 int span_is_above(const float *x, size_t n, float limit) {
   v4 above = v4_splat(0.0f), least = v4_splat(-FLT_MAX), most = v4_splat(limit);

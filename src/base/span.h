@@ -28,6 +28,9 @@ static inline void span_map(float *out, const float *x, size_t n, v4 (*map)(v4))
 /* The largest sign·x[i]; NaN may be passed over. */
 float span_max(const float *x, size_t n, float sign);
 
+/* Whether every x[i] is a finite number; n a multiple of 4. */
+int span_is_finite(const float *x, size_t n);
+
 /* Whether an x[i] is above the limit, or NaN. */
 int span_is_above(const float *x, size_t n, float limit);
 

@@ -1,6 +1,5 @@
 #include <math.h>
 
-#include "base/rows.h"
 #include "learn.h"
 
 static int is_valid(const la_adam_args *a) {

@@ -59,7 +59,7 @@ static size_t forward_block(const walk *w, size_t t, size_t block, int answers) 
   gradient_stream *s = w->s;
   const linear_call *call = s->call;
   float exponent = s->p.exponent;
-  if (answers) stream_touch(s, t, smaller(s->block, call->n_k - t));
+  if (answers) stream_touch(s, t, smaller(s->block, stream_length(s) - t));
   size_t tokens = stream_keys(s, t);
   if (answers) {
     w->m->records[block] = (block_record){(uint32_t)t, (uint32_t)tokens, exponent, call->map->scaled ? s->p.due[0] : 0.0f};
@@ -160,9 +160,9 @@ static void backward_block(const walk *w, size_t block) {
 
 /* From token t on, up to as many blocks as a segment has, counted in `blocks`; the token after. */
 static size_t forward_segment(walk *w, size_t t, int answers, size_t *blocks) {
-  const linear_call *call = w->s->call;
+  size_t length = stream_length(w->s);
   w->first = t;
-  for (*blocks = 0; t < call->n_k && *blocks < w->m->blocks; ++*blocks) t += forward_block(w, t, *blocks, answers);
+  for (*blocks = 0; t < length && *blocks < w->m->blocks; ++*blocks) t += forward_block(w, t, *blocks, answers);
   return t;
 }
 
@@ -181,16 +181,16 @@ static void turn(walk *w) {
 void causal_gradient(gradient_stream *s, causal_memory *m) {
   const linear_call *call = s->call;
   walk w = {s, m, 0, 0, running_floats(&s->s)};
-  size_t count = 0, blocks = 0, t = 0;
+  size_t count = 0, blocks = 0, t = 0, length = stream_length(s);
   s->block = keeps_states(call) ? BLOCK : SHORT_BLOCK;
   stream_start(s);
   float exponent = s->p.exponent;
   /* A segment that whole blocks take to the end is the last, and needs no second pass; shorter ones may not come that far. */
   for (int is_last = 0; !is_last; count++) {
-    int may_be_last = call->n_k - t <= m->blocks * s->block;
+    int may_be_last = length - t <= m->blocks * s->block;
     if (m->segments > 0) keep_start(&w, count, t, may_be_last);
     t = forward_segment(&w, t, may_be_last, &blocks);
-    is_last = t == call->n_k; /* then it was one that may be */
+    is_last = t == length; /* then it was one that may be */
   }
   turn(&w);
   backward_segment(&w, blocks);

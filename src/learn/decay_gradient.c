@@ -2,7 +2,7 @@
 
 float *gate_gradient(const gradient_stream *s, float *all, la_gate gate, size_t width, size_t t) {
   size_t rows = gate.row ? s->call->n_k : 1, state = s->b * s->call->state_heads + s->state_head;
-  return all ? all + (state * rows + (gate.row ? t : 0)) * width : NULL;
+  return all ? all + (state * rows + (gate.row ? start_of(s->call, s->b) + t : 0)) * width : NULL;
 }
 
 void add_decay(const walk *w, size_t t, const float *q, const float *gradient) {

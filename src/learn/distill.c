@@ -50,7 +50,7 @@ int32_t la_distill(const la_distill_args *args) {
   call->learns = args->d_map.query_weights || args->d_map.query_bias || args->d_map.key_weights || args->d_map.key_bias;
   distill_head h;
   size_t slots = parallel_slots((uint64_t)args->heads * (call->n_q + call->n_k) * call->d_f * (call->d_v + call->d) * 3);
-  work.floats = round_up((size_t)distill_layout(call, &h, NULL), 16);
+  work.floats = (distill_layout(call, &h, NULL) + 15) / 16 * 16; /* in 64 bits, which alloc_floats looks at */
   int32_t status = weight_sums_start(&work.sums, &args->map, &args->d_map, heads, heads, (size_t)args->heads, heads);
   if (status != LA_OK) return status;
   work.scratch = alloc_floats(slots * work.floats);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/arguments.h"
+#include "threads/parallel.h"
 
 static void query_block(gradient_stream *s, size_t head, size_t t, size_t tokens) {
   const linear_call *call = s->call;
@@ -51,7 +52,7 @@ static void key_block(gradient_stream *s, size_t t, size_t tokens) {
 
 void full_gradient(gradient_stream *s) {
   const linear_call *call = s->call;
-  size_t keys = keys_in(call->args->key_lengths, s->b, call->n_k), tokens;
+  size_t keys = keys_in(call->args->key_lengths, s->b, call->n_k), queries = tokens_of(call, s->b), tokens;
   s->block = BLOCK;
   stream_start(s);
   float exponent = s->p.exponent;
@@ -62,12 +63,13 @@ void full_gradient(gradient_stream *s) {
   }
   stream_turn(s);
   for (size_t g = 0; g < call->group; g++)
-    for (size_t t = 0; t < call->n_q; t += tokens) {
-      tokens = smaller(BLOCK, call->n_q - t);
+    for (size_t t = 0; t < queries; t += tokens) {
+      tokens = smaller(BLOCK, queries - t);
+      show_life(s->slot);
       query_block(s, s->state_head * call->group + g, t, tokens);
     }
   if (s->wants_values) running_transpose(&s->r);
-  for (size_t t = 0; t < call->n_k && (s->wants_values || s->wants_maps_k); t += tokens) {
+  for (size_t t = 0; t < stream_length(s) && (s->wants_values || s->wants_maps_k); t += tokens) {
     tokens = stream_keys_again(s, t);
     key_block(s, t, tokens);
   }

@@ -2,14 +2,10 @@
  *
  * Heads that share q, k or v belong together: an item is a batch with one such set of heads, and adds up in one order what its
  * heads share. What the weights of maps get is added up an item by itself and then in order, so that threads change no bit. */
-#include <float.h>
-#include <math.h>
-
 #include "base/arguments.h"
 #include "base/scratch.h"
 #include "learn/causal_gradient.h"
 #include "learn/full_gradient.h"
-#include "learn/map_gradient.h"
 #include "threads/parallel.h"
 
 typedef struct {
@@ -43,7 +39,7 @@ static int is_valid(const la_linear_gradient_args *g, const linear_call *call) {
   const la_linear_args *a = g->forward;
   int maps = g->d_map.query_weights || g->d_map.query_bias || g->d_map.key_weights || g->d_map.key_bias;
   int states = g->state_gradient || g->sum_gradient || g->d_state || g->d_sum;
-  if (a->first || a->count || a->write_gate.data || a->starts || !has_elements(a->q, call->n_q) || !has_elements(g->out_gradient, call->n_q)) return 0;
+  if (a->first || a->count || a->write_gate.data || !has_elements(a->q, call->n_q) || !has_elements(g->out_gradient, call->n_q)) return 0;
   if (maps && (!call->map->columns || call->map->random)) return 0;
   if (states && a->map.epsilon > 0.0f) return 0;
   return (!g->d_decay || call->gated) && (!g->d_beta || call->delta);
@@ -57,12 +53,20 @@ static void zero_gate(float *all, size_t b, size_t heads, size_t first, size_t c
   if (all) zero_floats(all + (b * heads + first) * floats, count * floats);
 }
 
+/* Rows of x that are none of the batch row's tokens, of `count` heads from `first` on. */
+static void zero_outside(const linear_call *call, la_array x, size_t b, size_t first, size_t count, size_t width) {
+  size_t start = start_of(call, b), end = start + tokens_of(call, b);
+  for (size_t h = first; x.data && h < first + count; h++)
+    for (size_t t = 0; t < call->n_k; t++)
+      if (t < start || t >= end) zero_floats(array_at(x, b, h, t), width);
+}
+
 static void run_item(void *context, size_t slot, size_t item) {
   const gradient_work *work = context;
   const linear_call *call = work->call;
   const la_linear_args *a = call->args;
   size_t b = item / work->sets, set = item % work->sets, states = call->state_heads / work->sets;
-  size_t q_heads = (size_t)a->q_heads / work->sets, k_heads = (size_t)a->k_heads / work->sets;
+  size_t q_heads = (size_t)a->q_heads / work->sets, k_heads = (size_t)a->k_heads / work->sets, v_heads = (size_t)a->v_heads / work->sets;
   float *base = work->scratch + slot * work->floats;
   gradient_stream s;
   causal_memory m;
@@ -77,6 +81,11 @@ static void run_item(void *context, size_t slot, size_t item) {
   s.wants_values = work->args->dv.data != NULL;
   s.wants_maps_q = work->args->dq.data || s.sums.at.query_weights || s.sums.at.query_bias;
   s.wants_maps_k = work->args->dk.data || s.sums.at.key_weights || s.sums.at.key_bias;
+  if (a->starts) {
+    zero_outside(call, work->args->dq, b, set * q_heads, q_heads, call->d);
+    zero_outside(call, work->args->dk, b, set * k_heads, k_heads, call->d);
+    zero_outside(call, work->args->dv, b, set * v_heads, v_heads, call->d_v);
+  }
   zero_gate(work->args->d_decay, b, call->state_heads, set * states, states, decay_floats(call));
   zero_gate(work->args->d_beta, b, call->state_heads, set * states, states, beta_floats(call));
   for (s.state_head = set * states; s.state_head < (set + 1) * states; s.state_head++) {

@@ -17,12 +17,12 @@ typedef struct {
   size_t rows, x_stride, features_stride, gradient_stride;
   size_t position;        /* of row 0, from 0 */
   float floor;            /* that epsilon added to each feature */
-  const float *transposed; /* [columns][row_of_weights]: Wᵀ, as transpose_weights gives it */
+  const float *transposed; /* [columns][weights_row]: Wᵀ, as transpose_weights gives it */
   float *dx;              /* rows dx_stride apart; NULL: not wanted */
   size_t dx_stride;
   int is_first;           /* dx is written, else added to */
   float *d_weights, *d_bias; /* added to, [dim][columns up to whole panels of 8] and [columns up to 8]; NULL: not wanted */
-  float *y;               /* [GRADIENT_ROWS][round_up(columns, 8) + 8]: scratch of maps with weights */
+  float *y;               /* [GRADIENT_ROWS][y_stride]: scratch of maps with weights */
 } map_gradient;
 
 /* Writes dx or adds to it, and adds to d_weights and d_bias. */

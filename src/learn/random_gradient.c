@@ -1,7 +1,6 @@
 /* Gradients of random features by x; their rows ω are drawn and not trained. Wᵀ has the temperature in it. */
 #include <math.h>
 
-#include "base/rows.h"
 #include "learn/map_gradient.h"
 
 /* dx of a row += x·factor/√dim: by the norm ‖x·dim^(−1/4)‖²/2. */

@@ -42,10 +42,10 @@ void stream_touch(const gradient_stream *s, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   const la_linear_args *a = call->args;
   size_t head = s->state_head * call->group;
-  row_span spans[] = {{array_at(a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d},
-                      {array_at(a->v, s->b, v_head_of(call, s->state_head), t), a->v.row, call->d_v},
-                      {array_at(a->q, s->b, q_head_of(call, head), t), a->q.row, call->d},
-                      {array_at(s->args->out_gradient, s->b, head, t), s->args->out_gradient.row, call->d_v}};
+  row_span spans[] = {{token_at(call, a->k, s->b, k_head_of(call, s->state_head), t), a->k.row, call->d},
+                      {token_at(call, a->v, s->b, v_head_of(call, s->state_head), t), a->v.row, call->d_v},
+                      {token_at(call, a->q, s->b, q_head_of(call, head), t), a->q.row, call->d},
+                      {token_at(call, s->args->out_gradient, s->b, head, t), s->args->out_gradient.row, call->d_v}};
   touch_rows(spans, sizeof spans / sizeof *spans, tokens);
 }
 
@@ -101,7 +101,7 @@ void stream_start(gradient_stream *s) {
 size_t stream_keys_again(gradient_stream *s, size_t t) {
   int must_settle;
   show_life(s->slot);
-  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(s->block, s->call->n_k - t), 0, &must_settle);
+  size_t tokens = take_tokens(s->call, &s->tokens, &s->p, s->b, s->state_head, t, smaller(s->block, stream_length(s) - t), 0, &must_settle);
   finish_keys(s->call, &s->tokens, &s->p, s->b, s->state_head, t, tokens);
   return tokens;
 }
@@ -126,14 +126,14 @@ static const float *rows_or_copy(const gradient_stream *s, const float *x, size_
 void stream_values(gradient_stream *s, size_t t, size_t tokens) {
   const linear_call *call = s->call;
   const la_array v = call->args->v;
-  const float *rows = array_at(v, s->b, v_head_of(call, s->state_head), t);
+  const float *rows = token_at(call, v, s->b, v_head_of(call, s->state_head), t);
   s->values = rows_or_copy(s, rows, v.row, stream_seen(s, t, tokens), tokens, s->values_copy, &s->values_row);
 }
 
 void stream_queries(gradient_stream *s, size_t head, size_t t, size_t tokens) {
   const la_array out = s->args->out_gradient;
   finish_queries(s->call, &s->tokens, &s->p, s->b, head, t, tokens);
-  s->out = rows_or_copy(s, array_at(out, s->b, head, t), out.row, tokens, tokens, s->out_copy, &s->out_row);
+  s->out = rows_or_copy(s, token_at(s->call, out, s->b, head, t), out.row, tokens, tokens, s->out_copy, &s->out_row);
 }
 
 void stream_write(gradient_stream *s, size_t tokens) {
@@ -194,7 +194,7 @@ static int is_first_of(size_t head, size_t heads, int32_t n) { return head == 0 
 
 /* Rows of keys that do not count have gradients of 0. */
 static void zero_unseen(const gradient_stream *s, la_array dx, size_t head, int is_first, size_t t, size_t rows, size_t width) {
-  for (size_t r = 0; dx.data && is_first && r < rows; r++) zero_floats(array_at(dx, s->b, head, t + r), width);
+  for (size_t r = 0; dx.data && is_first && r < rows; r++) zero_floats(token_at(s->call, dx, s->b, head, t + r), width);
 }
 
 /* Of rows of x of a head, from token t on, by the weights of that number. */
@@ -206,10 +206,10 @@ static void add_map_gradient(gradient_stream *s, map_gradient m, int as_key, siz
   if (s->call->map->columns && *number != weights) transpose_weights(&a->map, as_key, weights, transposed);
   *number = weights;
   m.transposed = transposed;
-  m.x = array_at(x, s->b, head, t);
+  m.x = token_at(s->call, x, s->b, head, t);
   m.x_stride = x.row;
   m.position = position_of(s->call, s->b) + t;
-  m.dx = dx.data ? array_at(dx, s->b, head, t) : NULL;
+  m.dx = dx.data ? token_at(s->call, dx, s->b, head, t) : NULL;
   m.dx_stride = dx.row;
   point_at_sums(&m, &s->sums, as_key, weights);
   apply_map_gradient(&m);
@@ -244,7 +244,7 @@ void stream_value_gradient(gradient_stream *s, float *d_values, size_t t, size_t
   size_t v_head = v_head_of(call, s->state_head), seen = stream_seen(s, t, tokens);
   int is_first = is_first_of(s->state_head, call->state_heads, call->args->v_heads);
   for (size_t u = 0; dv.data && u < seen; u++) {
-    float *out = array_at(dv, s->b, v_head, t + u);
+    float *out = token_at(call, dv, s->b, v_head, t + u);
     if (s->unit != 1.0f) scale_floats(d_values + u * s->s.width, s->s.width, 1.0f / s->unit);
     if (is_first) memcpy(out, d_values + u * s->s.width, call->d_v * sizeof *out);
     else add_to(out, d_values + u * s->s.width, call->d_v);

@@ -1,5 +1,5 @@
 /* One stream of a gradient: a state head of one batch with its heads of the result, block by block. What the forms of
- * linear attention have in common backwards is here. In the notation of design and papers, S is the state, R its gradient:
+ * linear attention have in common backwards is here. With S for the state and R for its gradient:
  *
  *   S ← S + φ(k)uᵀ        forwards
  *   R ← R + φ(q)·f·doᵀ    backwards, f what multiplies Sᵀφ(q) in the result, do the gradient of the result
@@ -92,6 +92,9 @@ void stream_touch(const gradient_stream *s, size_t t, size_t tokens);
 
 /* Keys that count, of `tokens` tokens from t. */
 size_t stream_seen(const gradient_stream *s, size_t t, size_t tokens);
+
+/* Keys of the row of the batch, which are from its start on where it has one. */
+static inline size_t stream_length(const gradient_stream *s) { return s->call->args->starts ? tokens_of(s->call, s->b) : s->call->n_k; }
 
 static inline float *stream_row(const gradient_stream *s, size_t u) { return token_rows(s->call, &s->tokens, u); }
 

@@ -49,6 +49,7 @@ typedef struct {
   const weights_work *work;
   scratch *w;
   size_t b, head, kv_head, query_weights, key_weights;
+  size_t slot; /* of the thread */
   item_sums sums;
 } weights_head;
 
@@ -92,7 +93,7 @@ static void take_keys(const weights_head *h) {
 
 static pair_block block_of(const weights_work *work, size_t t, size_t at, size_t queries) {
   pair_block b;
-  pair_block_set(&b, t, smaller(PAIR_KEYS, work->n_k - t), at, queries, work->args->causal, 0);
+  pair_block_set(&b, t, smaller(PAIR_KEYS, work->n_k - t), at, queries, work->args->causal);
   return b;
 }
 
@@ -156,11 +157,13 @@ static double query_block(const weights_head *h, size_t at, size_t queries) {
     w->total[i] = w->z[i] = 0.0f;
   }
   for (size_t t = 0; t < keys; t += PAIR_KEYS) {
+    show_life(h->slot);
     pair_block b = block_of(work, t, at, queries);
     score_block(h, t, &b);
     sum_pairs(w, &b);
   }
   for (size_t t = 0; t < keys; t += PAIR_KEYS) {
+    show_life(h->slot);
     pair_block b = block_of(work, t, at, queries);
     if (keys > PAIR_KEYS) score_block(h, t, &b);
     loss += change_pairs(w, &b, factor, work->losses != NULL);
@@ -178,7 +181,7 @@ static void run_item(void *context, size_t slot, size_t item) {
   size_t kv_heads = (size_t)a->kv_heads, heads = (size_t)a->heads, group = heads / kv_heads;
   scratch w;
   scratch_layout(work, &w, work->scratch + slot * work->floats);
-  weights_head h = {.work = work, .w = &w, .b = item / kv_heads, .kv_head = item % kv_heads};
+  weights_head h = {.work = work, .w = &w, .b = item / kv_heads, .kv_head = item % kv_heads, .slot = slot};
   h.key_weights = weights_of_head(h.kv_head, kv_heads, a->map.key_heads);
   h.sums = weight_sums_of(&work->sums, item, h.kv_head * group, h.kv_head);
   take_keys(&h);
@@ -187,10 +190,7 @@ static void run_item(void *context, size_t slot, size_t item) {
     double loss = 0.0;
     h.query_weights = weights_of_head(h.head, heads, a->map.query_heads);
     transpose_weights(&a->map, 0, h.query_weights, w.query_transposed);
-    for (size_t at = 0; at < work->n_q; at += PAIR_QUERIES) {
-      show_life(slot);
-      loss += query_block(&h, at, smaller(PAIR_QUERIES, work->n_q - at));
-    }
+    for (size_t at = 0; at < work->n_q; at += PAIR_QUERIES) loss += query_block(&h, at, smaller(PAIR_QUERIES, work->n_q - at));
     if (work->losses) work->losses[h.b * heads + h.head] = loss;
   }
   apply_gradient(&h, 1, a->k, h.kv_head, 0, work->n_k, w.keys, w.d_keys);

@@ -1,7 +1,5 @@
 #include "linear/fold.h"
 
-#include "base/span.h"
-
 static v4 clamp(v4 x) { return v4_max(v4_min(x, v4_splat(MOST_FOLD)), v4_splat(-MOST_FOLD)); }
 
 int fold_token(float *after, const float *before, const float *decay, size_t features, int by_feature) {

@@ -36,7 +36,8 @@ void panels_settle(const linear_call *call, panel_state *p) {
   p->since = 0;
 }
 
-void panels_settle_fold(const linear_call *call, panel_state *p) {
+/* By the fold, which is 0 afterwards. */
+static void panels_settle_fold(const linear_call *call, panel_state *p) {
   for (size_t i = 0; i < call->d_fp; i++) p->due[i] = p->fold[p->wide ? i : 0];
   zero_floats(p->fold, call->d_fp);
   panels_settle(call, p);

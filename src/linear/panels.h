@@ -33,8 +33,6 @@ void panels_store_sum(const linear_call *call, panel_state *p, size_t batch, siz
 
 /* Takes S and z along by `due`, and settles them. */
 void panels_settle(const linear_call *call, panel_state *p);
-/* By the fold, which is 0 afterwards. */
-void panels_settle_fold(const linear_call *call, panel_state *p);
 
 /* Has due take what an earlier call left and this one does not know: powers without ratio.h, a fold without decay. Whether
  * there was any. */

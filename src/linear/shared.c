@@ -1,6 +1,5 @@
 #include "linear/shared.h"
 
-#include "base/arguments.h"
 #include "base/rows.h"
 #include "base/scratch.h"
 #include "linear/exponents.h"

@@ -4,7 +4,6 @@
  * The heads of a layer settle at different tokens, so that no step takes much longer than others. */
 #include "linear/step.h"
 
-#include "base/arguments.h"
 #include "base/outer.h"
 #include "base/scratch.h"
 #include "linear/ratio.h"

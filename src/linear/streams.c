@@ -1,7 +1,6 @@
 #include "linear/streams.h"
 
 #include "base/arguments.h"
-#include "base/rows.h"
 #include "base/scratch.h"
 #include "threads/parallel.h"
 
@@ -16,7 +15,7 @@ enum { APART = 4096 };
 
 int32_t linear_each_stream(const linear_work *given) {
   linear_work work = *given;
-  if (work.across > 1) work.floats = round_up((size_t)work.floats, 16) + APART;
+  if (work.across > 1) work.floats = (work.floats + 15) / 16 * 16 + APART;
   work.scratch = alloc_floats(work.across * work.floats);
   if (!work.scratch) return LA_OUT_OF_MEMORY;
   const la_linear_args *a = work.call->args;

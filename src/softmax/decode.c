@@ -11,7 +11,6 @@ static inline void four_rows(const float *at[4], const float *x, size_t stride, 
   for (size_t u = 0; u < 4; u++) at[u] = x + (u * (count / 4) + i) * stride;
 }
 
-
 static inline void add_products(v4 sum[4], const float *q, const float *const at[4], size_t i, const size_t width) {
   for (size_t n = 0; n < width; n += 4)
     for (size_t u = 0; u < 4; u++) sum[u] = v4_madd(v4_load(q + i + n), v4_load(at[u] + i + n), sum[u]);

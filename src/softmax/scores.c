@@ -8,6 +8,8 @@
 
 enum { QUERIES = 8 };
 
+static inline v4 v4_abs(v4 x) { return v4_max(x, v4_sub(v4_splat(0.0f), x)); }
+
 /* Below 0.625 the continued fraction x/(1 + x²/(3 + x²/(5 + x²/(7 + x²/9)))), off by 1e-9; above 1 − 2/(e^2x + 1), whose
  * difference loses nothing there. */
 static inline v4 v4_tanh(v4 x) {
@@ -16,8 +18,7 @@ static inline v4 v4_tanh(v4 x) {
   v4 below = v4_add(v4_mul(v4_add(v4_mul(square, v4_splat(15.0f)), v4_splat(420.0f)), square), v4_splat(945.0f));
   v4 bounded = v4_min(v4_max(x, v4_splat(-10.0f)), v4_splat(10.0f));
   v4 large = v4_sub(v4_splat(1.0f), v4_div(v4_splat(2.0f), v4_add(v4_exp(v4_add(bounded, bounded)), v4_splat(1.0f))));
-  v4 size = v4_max(x, v4_sub(v4_splat(0.0f), x));
-  return v4_if_less(size, v4_splat(0.625f), v4_div(above, below), large);
+  return v4_if_less(v4_abs(x), v4_splat(0.625f), v4_div(above, below), large);
 }
 
 /* A score that is not finite is NaN: the cap must not make a number of it. */
@@ -25,8 +26,6 @@ static inline v4 capped(v4 score, v4 cap) {
   score = v4_add(score, v4_poison(score));
   return v4_mul(v4_tanh(v4_div(score, cap)), cap);
 }
-
-static inline v4 v4_abs(v4 x) { return v4_max(x, v4_sub(v4_splat(0.0f), x)); }
 
 int score_tile(const score_terms *t, float *scores, const size_t from[8], const size_t seen[8], uint8_t *hidden) {
   size_t first = from[0], end = seen[QUERIES - 1];

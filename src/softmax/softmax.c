@@ -7,9 +7,8 @@
 
 #include "base/arguments.h"
 #include "base/scratch.h"
+#include "softmax/blocks.h"
 #include "softmax/decode.h"
-#include "softmax/spans.h"
-#include "softmax/tiles.h"
 #include "threads/parallel.h"
 
 enum {
@@ -55,104 +54,35 @@ static void scale_row(float *out, const float *x, size_t d, float scale) {
   for (size_t i = 0; i < d; i++) out[i] = x[i] * scale;
 }
 
-/* Queries of one head that are answered together. */
-typedef struct {
-  la_softmax_span span;
-  size_t head, first, rows; /* queries first … first + rows − 1 of the span */
-} query_rows;
-
-/* A block of keys and values as they lie; sinks are in blocks of their own. */
+/* A block of keys and values as they lie. */
 typedef struct {
   const float *k, *v;
-  size_t first, count, k_stride, v_stride;
-  int is_sinks;
-} key_block;
+  size_t k_stride, v_stride;
+} key_arrays;
 
-/* Keys of the block, counted from its first, that query i of the span sees. */
-static key_range keys_seen(const softmax_call *call, const query_rows *queries, const key_block *keys, size_t i) {
-  key_range range = keys_of(call->args, &queries->span, i);
-  if (keys->is_sinks) range.first = 0;
-  range.end = range.end > keys->first ? smaller(range.end - keys->first, keys->count) : 0;
-  range.first = range.first > keys->first ? smaller(range.first - keys->first, range.end) : 0;
-  return range;
-}
-
-/* What else makes the scores of queries from i on and keys from `shift` of the block on. */
-static score_terms terms_at(const softmax_call *call, const query_rows *queries, const key_block *keys, size_t i, size_t shift, size_t rows) {
-  const la_softmax_args *a = call->args;
-  const la_softmax_span *span = &queries->span;
-  size_t key = keys->first + shift;
-  score_terms terms = {.softcap = a->softcap, .slope = a->slopes ? a->slopes[queries->head] : 0.0f, .rows = rows, .bias_row = a->bias.row};
-  terms.distance = (int64_t)i + span->offset - (int64_t)key + (keys->is_sinks ? span->gap : 0);
-  if (a->bias.data) terms.bias = array_at(a->bias, (size_t)span->batch, queries->head, (size_t)span->first_query + i) + (size_t)span->first_key + key;
-  return terms;
-}
-
-static void attend_tiles(const softmax_call *call, scratch *w, const key_block *keys, const query_rows *queries) {
-  tile_block block = {w->k, w->v, w->weights, call->d, 1};
-  pack_panels(w->k, keys->k, keys->k_stride, keys->count, call->d, 4, 1.0f);
-  pack_values(w->v, keys->v, keys->v_stride, keys->count, call->d_v);
-  if (call->args->bias.data) block.is_finite = values_are_finite(w->v, call->d_vp, keys->count);
-  for (size_t r = 0; r < queries->rows; r += TILE_QUERIES) {
-    size_t from[TILE_QUERIES] = {0}, seen[TILE_QUERIES] = {0}, here = smaller(TILE_QUERIES, queries->rows - r), i = queries->first + r;
-    key_range least = keys_seen(call, queries, keys, i), most = keys_seen(call, queries, keys, i + here - 1);
-    /* What the first and the last see alike all of them see. */
-    int differ = least.first != most.first || least.end != most.end;
-    for (size_t u = 0; u < TILE_QUERIES; u++) {
-      key_range range = differ ? keys_seen(call, queries, keys, i + smaller(u, here - 1)) : least;
-      from[u] = range.first;
-      seen[u] = range.end;
-    }
-    /* Keys before those that the first query sees are nobody's. */
-    size_t shift = from[0] / 4 * 4;
-    tile_block rest = block;
-    rest.k += shift * call->d;
-    rest.v += shift * 8;
-    for (size_t u = 0; shift > 0 && u < TILE_QUERIES; u++) from[u] -= shift, seen[u] -= shift;
-    score_terms terms;
-    if (call->has_terms) terms = terms_at(call, queries, keys, i, shift, here);
-    attend_tile(&w->sums, r, here, w->q + r * call->d, &rest, from, seen, call->has_terms ? &terms : NULL);
-  }
-}
-
-static void attend_keys(const softmax_call *call, scratch *w, const key_block *keys, const query_rows *queries, size_t r, key_range range) {
+static void attend_keys(const softmax_call *call, scratch *w, const key_arrays *arrays, const query_rows *queries, const key_rows *keys, size_t r, key_range range) {
   score_terms terms;
-  if (call->has_terms) terms = terms_at(call, queries, keys, queries->first + r, range.first, 1);
-  attend_row(&w->sums, r, w->q + r * call->d, call->d, keys->k + range.first * keys->k_stride, keys->k_stride, keys->v + range.first * keys->v_stride,
-             keys->v_stride, range.end - range.first, w->weights, w->part, call->has_terms ? &terms : NULL);
+  if (call->has_terms) terms = terms_at(call->args, queries, keys, queries->first + r, range.first, 1);
+  attend_row(&w->sums, r, w->q + r * call->d, call->d, arrays->k + range.first * arrays->k_stride, arrays->k_stride, arrays->v + range.first * arrays->v_stride,
+             arrays->v_stride, range.end - range.first, w->weights, w->part, call->has_terms ? &terms : NULL);
 }
 
-static void attend_rows(const softmax_call *call, scratch *w, key_block keys, const query_rows *queries) {
+static void attend_rows(const softmax_call *call, scratch *w, const query_rows *queries, const key_rows *keys) {
+  const la_softmax_args *a = call->args;
+  size_t b = (size_t)queries->span.batch, kv_head = queries->head / (size_t)(a->heads / a->kv_heads), t = (size_t)queries->span.first_key + keys->first;
+  key_arrays arrays = {array_at(a->k, b, kv_head, t), array_at(a->v, b, kv_head, t), a->k.row, a->v.row};
   if (w->sums.width != call->d_v) {
-    copy_rows(w->v, w->sums.width, keys.v, keys.v_stride, keys.count, call->d_v);
-    keys.v = w->v;
-    keys.v_stride = w->sums.width;
+    copy_rows(w->v, w->sums.width, arrays.v, arrays.v_stride, keys->count, call->d_v);
+    arrays.v = w->v;
+    arrays.v_stride = w->sums.width;
   }
   for (size_t r = 0; r < queries->rows; r++) {
-    key_range range = keys_seen(call, queries, &keys, queries->first + r);
-    const float *bias = call->args->bias.data ? terms_at(call, queries, &keys, queries->first + r, 0, 1).bias : NULL;
+    key_range range = keys_seen(a, queries, keys, queries->first + r);
+    const float *bias = a->bias.data ? terms_at(a, queries, keys, queries->first + r, 0, 1).bias : NULL;
     for (size_t j = range.first, alike; j < range.end; j += alike) {
       alike = bias ? keys_alike(bias, j, range.end) : range.end - j;
-      if (!bias || bias[j] != -INFINITY) attend_keys(call, w, &keys, queries, r, (key_range){j, j + alike});
+      if (!bias || bias[j] != -INFINITY) attend_keys(call, w, &arrays, queries, keys, r, (key_range){j, j + alike});
     }
-  }
-}
-
-/* Keys of the span in this range, block by block. */
-static void attend_range(const softmax_call *call, scratch *w, const query_rows *queries, key_range range, int is_sinks, size_t *unsettled) {
-  const la_softmax_args *a = call->args;
-  size_t b = (size_t)queries->span.batch, kv_head = queries->head / (size_t)(a->heads / a->kv_heads), first_key = (size_t)queries->span.first_key;
-  int tiled = queries->rows >= FEWEST_TILED;
-  size_t block = tiled || w->sums.width != call->d_v ? TILE_KEYS : DECODE_KEYS;
-  for (size_t j = range.first; j < range.end; j += block) {
-    show_life(w->slot);
-    key_block keys = {array_at(a->k, b, kv_head, first_key + j), array_at(a->v, b, kv_head, first_key + j), j, smaller(block, range.end - j), a->k.row, a->v.row, is_sinks};
-    if (tiled) attend_tiles(call, w, &keys, queries);
-    else attend_rows(call, w, keys, queries);
-    *unsettled += block;
-    if (*unsettled < SETTLE_KEYS) continue;
-    sums_settle(&w->sums);
-    *unsettled = 0;
   }
 }
 
@@ -167,25 +97,28 @@ static void query_block(const softmax_call *call, scratch *w, const query_rows *
   if (tiled) pack_panels(w->q, q, a->q.row, rows, call->d, TILE_QUERIES, a->scale);
   else for (size_t r = 0; r < rows; r++) scale_row(w->q + r * call->d, q + r * a->q.row, call->d, a->scale);
   sums_clear(&w->sums);
-  key_range keys = {keys_of(a, span, queries->first).first, keys_of(a, span, queries->first + rows - 1).end};
-  if (a->sinks > 0) {
-    size_t sinks = smaller((size_t)a->sinks, keys.end);
-    attend_range(call, w, queries, (key_range){0, sinks}, 1, &unsettled);
-    if (keys.first < sinks) keys.first = sinks;
+  size_t most = tiled || w->sums.width != call->d_v ? TILE_KEYS : DECODE_KEYS;
+  keys_in_sight all = keys_in_sight_of(a, queries);
+  key_rows keys = {0, 0, 1};
+  while (next_keys(&all, most, &keys)) {
+    show_life(w->slot);
+    if (tiled) {
+      tile_block block = {w->k, w->v, w->weights, call->d, 1};
+      pack_block(a, queries, &keys, &block);
+      attend_block(a, &w->sums, w->q, &block, queries, &keys);
+    } else {
+      attend_rows(call, w, queries, &keys);
+    }
+    unsettled += most;
+    if (unsettled < SETTLE_KEYS) continue;
+    sums_settle(&w->sums);
+    unsettled = 0;
   }
-  attend_range(call, w, queries, keys, 0, &unsettled);
   for (size_t r = 0; r < rows; r++) {
     size_t at = (b * (size_t)a->heads + queries->head) * call->n_q + t + r;
     sums_write(&w->sums, r, array_at(a->out, b, queries->head, t + r), call->d_v);
     if (w->sums.largest) sums_write_part(&w->sums, r, a->maximum ? a->maximum + at : NULL, a->sum ? a->sum + at : NULL);
   }
-}
-
-static int terms_are_valid(const la_softmax_args *a) {
-  if (!isfinite(a->scale) || !(a->softcap >= 0.0f) || !isfinite(a->softcap)) return 0;
-  for (int32_t h = 0; a->slopes && h < a->heads; h++)
-    if (!isfinite(a->slopes[h])) return 0;
-  return 1;
 }
 
 static int is_valid(const la_softmax_args *a) {
@@ -248,8 +181,7 @@ uint32_t la_softmax_items(const la_softmax_args *args) { return args && is_valid
 
 int32_t la_softmax(const la_softmax_args *args) {
   if (!args || !is_valid(args)) return LA_INVALID_ARGUMENT;
-  int has_terms = args->softcap > 0.0f || args->slopes || args->bias.data;
-  softmax_call call = {args, (size_t)args->n_q, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args), has_terms};
+  softmax_call call = {args, (size_t)args->n_q, (size_t)args->dim, (size_t)args->value_dim, round_up((size_t)args->value_dim, 8), block_queries(args), has_terms(args)};
   size_t slots = parallel_slots(span_products(args) * (call.d + call.d_v));
   scratch w;
   uint64_t floats = scratch_layout(&call, &w, NULL);

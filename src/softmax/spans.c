@@ -9,6 +9,22 @@ la_softmax_span span_at(const la_softmax_args *a, size_t s) {
   return (la_softmax_span){.batch = (int32_t)s, .queries = a->n_q, .keys = (int32_t)keys_in(a->key_lengths, s, (size_t)a->n_k), .offset = a->causal_offset};
 }
 
+/* The first span of this batch or a later one. */
+static size_t first_span(const la_softmax_args *a, size_t batch) {
+  size_t low = 0, high = span_count(a);
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if ((size_t)a->spans[middle].batch < batch) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+span_range spans_of(const la_softmax_args *a, size_t batch) {
+  if (!a->spans) return (span_range){batch, batch + 1};
+  return (span_range){first_span(a, batch), first_span(a, batch + 1)};
+}
+
 int spans_are_valid(const la_softmax_args *a) {
   if (a->window < 0 || a->sinks < 0 || (a->window > 0 && !a->causal) || (a->sinks > 0 && a->window == 0)) return 0;
   if (!a->spans) return key_lengths_are_valid(a->key_lengths, a->batch, a->n_k);

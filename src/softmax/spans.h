@@ -9,6 +9,13 @@ static inline size_t span_count(const la_softmax_args *a) { return (size_t)(a->s
 /* Span s of the call: one of those that it gives, or the whole of batch s. */
 la_softmax_span span_at(const la_softmax_args *a, size_t s);
 
+typedef struct {
+  size_t first, end;
+} span_range;
+
+/* Spans of the call that are of this batch. */
+span_range spans_of(const la_softmax_args *a, size_t batch);
+
 /* Whether window, sinks and spans are such as the header allows; sizes are valid already. */
 int spans_are_valid(const la_softmax_args *a);
 

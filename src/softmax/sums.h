@@ -42,7 +42,6 @@ void sums_settle(const softmax_sums *s);
 /* out[0..count) ← Σ p·v / Σ p of a row, 0 where no key was seen; infinities become NaN. */
 void sums_write(const softmax_sums *s, size_t row, float *out, size_t count);
 
-
 /* The largest score of a row and Σ exp(score − largest), each where it is wanted. */
 void sums_write_part(const softmax_sums *s, size_t row, float *maximum, float *sum);
 

@@ -1,5 +1,7 @@
 #include "softmax/tiles.h"
 
+#include "base/span.h"
+
 void pack_values(float *panels, const float *v, size_t stride, size_t count, size_t d_v) {
   for (size_t c = 0; c < d_v; c += 8, panels += TILE_KEYS * 8) {
     if (d_v - c < 8) {
@@ -14,10 +16,9 @@ void pack_values(float *panels, const float *v, size_t stride, size_t count, siz
 }
 
 int values_are_finite(const float *panels, size_t columns, size_t count) {
-  v4 poison = v4_splat(0.0f);
   for (size_t c = 0; c < columns; c += 8, panels += TILE_KEYS * 8)
-    for (size_t i = 0; i < count * 8; i += 4) poison = v4_add(poison, v4_poison(v4_load(panels + i)));
-  return v4_sum(poison) == 0.0f;
+    if (!span_is_finite(panels, count * 8)) return 0;
+  return 1;
 }
 
 /* weights[j][u] = score of query u and key j; what is not seen, up to a multiple of 4 keys, is less than any score. Of keys
@@ -98,14 +99,18 @@ static void add_values(const softmax_sums *s, size_t row, const tile_block *b, c
   }
 }
 
-/* The same, key by key, without those of hidden[]: values that are not finite may be among them. */
-static void add_visible(const softmax_sums *s, size_t row, size_t rows, const tile_block *b, const size_t from[], const size_t seen[], const uint8_t hidden[]) {
-  for (size_t r = 0; r < rows; r++) {
+/* The same in the same order, key by key, without those of hidden[], of which bit `lane` is the first row's: values that are not
+ * finite may be among them. */
+static void add_visible(const softmax_sums *s, size_t row, size_t lane, size_t rows, const tile_block *b, const size_t from[], const size_t seen[], const uint8_t hidden[]) {
+  size_t first = from[3], end = first < seen[0] ? seen[0] : first;
+  for (size_t r = 0; r < smaller(rows, 4); r++) {
+    const size_t parts[3][2] = {{first, end}, {from[r], smaller(first, seen[r])}, {end, seen[r]}};
     for (size_t c = 0; c < s->width; c += 8) {
       float *out = s->recent + (row + r) * s->width + c;
       v4 sum[2] = {v4_splat(0.0f), v4_splat(0.0f)};
-      for (size_t j = from[r]; j < seen[r]; j++)
-        if (!(hidden[j] >> r & 1)) add_keys(sum, b->weights + r, b->v + c * TILE_KEYS, j, j + 1);
+      for (size_t n = 0; n < 3; n++)
+        for (size_t j = parts[n][0]; j < parts[n][1]; j++)
+          if (!(hidden[j] >> (lane + r) & 1)) add_keys(sum, b->weights + lane + r, b->v + c * TILE_KEYS, j, j + 1);
       for (size_t h = 0; h < 2; h++) v4_store(out + 4 * h, v4_add(v4_load(out + 4 * h), sum[h]));
     }
   }
@@ -118,10 +123,9 @@ void attend_tile(const softmax_sums *s, size_t row, size_t rows, const float *q,
   if (count == 0) return;
   int hides = score_keys(b, q, from, seen, count, terms, hidden);
   weigh(s, row, b->weights, count);
-  if (hides && !b->is_finite) {
-    add_visible(s, row, rows, b, from, seen, hidden);
-    return;
+  for (size_t r = 0; r < rows; r += 4) {
+    if (seen[r + 3] == 0) continue;
+    if (hides && !b->is_finite) add_visible(s, row + r, r, rows - r, b, from + r, seen + r, hidden);
+    else add_values(s, row + r, b, b->weights + r, from + r, seen + r);
   }
-  for (size_t r = 0; r < rows; r += 4)
-    if (seen[r + 3] > 0) add_values(s, row + r, b, b->weights + r, from + r, seen + r);
 }

@@ -14,8 +14,8 @@ enum {
 
 /* A block of up to TILE_KEYS keys, packed. */
 typedef struct {
-  const float *k; /* [TILE_KEYS/4][d][4] */
-  const float *v; /* [width/8][TILE_KEYS][8], columns past value_dim 0 */
+  float *k;       /* [TILE_KEYS/4][d][4] */
+  float *v;       /* [width/8][TILE_KEYS][8], columns past value_dim 0 */
   float *weights; /* [TILE_KEYS][TILE_QUERIES]: scores, then p */
   size_t d;
   int is_finite;  /* whether v is known to be */

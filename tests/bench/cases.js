@@ -6,15 +6,20 @@ import { gaussian } from '../util.js';
 const TILE_PASSES = 500;
 const empty = { env: { emscripten_notify_memory_growth() {} } };
 
-export async function instantiate(url) {
+async function instantiate(url) {
   const { instance } = await WebAssembly.instantiate(await readFile(url), empty);
   return instance.exports;
 }
 
-/** The tile as the build compiles it: with fused multiply-add its rate is higher. */
-export async function tileCase(build) {
+/** The exports of tile.c, as ./build.sh bench compiles it for a build: with fused multiply-add its rate is higher. */
+export async function openTile(build) {
   const tile = await instantiate(new URL(`../../.cache/tile-${build}.wasm`, import.meta.url));
   tile.prepare();
+  return tile;
+}
+
+export async function tileCase(build) {
+  const tile = await openTile(build);
   return { name: '4×8 outer-product tile, K 256', run: () => tile.run(TILE_PASSES), flops: TILE_PASSES * 2 * 4 * 8 * 256 };
 }
 

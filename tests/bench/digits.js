@@ -5,7 +5,7 @@ import { createModel, digitBuild } from '../../demo/digits/model.js';
 import { columns, openStream } from '../../demo/digits/stream.js';
 import { measureRates } from '../../demo/measure/digits.js';
 import { createAttention } from '../../web/index.js';
-import { instantiate, tileCase } from './cases.js';
+import { openTile, tileCase } from './cases.js';
 import { measure } from './measure.js';
 
 const BATCH = 16;
@@ -31,10 +31,9 @@ function pixelCase(batch) {
   return { name: `linear, one pixel of ${batch} image${batch > 1 ? 's' : ''}`, run };
 }
 
-const tile = await instantiate(new URL('../../.cache/tile.wasm', import.meta.url));
-tile.prepare();
+const tile = await openTile(attention.build);
 const [peak, reading, one, many] = measure(
-  [await tileCase(), { name: `reading ${(weightBytes / 1e6).toFixed(1)} MB`, run: () => tile.read(1) }, pixelCase(1), pixelCase(BATCH)],
+  [await tileCase(attention.build), { name: `reading ${(weightBytes / 1e6).toFixed(1)} MB`, run: () => tile.read(1) }, pixelCase(1), pixelCase(BATCH)],
   { rounds: ROUNDS },
 );
 const gigabytes = (ms) => weightBytes / ms / 1e6;

@@ -52,7 +52,7 @@ export function flopsOf({ heads: [q, k, v], dim, valueDim, delta }) {
 const ofOneToken = ({ data, shape }) => (shape.length < 3 ? { data, shape } : { data, shape: [shape[0], shape[1], ...shape.slice(3)] });
 
 /** { prefill, token, bytes, close } of a shape: resident tensors, results into one, the state going on. */
-export function prepare(attention, shape, length = LENGTH) {
+function prepare(attention, shape, length = LENGTH) {
   const { heads, dim, valueDim, delta, gates } = shape;
   const [q, k, v] = heads;
   const kept = [];

@@ -24,7 +24,7 @@ for (const name of browsers) {
         (canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size,
       ),
     );
-    assert.equal(colours.length, 16 + 3);
+    assert.equal(colours.length, 17 + 3);
     assert.ok(
       colours.every((count) => count > 8),
       `a plot is blank: ${colours} colours`,

@@ -78,6 +78,10 @@ for (const name of browsers) {
     await until(() => document.getElementById('weights').dataset.column === '5');
     assert.equal((await data('#weights')).row, '20');
     assert.match(await text('#cell'), /query i = 20, key j = 5: softmax \d[^;]*; linear, elu 0\.\d+; linear, taylor 0\.\d+/);
+    // A wheel over a heat map goes on scrolling the page.
+    const top = await demo.page.evaluate(() => scrollY);
+    await demo.page.mouse.wheel({ deltaY: 120 });
+    await until((before) => scrollY > before + 50, top);
     await demo.page.mouse.move(0, 0);
     await demo.page.focus('.matrices');
     await demo.page.keyboard.press('ArrowDown');

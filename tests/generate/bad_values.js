@@ -275,7 +275,7 @@ const SLOTS = {
   q_num_heads: limited([0, 3]), kv_num_heads: limited([0, 3]), chunk_size: limited([]),
   softmaxScale: () => reals([]), learningRate: () => reals([-1]), beta1: () => reals([-1, 1]), beta2: () => reals([-1, 1]), weightDecay: () => reals([-1]),
   scale: () => reals([]), eps: () => reals([-1]), epsilon: () => reals([-1]), temperature: () => reals([-1]),
-  ...Object.fromEntries(['causal', 'normalize', 'allowGrowth', 'orthogonal', 'hyperbolic', 'normTerm', 'gaussian', 'dtSoftplus', 'allowNegativeEigenvalues'].map((name) => [name, flags])),
+  ...Object.fromEntries(['causal', 'normalize', 'allowGrowth', 'biasGradient', 'orthogonal', 'hyperbolic', 'normTerm', 'gaussian', 'dtSoftplus', 'allowNegativeEigenvalues'].map((name) => [name, flags])),
   ...Object.fromEntries(['layout', 'kind', 'as', 'dialect', 'activation', 'update_rule'].map((name) => [name, choices])),
   dFinalState: sums, dFinalKeySum: sums,
   keyLengths: lengths, lengths, starts: lengths, sequences: lengths, out: outs, state: held, cache: held, other: held, later: held, start: limited([2 ** 53]), transition: flags, rows, n: taken, history: limited([2 ** 53]), featureMap: maps, shape: shapes, data: dataOf, bytes: files,

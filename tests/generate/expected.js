@@ -51,7 +51,7 @@ function partsOf(call) {
 }
 
 /** The rows of every batch from its start on, where there are starts; what is behind them is of no account. */
-function toFront({ data, shape }, starts) {
+export function toFront({ data, shape }, starts) {
   if (!starts) return { data, shape };
   const [B, H, T, d] = shape;
   const moved = new data.constructor(data.length);
@@ -60,7 +60,7 @@ function toFront({ data, shape }, starts) {
 }
 
 /** Results where their rows are, and zeros where there is no token of the row. */
-function fromFront({ data, shape }, { starts, keyLengths }) {
+export function fromFront({ data, shape }, { starts, keyLengths }) {
   const [B, H, T, d] = shape;
   const moved = new data.constructor(data.length);
   for (let n = 0; n < B * H; n++) {

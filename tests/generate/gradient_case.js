@@ -6,29 +6,31 @@ import { differentiableMap } from '../oracle/map_gradients.js';
 import { assertClose } from '../tolerance.js';
 import { gaussian, sliceTime } from '../util.js';
 import { featuresOf, headsOf } from './axes.js';
+import { fromFront, toFront } from './expected.js';
 import { inputsOf } from './inputs.js';
 import { toleranceOf } from './maps.js';
 import { randomCases } from './pairs.js';
 import { HAND_IN, Keep, layOut, layOutGate } from './run_case.js';
+import { optionsOf } from './softmax_options.js';
 
-/** A call has gradients, not a stream of calls; nor do its results go anywhere else. */
-const WHOLE = { split: 'whole', carry: 'kept', out: 'none', entry: 'main', sliced: 'no', threads: 1, tokens: 'random', size: 'ordinary' };
+/** A call has gradients, not a stream of calls nor a part; nor do its results go anywhere else. */
+const WHOLE = { split: 'whole', carry: 'kept', out: 'none', entry: 'main', sliced: 'no', threads: 1, tokens: 'random', size: 'ordinary', part: 'no' };
 
 /** What the oracle goes through, which keeps every state. */
 const costOf = (one) => one.batch * one.length * headsOf(one).most * featuresOf(one.map, one.dim) * one.valueDim;
 
-/** Gradients take no lengths, starts and sequences, and of softmax's options causal, scale and keyLengths alone. */
-const TAKEN = { mask: 'none', bias: 'none', softcap: 'none', ragged: 'none', part: 'no' };
-
 /** Cases that are cheap enough to be run by the hundred. A maximum that epsilon is relative to has no plain formula. */
-export function gradientCases(count, seed) {
+function drawCases(count, seed, set) {
   const cases = [];
   for (let more = 0; cases.length < count; more++) {
-    const drawn = randomCases(count, seed + more, { ...WHOLE, ...TAKEN });
-    cases.push(...drawn.filter((one) => one.map !== 'favor epsilon' && !['ragged', 'padded', 'packed'].includes(one.keyLengths) && one.input !== 'transferred' && costOf(one) < 3e4));
+    const drawn = randomCases(count, seed + more, { ...WHOLE, ...set });
+    cases.push(...drawn.filter((one) => one.map !== 'favor epsilon' && one.keyLengths !== 'packed' && one.input !== 'transferred' && costOf(one) < 3e4));
   }
   return cases.slice(0, count);
 }
+
+/** So many of linear attention, whose maps are many, and of softmax attention. */
+export const gradientCases = (count, seed) => [...drawCases(count, seed, {}), ...drawCases(count, seed + 1, { map: 'softmax' })];
 
 /** The same numbers under other axes. */
 function laidOut(one, tensor, gradient) {
@@ -46,6 +48,28 @@ const isNothing = ({ data }) => data.every((x) => Math.abs(x) < LEAST);
 function assertGradient(one, actual, expected, name, beside = () => expected) {
   if (isNothing(expected) && isNothing(beside())) assert.ok(isNothing(actual), `${name} is not 0`);
   else assertClose(actual, expected, { rule: toleranceOf(one).startsWith('wide') ? 'wide gradient' : 'gradient', name, beside });
+}
+
+/** The same with `value` in place of what is of no token of its row of the batch. */
+function withoutUncounted({ data, shape }, { lengths, starts }, value) {
+  const [B, H, T, d] = shape;
+  const first = (b) => starts?.[b] ?? 0;
+  const counts = (b, t) => t >= first(b) && t < (lengths ? first(b) + lengths[b] : T);
+  return { data: data.map((x, n) => (counts(Math.floor(n / d / T / H), Math.floor(n / d) % T) ? x : value)), shape };
+}
+
+/** Which tokens count by the options lengths and starts of the call; {} where all do, or where only keys are counted. */
+const rowsOf = (one, { keyLengths, lengths, starts }) => (one.map === 'softmax' ? { lengths, starts } : starts ? { lengths: keyLengths, starts } : {});
+
+/** The oracle's gradients of linear attention, whose rows all begin in front and end in zeros. */
+function linearOf(one, call, tensors, gates, settings) {
+  const rows = rowsOf(one, call);
+  if (!rows.lengths) return oracle.linearGradient(...tensors, { ...gates, ...settings, keyLengths: call.keyLengths ?? undefined });
+  const atFront = (x) => (x.shape.length < 4 ? x : withoutUncounted(toFront(x, rows.starts), { lengths: rows.lengths }, 0));
+  const placed = (x) => (x && x.shape.length === 4 ? fromFront(x, { starts: rows.starts, keyLengths: rows.lengths }) : x);
+  const moved = Object.fromEntries(Object.entries(gates).map(([name, gate]) => [name, atFront(gate)]));
+  const { dState, dKeySum, dMap, ...rest } = oracle.linearGradient(...tensors.map(atFront), { ...moved, ...settings, keyLengths: rows.lengths });
+  return { ...Object.fromEntries(Object.entries(rest).map(([name, x]) => [name, placed(x)])), dState, dKeySum, dMap };
 }
 
 /** S and z before, and gradients of those after, in every second case. */
@@ -68,8 +92,11 @@ export async function runGradientCase(one, attention) {
   const [q, k, v] = [sliceTime(inputs.q, call.qFrom, call.qTo), inputs.k, inputs.v];
   const gated = decay !== null || beta !== null;
   const normalize = one.normalize === 'default' ? !gated : one.normalize === 'yes';
-  const dOut = gaussian([one.batch, headsOf(one).most, q.shape[2], one.valueDim], one.seed + 31);
-  const options = { causal: one.causal === 'causal', ...(one.scale !== 'default' && { scale: one.scale }), ...(call.keyLengths && { keyLengths: call.keyLengths }) };
+  const dOut = withoutUncounted(gaussian([one.batch, headsOf(one).most, q.shape[2], one.valueDim], one.seed + 31), rowsOf(one, call), NaN);
+  const isRagged = one.map !== 'softmax' && call.starts;
+  const counted = isRagged ? { lengths: call.keyLengths, ...(one.keyLengths === 'padded' && { starts: call.starts }) } : call.keyLengths && { keyLengths: call.keyLengths };
+  const form = { causal: one.causal === 'causal', ...(one.scale !== 'default' && { scale: one.scale }) };
+  const options = { ...form, ...counted };
   const keep = new Keep();
   try {
     const given = [];
@@ -78,11 +105,16 @@ export async function runGradientCase(one, attention) {
       for (const name of names) assertGradient(one, actual[name], layOut(one, expected[name]), name, () => terms()[name]);
     };
     if (one.map === 'softmax') {
-      const reference = (rest) => oracle.softmaxGradient(q, k, v, dOut, { ...options, ...rest });
-      compare(softmaxGradient(attention, ...given, { ...options, layout: one.layout }), reference(), () => reference({ isFixed: true }), ['dq', 'dk', 'dv']);
+      const more = await optionsOf(one, call, (x) => HAND_IN[one.input](attention, keep, x));
+      const reference = (rest) => oracle.softmaxGradient(q, k, v, dOut, { ...options, ...more, bias: call.bias, ...rest });
+      const actual = softmaxGradient(attention, ...given, { ...options, ...more, layout: one.layout, ...(call.bias && { biasGradient: true }) });
+      const expected = reference();
+      compare(actual, expected, () => reference({ isFixed: true }), ['dq', 'dk', 'dv']);
+      assert.deepEqual(actual.dBias?.shape, expected.dBias?.shape, 'shape of dBias');
+      if (call.bias) assertGradient(one, actual.dBias, expected.dBias, 'dBias', () => reference({ isFixed: true }).dBias);
       return;
     }
-    const settings = { ...options, normalize, ...(one.eps !== 'default' && { eps: one.eps }) };
+    const settings = { ...form, normalize, ...(one.eps !== 'default' && { eps: one.eps }) };
     const held = drawState(one, normalize);
     const featureMap = map.options ? keep.add(attention.featureMap(map.name, map.options)) : map.name;
     const gates = { ...(decay && { decay: layOutGate(one, decay, call) }), ...(beta && { beta: layOutGate(one, beta, call) }) };
@@ -94,11 +126,11 @@ export async function runGradientCase(one, attention) {
     }
     const before = state?.save();
     const actual = linearGradient(attention, ...given, {
-      ...settings, ...gates, featureMap, layout: one.layout, ...(held && { state, dFinalState: held.dFinalState, ...(normalize && { dFinalKeySum: held.dFinalKeySum }) }),
+      ...settings, ...counted, ...gates, featureMap, layout: one.layout, ...(held && { state, dFinalState: held.dFinalState, ...(normalize && { dFinalKeySum: held.dFinalKeySum }) }),
     });
     if (state) assert.deepEqual(state.save(), before, 'the state was changed');
     const reference = differentiableMap(map.name, { dim: one.dim, ...map.options });
-    const gradientsOf = (rest) => oracle.linearGradient(q, k, v, dOut, { ...settings, ...(decay && { decay }), ...(beta && { beta }), map: reference, ...held, ...rest });
+    const gradientsOf = (rest) => linearOf(one, call, [q, k, v, dOut], { ...(decay && { decay }), ...(beta && { beta }) }, { ...settings, map: reference, ...held, ...rest });
     const expected = gradientsOf();
     const terms = () => gradientsOf({ isFixed: true, map: differentiableMap(map.name, { dim: one.dim, ...map.options, isFixed: true }) });
     compare(actual, expected, terms, ['dq', 'dk', 'dv']);

@@ -6,7 +6,7 @@ const axes = Object.keys(AXES);
 const key = (a, x, b, y) => (axes.indexOf(a) < axes.indexOf(b) ? `${a}=${x}&${b}=${y}` : `${b}=${y}&${a}=${x}`);
 
 /** Every pair of values of different axes that no rule forbids. */
-export function legalPairs() {
+function legalPairs() {
   const pairs = new Map();
   axes.forEach((a, i) => {
     for (const b of axes.slice(i + 1)) {

@@ -14,7 +14,7 @@ export const bindingMutants = [
   { file: 'web/calls/gates.js', find: 'shape[i], axes)) return false;', replace: 'shape[i], axes)) continue;', suites: ['simd'] },
   { file: 'web/calls/gates.js', find: '        this.heads = shape[i];', replace: '', suites: ['simd'] },
   { file: 'web/calls/gates.js', find: 'Math.min(rows, firstOf(b) + counts[b])', replace: 'rows', suites: ['simd'] },
-  { file: 'web/calls/inputs.js', find: "if (k.heads > v.heads) requireHeads(q, k.heads, k.name);", replace: '', suites: ['simd'] },
+  { file: 'web/calls/inputs.js', find: 'if (k.heads > v.heads) requireHeads', replace: 'if (false) requireHeads', suites: ['simd'] },
   { file: 'web/calls/linear.js', find: 'checkBoolean(\'normalize\', o.normalize, state?.normalize ?? !gated)', replace: 'checkBoolean(\'normalize\', o.normalize, state?.normalize ?? true)', suites: ['simd'] },
   { file: 'web/calls/linear.js', find: '    if (memory !== null) advance(memory, k.rows, counts);', replace: '', suites: ['simd'] },
   { file: 'web/calls/linear.js', find: 'const alike = memory === null && !located.gated', replace: 'const alike = memory === null', suites: ['simd'] },
@@ -22,17 +22,6 @@ export const bindingMutants = [
   { file: 'web/calls/step.js', find: '  refuseStateOverlap(memory, out, places);', replace: '', suites: ['simd'] },
   { file: 'web/calls/step.js', find: '    i32[at + WORDS.k_heads] = key.heads;', replace: '    i32[at + WORDS.k_heads] = heads;', suites: ['simd'] },
   { file: 'web/calls/step.js', find: '  if (gate === null) return;', replace: '  return;', suites: ['simd'] },
-
-  // Gradients.
-  { file: 'web/learn/results.js', find: ' + Math.floor((h * gate.heads) / heads) * gate.head', replace: '', suites: ['learn'] },
-  { file: 'web/learn/results.js', find: '+ t * gate.row', replace: '', suites: ['learn'] },
-  { file: 'web/learn/map_gradient.js', find: 'sums[i % length] += floats[i]', replace: 'sums[i % length] = floats[i]', suites: ['learn'] },
-  { file: 'web/learn/linear_gradient.js', find: 'memory === null || !normalize ? 0', replace: 'memory === null ? 0', suites: ['learn'] },
-  { file: 'web/learn/adam.js', find: '    this.#steps += 1;', replace: '', suites: ['learn'] },
-  { file: 'web/learn/adam.js', find: 'first += count * 8;', replace: 'first += count * 4;', suites: ['learn'] },
-  { file: 'web/calls/undo.js', find: '  if (remember) return remember();', replace: '', suites: ['learn_worker'] },
-  { file: 'web/worker.js', find: '        sources?.close();', replace: '', suites: ['distill_worker'] },
-  { file: 'web/threads/pull.js', find: '      if (this.#isOver) return;', replace: '', suites: ['distill_worker'] },
 
   // States and caches.
   { file: 'web/calls/state.js', find: '    copyRows(copy[internal], memory, allRows(memory));', replace: '', suites: ['simd'] },

@@ -1,17 +1,15 @@
-/** Changes of the C core, a line each: see mutants.js. Without `module` the plain SIMD module is built anew. */
-const threads = { module: 'simd-threads' };
-
+/** Changes of the C core, a line each: see mutants.js. */
 export const coreMutants = [
   // Which form of linear attention runs, and on what.
   { file: 'src/linear/linear.c', find: '.stride = d_fp <= SHORT_FEATURES ? SHORT_STRIDE : d_fp + 16', replace: '.stride = SHORT_STRIDE', suites: ['simd'] },
-  { file: 'src/linear/linear.c', find: 'state_heads_of(a) % a->k_heads == 0 && state_heads_of(a) % a->v_heads == 0', replace: 'state_heads_of(a) % a->k_heads == 0', suites: ['native'] },
+  { file: 'src/linear/linear.c', find: 'state_heads_of(a) % a->k_heads == 0 && state_heads_of(a) % a->v_heads == 0', replace: 'state_heads_of(a) % a->k_heads == 0', suites: ['native address linear'] },
   { file: 'src/linear/call.h', find: 'head_of(state_head, call->state_heads, call->args->k_heads)', replace: 'head_of(state_head, call->heads, call->args->k_heads)', suites: ['simd'] },
   { file: 'src/linear/call.h', find: 'head_of(state_head, call->state_heads, call->args->v_heads)', replace: 'head_of(state_head, call->heads, call->args->v_heads)', suites: ['simd'] },
   { file: 'src/linear/call.h', find: 'state_head * gate.heads / call->state_heads * gate.head', replace: 'state_head * gate.heads / call->heads * gate.head', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'a->state && (!a->key_lengths || a->starts); }', replace: 'a->state; }', suites: ['simd'] },
   { file: 'src/linear/linear.c', find: 'gate_is_above(call, args->decay, args->allow_growth ? LA_MAX_GROWTH : 0.0f)', replace: 'gate_is_above(call, args->decay, LA_MAX_GROWTH)', suites: ['simd'] },
-  { file: 'src/linear/linear.c', find: 'if (a->causal && a->n_q != a->n_k) return 0;', replace: '', suites: ['native'] },
-  { file: 'src/linear/linear.c', find: 'if (a->positions[b] < 0) return 0;', replace: ';', suites: ['native'] },
+  { file: 'src/linear/linear.c', find: 'if (a->causal && a->n_q != a->n_k) return 0;', replace: '', suites: ['native address linear'] },
+  { file: 'src/linear/linear.c', find: 'if (a->positions[b] < 0) return 0;', replace: ';', suites: ['native address linear'] },
   { file: 'src/linear/linear.c', find: 'if (t < start || t >= end) zero_floats', replace: 'if (t >= end) zero_floats', suites: ['simd'] },
   { file: 'src/linear/absorb.c', find: 'for (size_t s = 0; s < u; s++) r.row', replace: 'for (size_t s = 1; s < u; s++) r.row', suites: ['simd'] },
   { file: 'src/linear/absorb.c', find: '    r = tile_outer(r, t, w->scores', replace: '    r = tile_outer(r, 0, w->scores', suites: ['simd'] },
@@ -20,7 +18,7 @@ export const coreMutants = [
 
   // One step.
   { file: 'src/linear/step.c', find: 'output_factor(call, q_dot_z, w->state.exponent, w->token.exponents[0])', replace: 'output_factor(call, q_dot_z, w->state.exponent, 0.0f)', suites: ['simd'] },
-  { file: 'src/linear/step.c', find: 'call->args->out.data && g < call->group; g++) answer', replace: '  for (size_t g = 0; g < 1; g++) answer', suites: ['simd'] },
+  { file: 'src/linear/step.c', find: 'call->args->out.data && g < call->group; g++) answer', replace: 'call->args->out.data && g < 1; g++) answer', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'for (size_t t = 0; a->normalize && t < count; t++)', replace: 'for (size_t t = 0; a->normalize && t + 1 < count; t++)', suites: ['simd'] },
   { file: 'src/linear/step.c', find: '  *k->waiting = 0.0f;\n', replace: '', suites: ['simd'] },
   { file: 'src/linear/step.c', find: 'for (size_t t = 0; t < waiting; t++) added', replace: 'for (size_t t = 1; t < waiting; t++) added', suites: ['simd'] },
@@ -29,22 +27,22 @@ export const coreMutants = [
   { file: 'src/linear/step.c', find: '      move_kept(&w.kept, floats);\n', replace: '', suites: ['simd'] },
 
   // Causal, blocks of tokens.
-  { file: 'src/linear/causal.c', find: 'if (!await_count(&places_of(work, b, state_head)[other].ready, 1, slot)) return;', replace: '(void)other;', suites: ['native', 'threads'], ...threads },
+  { file: 'src/linear/causal.c', find: 'if (!await_count(&places_of(work, b, state_head)[other].ready, 1, slot)) return;', replace: '(void)other;', suites: ['native thread linear', 'threads'] },
   { file: 'src/linear/recurrence.h', find: 'v4_nmadd(v4_mul(recalled_next, recall), recall,', replace: 'v4_nmadd(recalled_next, recall,', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_madd(k1_k0, u.of[0][h], k.of[1][h])', replace: 'k.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_madd(v4_load_splat(r->scores + 1), u.of[0][h], o.of[1][h])', replace: 'o.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, seen, call->d_v);', replace: 'copy_rows(k->w->v, d_vp, k->v, k->v_stride, k->tokens, call->d_v);', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'w->d_vp == call->d_v && (!call->args->key_lengths || call->args->starts) && !(', replace: 'w->d_vp == call->d_v && !(', suites: ['simd'] },
-  { file: 'src/linear/causal.c', find: 'if (args->decay.channel) args->decay.data += call.first;', replace: '', suites: ['simd-threads'], ...threads },
-  { file: 'src/linear/causal.c', find: 'if (part > 0) return;', replace: '', suites: ['native'], ...threads },
-  { file: 'src/linear/shared.c', find: 'await_added(p, p->at - SHARED_DEPTH + 1)', replace: 'await_added(p, p->at - SHARED_DEPTH)', suites: ['native'], ...threads },
-  { file: 'src/linear/shared.c', find: 'return await_added(p, p->at);', replace: 'return 1;', suites: ['native'], ...threads },
-  { file: 'src/linear/shared.c', find: 'for (size_t part = 2; part < p->parts; part++) sum', replace: 'for (size_t part = 3; part < p->parts; part++) sum', suites: ['threads'], ...threads },
+  { file: 'src/linear/causal.c', find: 'if (args->decay.channel) args->decay.data += call.first;', replace: '', suites: ['simd-threads'] },
+  { file: 'src/linear/causal.c', find: 'if (part > 0) return;', replace: '', suites: ['native address linear'] },
+  { file: 'src/linear/shared.c', find: 'await_added(p, p->at - SHARED_DEPTH + 1)', replace: 'await_added(p, p->at - SHARED_DEPTH)', suites: ['native thread linear'] },
+  { file: 'src/linear/shared.c', find: 'return await_added(p, p->at);', replace: 'return 1;', suites: ['native thread linear'] },
+  { file: 'src/linear/shared.c', find: 'for (size_t part = 2; part < p->parts; part++) sum', replace: 'for (size_t part = 3; part < p->parts; part++) sum', suites: ['threads'] },
 
   // Not causal.
   { file: 'src/linear/full.c', find: 'w->copied = w->d_vp != call->d_v || rows_collide(call->args->v.row);', replace: 'w->copied = rows_collide(call->args->v.row);', suites: ['simd'] },
   { file: 'src/linear/full.c', find: 'for (; i < call->d_fp; i += 4) sum_rows(', replace: 'for (; i + 4 < call->d_fp; i += 4) sum_rows(', suites: ['simd'] },
-  { file: 'src/linear/full.c', find: 'sum_keys(s, &w, slot, item * length, smaller(n, (item + 1) * length));', replace: 'sum_keys(s, &w, slot, item * length, smaller(n, item * length + BLOCK));', suites: ['simd-threads'], ...threads },
+  { file: 'src/linear/full.c', find: 'sum_keys(s, &w, slot, item * length, smaller(n, (item + 1) * length));', replace: 'sum_keys(s, &w, slot, item * length, smaller(n, item * length + BLOCK));', suites: ['simd-threads'] },
 
   // State, exponents and the normaliser.
   { file: 'src/linear/settle.h', find: 'y = v4_madd(how.move, v4_add(x, y), v4_mul(how.keep, y));', replace: 'y = v4_madd(how.move, x, v4_mul(how.keep, y));', suites: ['simd'] },
@@ -54,9 +52,9 @@ export const coreMutants = [
   { file: 'src/linear/tokens.c', find: 'if (p->since >= every) *settle = 1;', replace: '', suites: ['simd'] },
   { file: 'src/linear/tokens.c', find: 'p->due[i] += after[p->wide ? i : 0];', replace: 'p->due[i] = after[p->wide ? i : 0];', suites: ['simd'] },
   { file: 'src/linear/tokens.c', find: 'if (call->rows == 3) v4_store(k + 2 * call->stride + i, v4_mul(x, f));', replace: 'if (call->rows == 3) v4_store(k + 2 * call->stride + i, x);', suites: ['simd'] },
-  { file: 'src/linear/state.h', find: '*k->waiting <= (float)WAITING ? (size_t)*k->waiting : 0', replace: '*k->waiting <= 1e9f ? (size_t)*k->waiting : 0', suites: ['native'] },
+  { file: 'src/linear/state.h', find: '*k->waiting <= (float)WAITING ? (size_t)*k->waiting : 0', replace: '*k->waiting <= 1e9f ? (size_t)*k->waiting : 0', suites: ['native address state', 'native address linear'] },
   { file: 'src/linear/state.h', find: '*k->seen = exponent == -INFINITY ? 0.0f : 1.0f;', replace: '*k->seen = 0.0f;', suites: ['simd'] },
-  { file: 'src/linear/state.c', find: 'return (float)sum * exp_of(k->fold[i]);', replace: 'return (float)sum;', suites: ['simd'] },
+  { file: 'src/linear/state.c', find: 'return (float)sum * exp_of((float)((double)k->fold[i] - (double)power_of_fold(k->fold[i]) * 0.69314718055994531));', replace: 'return (float)sum;', suites: ['simd'] },
   { file: 'src/linear/state.c', find: 'times_power(sum_of(&k, i, k.z[i], k.z_rest[i], NULL), power)', replace: 'sum_of(&k, i, k.z[i], k.z_rest[i], NULL)', suites: ['simd'] },
   { file: 'src/linear/panels.c', find: 'memcpy(k.s_rest + place + i * at.width, s + p->lately, STATE_PANEL * sizeof *s);', replace: 'memset(k.s_rest + place + i * at.width, 0, STATE_PANEL * sizeof *s);', suites: ['simd'] },
   { file: 'src/linear/panels.c', find: 'if (waiting) rest = tile_add', replace: 'if (0) rest = tile_add', suites: ['simd'] },
@@ -72,12 +70,20 @@ export const coreMutants = [
   { file: 'src/softmax/spans.c', find: 'int64_t next = (int64_t)i + span->offset + 1;', replace: 'int64_t next = (int64_t)i + span->offset + 2;', suites: ['simd'] },
   { file: 'src/softmax/spans.c', find: 'range.first = within(next - a->window, range.end);', replace: 'range.first = within(next - a->window - 1, range.end);', suites: ['simd'] },
   { file: 'src/softmax/spans.c', find: '    clear_rows(a, b, done, (size_t)a->n_q);\n', replace: '', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: 'differ ? keys_seen(call, queries, keys, i + smaller(u, here - 1)) : least;', replace: 'least;', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: 'differ ? keys_seen(a, queries, keys, i + smaller(u, here - 1)) : least;', replace: 'least;', suites: ['simd'] },
   { file: 'src/softmax/softmax.c', find: '    sums_settle(&w->sums);\n', replace: '', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: '(keys->is_sinks ? span->gap : 0)', replace: '0', suites: ['simd'] },
-  { file: 'src/softmax/softmax.c', find: 'if (call->args->bias.data) block.is_finite =', replace: 'if (0) block.is_finite =', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: '(keys->is_sinks ? span->gap : 0)', replace: '0', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: 'block->is_finite = !a->bias.data ||', replace: 'block->is_finite = 1 ||', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: 'a->slopes ? a->slopes[queries->head] : 0.0f', replace: 'a->slopes ? a->slopes[0] : 0.0f', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: '    if (all.others.first < all.sinks.end) all.others.first = all.sinks.end;\n', replace: '', suites: ['simd'] },
+  { file: 'src/softmax/blocks.c', find: '(size_t)span->first_query + i) + (size_t)span->first_key + key', replace: '(size_t)span->first_query + i) + key', suites: ['simd'] },
+  { file: 'src/softmax/scores.c', find: '        *score = HIDDEN;\n', replace: '', suites: ['simd'] },
+  { file: 'src/softmax/scores.c', find: 'distance < 0 ? -distance : distance', replace: 'distance', suites: ['simd'] },
+  { file: 'src/softmax/scores.c', find: 'distance - (int64_t)row_of_score(j, count)', replace: 'distance - (int64_t)j', suites: ['simd'] },
+  { file: 'src/softmax/softmax.c', find: 'if (!bias || bias[j] != -INFINITY) attend_keys', replace: 'attend_keys', suites: ['simd'] },
+  { file: 'src/softmax/spans.c', find: 'if (a->sum) a->sum[at + t] = 0.0f;', replace: '', suites: ['simd', 'native address softmax'] },
   { file: 'src/softmax/scores.c', find: 'score = v4_add(score, v4_poison(score));', replace: '', suites: ['simd'] },
-  { file: 'src/softmax/scores.c', find: 'v4_if_less(size, v4_splat(0.625f)', replace: 'v4_if_less(size, v4_splat(0.0f)', suites: ['simd'] },
+  { file: 'src/softmax/scores.c', find: 'v4_if_less(v4_abs(x), v4_splat(0.625f)', replace: 'v4_if_less(v4_abs(x), v4_splat(0.0f)', suites: ['simd'] },
   { file: 'src/softmax/tiles.c', find: 'top[u] = maximum[u] == -INFINITY ? 0.0f : maximum[u];', replace: 'top[u] = maximum[u];', suites: ['simd'] },
   { file: 'src/softmax/sums.c', find: 'sum == 0.0f ? 0.0f', replace: 'sum == 1.0f ? 0.0f', suites: ['simd'] },
   { file: 'src/softmax/sums.c', find: 'out[c] = o + o * 0.0f;', replace: 'out[c] = o;', suites: ['simd'] },
@@ -108,10 +114,10 @@ export const coreMutants = [
   { file: 'src/base/exp.h', find: 'x > 88.0f ? INFINITY', replace: 'x > 89.0f ? INFINITY', suites: ['simd'] },
   { file: 'src/base/memory.c', find: 'used -= ((size_t *)pointer)[-1];', replace: '', suites: ['simd'] },
   { file: 'src/base/random.c', find: 'while (!orthonormalize(row, block, r, dim));', replace: 'while (!orthonormalize(row, block, 0, dim));', suites: ['simd'] },
-  { file: 'src/base/scratch.h', find: 'total += (sizes[i] + 3) / 4 * 4;', replace: 'total += sizes[i] / 4 * 4;', suites: ['native'] },
-  { file: 'src/base/arguments.h', find: 'return left < count ? left : count;', replace: 'return left;', suites: ['simd-threads', 'threads'], ...threads },
-  { file: 'src/threads/threads.c', find: '  store(&pool.open, 0);', replace: '', suites: ['native'], ...threads },
-  { file: 'src/threads/threads.c', find: 'if (load(&pool.failed)) return 0;', replace: '', suites: ['threads'], ...threads },
+  { file: 'src/base/scratch.h', find: 'total += (sizes[i] + 3) / 4 * 4;', replace: 'total += sizes[i] / 4 * 4;', suites: ['native address linear'] },
+  { file: 'src/base/arguments.h', find: 'return left < count ? left : count;', replace: 'return left;', suites: ['simd-threads', 'threads'] },
+  { file: 'src/threads/threads.c', find: '  store(&pool.open, 0);', replace: '', suites: ['native thread pool'] },
+  { file: 'src/threads/threads.c', find: 'if (load(&pool.failed)) return 0;', replace: '', suites: ['threads'] },
 
   // The gap, and dense layers.
   { file: 'src/gap/gap.c', find: 'a->causal ? smaller(w->softmax.n_k, t + u + 1) : w->softmax.n_k;', replace: 'w->softmax.n_k;', suites: ['simd'] },

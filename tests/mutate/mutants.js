@@ -1,11 +1,51 @@
 /**
- * Sensible mistakes: { file, find, replace, suites, module }. `find` is in the file exactly once; `suites` are the test files
- * (tests/NAME.test.js) of which one must notice; `module` is what has to be built anew, of changes in src/.
+ * Sensible mistakes: { file, find, replace, suites, equivalent }. `find` is in the file exactly once; `suites` are test files
+ * (tests/NAME.test.js) of which one must notice, or 'native SANITIZER TARGET'; `equivalent` says why none can, and has it left out.
  */
 import { bindingMutants } from './binding.js';
+import { callMutants } from './calls.js';
 import { coreMutants } from './core.js';
+import { learnMutants } from './learn.js';
 
-export const mutants = [...coreMutants, ...bindingMutants];
+export const mutants = [...coreMutants, ...bindingMutants, ...callMutants, ...learnMutants];
+
+/** By the beginning of a path: suites of a build that are about what lies there, and so the likeliest to notice. */
+const closest = {
+  'src/base/exp': ['exp', 'exp map'],
+  'src/base/': ['memory', 'feature maps', 'linear'],
+  'src/linear/step': ['state', 'rows of a state', 'scaled', 'family'],
+  'src/linear/absorb': ['absorb', 'family'],
+  'src/linear/full': ['linear', 'sizes'],
+  'src/linear/state': ['state', 'saved state', 'scaled', 'parts merged'],
+  'src/linear/exponents': ['scaled', 'exp map', 'linear', 'ragged batches'],
+  'src/linear/settle': ['scaled', 'long, gates', 'long'],
+  'src/linear/fold': ['scaled', 'family', 'long, gates'],
+  'src/linear/panels': ['scaled', 'state', 'long, gates', 'long'],
+  'src/linear/tokens': ['family', 'scaled', 'ratio', 'long, gates'],
+  'src/linear/': ['linear', 'heads', 'family', 'ragged batches', 'state', 'scaled'],
+  'src/softmax/spans': ['ragged softmax', 'softmax options', 'cache'],
+  'src/softmax/scores': ['softmax options', 'softmax'],
+  'src/softmax/decode': ['softmax', 'cache', 'softmax options'],
+  'src/softmax/': ['softmax', 'softmax options', 'ragged softmax', 'long softmax'],
+  'src/maps/': ['feature maps', 'exp map', 'linear'],
+  'src/gap/': ['gap'],
+  'src/nn/': ['nn'],
+  'web/calls/cache': ['cache verbs', 'cache', 'ragged softmax', 'saved cache'],
+  'web/calls/gates': ['arguments of calls', 'family', 'packed', 'presets'],
+  'web/calls/history': ['tokens taken back'],
+  'web/calls/merge': ['parts merged'],
+  'web/calls/transition': ['parts merged', 'saved state'],
+  'web/calls/pieces': ['pieces'],
+  'web/calls/softmax': ['ragged softmax', 'softmax options', 'arguments of calls', 'cache'],
+  'web/calls/row_lengths': ['ragged batches', 'ragged softmax', 'arguments of calls'],
+  'web/calls/bias': ['softmax options'],
+  'web/calls/state': ['state', 'rows of a state', 'arguments of objects', 'saved state'],
+  'web/calls/': ['arguments of calls', 'heads', 'lifetime', 'state', 'linear'],
+  'web/core/': ['what is given', 'arguments of calls', 'lifetime', 'memory'],
+  'web/maps/': ['saved map', 'feature maps', 'arguments of maps', 'saved state'],
+};
+
+export const closestTo = (file) => closest[Object.keys(closest).find((start) => file.startsWith(start))] ?? [];
 
 /** The file with the change made; an error where it no longer fits. */
 export function mutate(source, { file, find, replace }) {

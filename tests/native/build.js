@@ -59,6 +59,15 @@ async function runAll(commands) {
   await Promise.all(Array.from({ length: os.availableParallelism() }, take));
 }
 
+const uncountedOf = (name) => sanitizers[name].uncounted ?? [];
+
+/** What a core is compiled with, as a sanitizer wants it or plainly; with `coreLinking` behind it, it is linked. */
+export const coreFlags = (name, kind, isPlain = false) => [
+  ...common, ...(isPlain ? [] : [...sanitizers[name].flags, '-fsanitize=fuzzer-no-link', ...uncountedOf(name)]),
+  ...cores[kind], '-include', 'tests/native/include/instrument.h', '-fPIC',
+];
+export const coreLinking = ['-shared', '-Wl,-Bsymbolic', '-lm'];
+
 /** Builds what has changed since and returns the folder. */
 export async function build(name) {
   const sanitizer = sanitizers[name];
@@ -70,13 +79,11 @@ export async function build(name) {
   await mkdir(folder, { recursive: true });
   const sources = await filesBelow('src', /\.c$/);
   const own = await filesBelow('tests/native', /\.c$/);
-  const { uncounted = [] } = sanitizer;
-  const instrumented = [...sanitizer.flags, '-fsanitize=fuzzer-no-link', ...uncounted];
-  const core = (kind, flags) => [...common, ...flags, ...cores[kind], '-include', 'tests/native/include/instrument.h', '-fPIC', '-shared', '-Wl,-Bsymbolic', ...sources, '-lm', '-o', join(folder, `${kind}.so`)];
+  const core = (kind, isPlain) => [...coreFlags(name, kind, isPlain), ...sources, ...coreLinking, '-o', join(folder, `${kind}.so`)];
   await runAll([
-    ...sanitizer.cores.map((kind) => core(kind, instrumented)),
-    ...(sanitizer.plain ?? []).map((kind) => core(kind, [])),
-    [...common, ...sanitizer.flags, '-fsanitize=fuzzer', ...uncounted, '-rdynamic', ...own, '-ldl', '-lm', '-lpthread', '-o', join(folder, 'fuzzer')],
+    ...sanitizer.cores.map((kind) => core(kind, false)),
+    ...(sanitizer.plain ?? []).map((kind) => core(kind, true)),
+    [...common, ...sanitizer.flags, '-fsanitize=fuzzer', ...uncountedOf(name), '-rdynamic', ...own, '-ldl', '-lm', '-lpthread', '-o', join(folder, 'fuzzer')],
   ]);
   // Loaded once more under another name, a core begins with a state of its own.
   if (sanitizer.cores.includes('pooled')) await copyFile(join(folder, 'pooled.so'), join(folder, 'pooled-afresh.so'));

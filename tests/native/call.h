@@ -12,6 +12,7 @@ typedef enum { READ, WRITTEN, UPDATED } field_role;
 typedef enum {
   PLAIN, /* a pointer to elements that follow one another */
   ARRAY, /* la_array */
+  SUM,   /* la_array with a stride of 0 along an axis of size 1, whose sum it is */
   GATE,  /* la_gate: size 1 along an axis that shares one number */
 } field_kind;
 

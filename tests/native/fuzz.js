@@ -49,8 +49,8 @@ export async function seeds(count) {
 const PATIENCE = 240;
 
 /** Runs the fuzzer and resolves to how it ended, its output, and how many inputs it executed; the code is null where it was killed for standing still. */
-async function runOnce(sanitizer, target, args, seconds) {
-  const folder = await build(sanitizer);
+async function runOnce(sanitizer, target, args, seconds, given) {
+  const folder = given ?? (await build(sanitizer));
   const faults = join(cache, 'faults', `${sanitizer}-${target}-`);
   await mkdir(join(cache, 'faults'), { recursive: true });
   const child = spawn(join(folder, 'fuzzer'), ['-timeout=60', '-rss_limit_mb=0', '-print_final_stats=1', `-artifact_prefix=${faults}`, ...args], {
@@ -67,12 +67,12 @@ async function runOnce(sanitizer, target, args, seconds) {
 
 /**
  * The same, once more where it stands still: clang 14's thread sanitizer, whose threads then all wait for a lock of its own,
- * does so now and then, and its alarm is not heard. What stands still twice has failed.
+ * does so now and then, and its alarm is not heard. What stands still twice has failed. `folder` has the cores, where they are not those of build().
  */
-export async function runFuzzer(sanitizer, target, args, seconds = 60) {
-  const first = await runOnce(sanitizer, target, args, seconds);
+export async function runFuzzer(sanitizer, target, args, seconds = 60, folder = undefined) {
+  const first = await runOnce(sanitizer, target, args, seconds, folder);
   if (first.code !== null) return first;
-  const second = await runOnce(sanitizer, target, args, seconds);
+  const second = await runOnce(sanitizer, target, args, seconds, folder);
   return second.code === null ? { ...second, output: `stood still for ${seconds + PATIENCE} seconds, twice\n${second.output}` } : second;
 }
 
@@ -80,7 +80,7 @@ export async function runFuzzer(sanitizer, target, args, seconds = 60) {
  * Fuzzes for so many seconds in all and resolves to the runs that found something.
  * @param {{ seconds?: number, chosen?: { sanitizer?: string, target?: string }, say?: (line: string) => void }} options
  */
-export async function fuzzNative({ seconds = 60, chosen = {}, say = console.log } = {}) {
+async function fuzzNative({ seconds = 60, chosen = {}, say = console.log } = {}) {
   const kinds = chosen.sanitizer ? [chosen.sanitizer] : Object.keys(sanitizers);
   const start = await seeds(200);
   const found = [];

@@ -10,13 +10,14 @@ static void choose_strides(const field *f, placed *p, uint64_t *seed) {
   int varied = *seed != 0 && f->kind != PLAIN;
   const int *order = orders[varied ? random_bits(seed) % 6 : 0];
   size_t step = f->size[3];
+  int shares = f->kind == GATE || f->kind == SUM;
   p->stride[3] = f->size[3] == 1 && f->kind == GATE ? 0 : 1;
   for (int i = 2; i >= 0; i--) {
     int axis = order[i];
     if (varied && random_bits(seed) % 4 == 0) step += random_bits(seed) % 20;
     /* Rows that compete for the same cache sets are copied by some kernels. */
     if (varied && axis == 2 && random_bits(seed) % 16 == 0) step = (step + 255) / 256 * 256;
-    p->stride[axis] = f->size[axis] == 1 && f->kind == GATE ? 0 : step;
+    p->stride[axis] = f->size[axis] == 1 && shares ? 0 : step;
     step *= f->size[axis];
   }
 }
@@ -32,7 +33,7 @@ static void choose_strides(const field *f, placed *p, uint64_t *seed) {
 
 static void point(const field *f, const placed *p) {
   float *data = (float *)p->data;
-  if (f->kind == ARRAY) {
+  if (f->kind == ARRAY || f->kind == SUM) {
     *(la_array *)f->place = (la_array){data, (uint32_t)p->stride[0], (uint32_t)p->stride[1], (uint32_t)p->stride[2]};
   } else if (f->kind == GATE) {
     *(la_gate *)f->place = (la_gate){data, (uint32_t)f->size[1], (uint32_t)p->stride[0], (uint32_t)p->stride[1], (uint32_t)p->stride[2], (uint32_t)p->stride[3]};

@@ -22,13 +22,22 @@ static int sees(const call *k, element poisoned, element result) {
   return !k->causal || poisoned.field->size[2] == 1 || query + (size_t)k->causal_offset >= poisoned.t;
 }
 
+/* Whether one of them is a query and the other a key that it does not see. */
+static int is_out_of_sight(const call *k, element poisoned, element result) {
+  if (!k->hides) return 0;
+  if (poisoned.field->rows == KEY_ROWS && result.field->rows == QUERY_ROWS) return k->hides(result.b, result.h, result.t, poisoned.t);
+  return poisoned.field->rows == QUERY_ROWS && result.field->rows == KEY_ROWS && k->hides(poisoned.b, poisoned.h, poisoned.t, result.t);
+}
+
 static int may_depend(const call *k, element poisoned, element result) {
   const field *p = poisoned.field;
   if (p->size[0] > 1 && poisoned.b != result.b) return 0;
   if (!heads_meet(poisoned, result)) return 0;
   if (k->reaches) {
-    int counts = p->rows != KEY_ROWS || !k->key_lengths || poisoned.t < (size_t)k->key_lengths[result.b];
-    return counts && k->reaches(k, p, poisoned.t, poisoned.c, result.field, result.t, result.c);
+    size_t start = k->starts ? (size_t)k->starts[result.b] : 0;
+    int is_row = p->rows == KEY_ROWS || (p->rows == QUERY_ROWS && k->starts);
+    int counts = !is_row || !k->key_lengths || (poisoned.t >= start && poisoned.t < start + (size_t)k->key_lengths[result.b]);
+    return counts && !is_out_of_sight(k, poisoned, result) && k->reaches(k, p, poisoned.t, poisoned.c, result.field, result.t, result.c);
   }
   if (p->rows == QUERY_ROWS) return result.field->rows == QUERY_ROWS && poisoned.t == result.t;
   size_t start = k->starts ? (size_t)k->starts[result.b] : 0;
@@ -49,7 +58,7 @@ static void compare(const call *k, element poisoned, const field *f, const float
   for (size_t r = 0; r < rows; r++, before += width, after += width) {
     element result = {f, r / f->size[2] / f->size[1], r / f->size[2] % f->size[1], r % f->size[2], 0};
     int depends = may_depend(k, poisoned, result), must = !k->reaches && depends && f->rows == QUERY_ROWS && !is_zero(before, width);
-    if (poisoned.field->rows == KEY_ROWS && !sees(k, poisoned, result)) must = 0;
+    if (must && poisoned.field->rows == KEY_ROWS && !sees(k, poisoned, result)) must = 0;
     for (size_t c = 0; c < width; c++) {
       result.c = c;
       if (k->reaches) depends = may_depend(k, poisoned, result);

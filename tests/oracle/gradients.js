@@ -3,7 +3,7 @@
  * one. Tensors are as in tests/oracle.js, maps those of map_gradients.js; a gradient has the shape of what it is of.
  */
 import { countHeads } from './linear.js';
-import { softmaxRow, visibleKeys } from './softmax.js';
+import { biasIndex, biasOf, seenBy, softmaxRow, visibleKeys, weightsOf } from './softmax.js';
 import { dot, rowsOf, zeros } from './tensor.js';
 
 const headOf = (h, heads, n) => Math.floor((h * n) / heads);
@@ -154,31 +154,47 @@ export function linearGradient(q, k, v, dOut, { map, causal = false, decay, beta
   };
 }
 
-/** Gradients of sum(o ∘ dOut) of softmax attention; with isFixed as if the sums of weights were constants. */
+/** Adds what the score of query i and key j changes to the gradient of the bias; with isFixed its size. */
+function pullBias(into, bias, ds, i, j, h, position, isFixed) {
+  if (!bias) return;
+  if (Array.isArray(bias)) into.data[h] += isFixed ? Math.abs(ds * (position - j)) : -ds * Math.abs(position - j);
+  else into.data[biasIndex(bias, i, j, h)] += isFixed ? Math.abs(ds) : ds;
+}
+
+/**
+ * { dq, dk, dv, dBias } of sum(o ∘ dOut) of softmax attention, by the options of the oracle's softmax; with isFixed as if the
+ * sums of weights were constants, and of a bias sums of sizes: how large the terms are that cancel.
+ */
 export function softmaxGradient(q, k, v, dOut, { isFixed = false, ...options } = {}) {
-  const { scale = 1 / Math.sqrt(q.shape[3]) } = options;
+  const { scale = 1 / Math.sqrt(q.shape[3]), softcap, bias, causalOffset = 0 } = options;
   const [B, H, Tq] = q.shape;
   const [, kvHeads, Tk] = k.shape;
   const [dq, dk, dv] = [q, k, v].map(({ shape }) => zeros(shape));
+  const dBias = bias && zeros(Array.isArray(bias) ? [bias.length] : bias.shape);
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < H; h++) {
       const kvHead = headOf(h, H, kvHeads);
       const [queries, keys, values, outputs] = [rowsOf(q, b, h), rowsOf(k, b, kvHead), rowsOf(v, b, kvHead), rowsOf(dOut, b, h)];
       const [into, intoKeys, intoValues] = [rowsOf(dq, b, h), rowsOf(dk, b, kvHead), rowsOf(dv, b, kvHead)];
       for (let i = 0; i < Tq; i++) {
-        const p = softmaxRow(queries[i], keys, visibleKeys(i, b, Tk, options), scale);
-        const dp = p.map((_, j) => dot(outputs[i], values[j]));
+        const seen = seenBy(i, b, h, Tk, options);
+        const products = seen.map((j) => scale * dot(queries[i], keys[j]));
+        const capped = products.map((x) => (softcap ? Math.tanh(x / softcap) : 0));
+        const p = weightsOf(seen.map((j, n) => (softcap ? softcap * capped[n] : products[n]) + biasOf(bias, i, j, h, i + causalOffset))).weights;
+        const dp = seen.map((j) => dot(outputs[i], values[j]));
         const mean = isFixed ? 0 : dot(p, dp);
-        p.forEach((weight, j) => {
-          const ds = scale * weight * (dp[j] - mean);
-          keys[j].forEach((a, c) => (into[i][c] += ds * a));
-          queries[i].forEach((a, c) => (intoKeys[j][c] += ds * a));
-          outputs[i].forEach((a, c) => (intoValues[j][c] += weight * a));
+        seen.forEach((j, n) => {
+          const ds = p[n] * (dp[n] - mean);
+          pullBias(dBias, bias, ds, i, j, h, i + causalOffset, isFixed);
+          const change = scale * ds * (1 - capped[n] ** 2);
+          keys[j].forEach((a, c) => (into[i][c] += change * a));
+          queries[i].forEach((a, c) => (intoKeys[j][c] += change * a));
+          outputs[i].forEach((a, c) => (intoValues[j][c] += p[n] * a));
         });
       }
     }
   }
-  return { dq, dk, dv };
+  return { dq, dk, dv, dBias };
 }
 
 /**

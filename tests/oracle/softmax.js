@@ -12,7 +12,7 @@ export function softmaxRow(q_i, keys, count, scale) {
   return weightsOf(keys.slice(0, count).map((k_j) => scale * dot(q_i, k_j))).weights;
 }
 
-function weightsOf(scores) {
+export function weightsOf(scores) {
   const maximum = scores.reduce((a, b) => Math.max(a, b), -Infinity);
   const terms = scores.map((s) => Math.exp(s - maximum));
   const sum = terms.reduce((a, b) => a + b, 0);
@@ -31,7 +31,7 @@ function spanOf(i, b, length, { lengths, starts, sequences }) {
 }
 
 /** The keys that query i of batch b sees. */
-function seenBy(i, b, h, keyCount, options) {
+export function seenBy(i, b, h, keyCount, options) {
   const { causal = false, keyLengths, before = 0, causalOffset = 0, window = Infinity, sinks = 0, bias } = options;
   const span = spanOf(i, b, keyCount, options);
   const seen = [];
@@ -45,12 +45,16 @@ function seenBy(i, b, h, keyCount, options) {
   return seen;
 }
 
+/** Where in a bias [heads or 1, queries, keys] the number of a query and key is. */
+export function biasIndex({ shape: [heads, queries, keys] }, i, j, h) {
+  return ((heads === 1 ? 0 : h) * queries + i) * keys + j;
+}
+
 /** What is added to the score of query i, which stands at `position`, and key j. */
-function biasOf(bias, i, j, h, position) {
+export function biasOf(bias, i, j, h, position) {
   if (!bias) return 0;
   if (Array.isArray(bias)) return -bias[h] * Math.abs(position - j);
-  const [heads, queries, keys] = bias.shape;
-  return bias.data[((heads === 1 ? 0 : h) * queries + i) * keys + j];
+  return bias.data[biasIndex(bias, i, j, h)];
 }
 
 /**

@@ -7,7 +7,7 @@
 import { featureMapOf } from './feature_maps.js';
 
 /** S [features × valueDim] and z of one head. */
-export class HeadState {
+class HeadState {
   constructor(features, valueDim) {
     this.S = new Float64Array(features * valueDim);
     this.z = new Float64Array(features);

@@ -1,5 +1,5 @@
-// Builds and runs a small app with each tool, and prints how the library fares: `npm run packages [-- name ...]`.
-// README.md has the table; the process ends with 1 where what was measured differs from it. --readme writes it there.
+// Builds and runs a small app with each tool, and prints how the library fares: `npm run packages -- --help`.
+// README.md has the table; the process ends with 1 where what was measured differs from it.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +9,17 @@ import { prepare, scratch, writeFiles } from './scratch.js';
 import { rows } from './rows.js';
 import { read, write } from './table.js';
 
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { readme: { type: 'boolean' }, verbose: { type: 'boolean' } } });
+const usage = `npm run packages [-- name ...]
+
+  name ...    only the rows that have one of these in their name
+  --readme    write the table into README.md
+  --verbose   print the whole error of what fails, not its first line`;
+
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { readme: { type: 'boolean' }, verbose: { type: 'boolean' }, help: { type: 'boolean' } } });
+if (options.help) {
+  console.log(usage);
+  process.exit();
+}
 const names = Object.keys(columns);
 const selected = rows.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())));
 if (selected.length === 0) throw new Error(`no row has such a name; there are ${rows.map(({ name }) => name).join(', ')}`);

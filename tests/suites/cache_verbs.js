@@ -1,5 +1,6 @@
 /** What a cache can do besides growing: truncate, select, copyFrom, reset of some rows, and a window. */
 import assert from 'node:assert';
+import { internal } from '../../web/core/resident.js';
 import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
 import { gaussian, inputs, sliceTime } from '../util.js';
@@ -193,6 +194,27 @@ export function cacheVerbs(name, make) {
       [{ window: 3, sinks: -1 }, RangeError, /sinks must be an integer from 0/],
       [{ window: 3, maxLength: 0 }, RangeError, /maxLength must be an integer from 1/],
     ]) throwsKind(() => cacheOf(attention, options), kind, pattern);
+  });
+
+  test('a call that fails leaves a full cache with a window as it was', (attention, keep) => {
+    const { core } = attention[internal];
+    const cache = keep(attention.cache({ batch: 2, heads: 1, dim: 2, window: 3, sinks: 2 }));
+    const call = (length, counts) => attention.softmax(...[1, 2, 3].map((seed) => gaussian([2, 1, length, 2], seed)), { cache, lengths: counts });
+    const { run } = core;
+    for (const [length, counts] of [[133, [133, 100]], [1, [1, 0]], [80, [80, 80]]]) {
+      const before = cache.save();
+      core.run = () => {
+        throw new RangeError('refused');
+      };
+      try {
+        throwsKind(() => call(length, counts), RangeError, /^refused$/);
+      } finally {
+        core.run = run;
+      }
+      assertSame(cache.save(), before);
+      call(length, counts);
+    }
+    assert.deepEqual(cache.lengths, [214, 180]);
   });
 
   test.run();

@@ -41,7 +41,7 @@ export function callArguments(name, make) {
 
     refuses(`${method}: scale and keyLengths`, (attention) => {
       const call = callOf(attention, method);
-      return [...wrong.number('scale', [Infinity, -Infinity], call), ...wrong.keyLengths(call)];
+      return [...wrong.number('scale', [Infinity, -Infinity, 1e39], call), ...wrong.keyLengths(call)];
     });
   }
 

@@ -6,7 +6,7 @@ import { Gradients } from '../../web/learn/losses.js';
 import { linearGradient } from '../../web/learn.js';
 import { assertClose, assertSame } from '../tolerance.js';
 import { gaussian } from '../util.js';
-import { attentionSuite } from './harness.js';
+import { attentionSuite, throwsCode } from './harness.js';
 
 const maps = { hedgehog: ['hedgehog', {}], relu: ['learned', {}], exp: ['learned', { activation: 'exp' }] };
 /** Heads of q and of k, their lengths, dim, valueDim and columns of W; causal where the lengths are equal. */
@@ -82,6 +82,13 @@ export function distillStep(name, make) {
       if (h === 0) assertSame(both.gradients[0].data.subarray(0, 96), alone.gradients[0].data);
       assert.ok(Number.isFinite(both.squares[h]) && both.gradients.every(({ data }) => data.every(Number.isFinite)), `head ${h}`);
     }
+  });
+
+  test('features of more floats than 32 bits count: out-of-memory, not a short piece of it', (attention, keep) => {
+    const [heads, tokens, columns] = [8, 7296, 65536];
+    const featureMap = keep(attention.featureMap('learned', { dim: 1, weights: gaussian([1, columns], 1), bias: gaussian([columns], 2) }));
+    const [q, k, v] = [gaussian([heads, tokens, 1], 3), gaussian([1, tokens, 1], 4), gaussian([1, tokens, 1], 5)];
+    throwsCode(() => step(attention, { q, k, v, target: q.data }, featureMap, true), 'out-of-memory');
   });
 
   test.run();

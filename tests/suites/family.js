@@ -7,14 +7,14 @@ import { attentionSuite, dims, lengths, stateFor, token } from './harness.js';
 import { mapCases } from './map_cases.js';
 
 /** Every kind of decay, given sizes. Lengths of their periods are primes, so that swapped tokens show. */
-export const decays = {
+const decays = {
   none: () => undefined,
   'a head': ({ kvHeads }) => tensorOf([kvHeads], (i) => -0.1 * (i + 1)),
   'a head and token': ({ batch, kvHeads, T }) => tensorOf([batch, kvHeads, T], (i) => -(i % 7) / 10),
   'a head, token and feature': ({ batch, kvHeads, T, features }) => tensorOf([batch, kvHeads, T, features], (i) => -(i % 11) / 20),
 };
 
-export const betas = {
+const betas = {
   linear: () => undefined,
   delta: ({ batch, kvHeads, T }) => tensorOf([batch, kvHeads, T], (i) => ((i % 5) + 1) / 6),
 };

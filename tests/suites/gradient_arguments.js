@@ -56,6 +56,23 @@ export function gradientArguments(name, make) {
     assert.ok(gradient(attention, { decay: 0.25, allowGrowth: true }).dDecay.data.every(Number.isFinite));
   });
 
+  test('of softmax, biasGradient needs a bias, and windows a causal mask', (attention) => {
+    const of = (options) => softmaxGradient(attention, q, k, v, dOut, options);
+    const wrong = (options, kind, pattern) => throwsKind(() => of(options), kind, pattern);
+    wrong({ biasGradient: true }, RangeError, /biasGradient needs bias/);
+    wrong({ biasGradient: 1 }, TypeError, /biasGradient must be a boolean/);
+    wrong({ window: 2, causal: false }, RangeError, /causal must be true with window, got false/);
+    wrong({ sinks: 2 }, RangeError, /sinks needs window/);
+    wrong({ bias: gaussian([4, 6, 5], 1) }, RangeError, /bias must have shape \[4 or 1, 6, 6\]/);
+    wrong({ sequences: [0, 4] }, RangeError, /sequences must end with 6/);
+    wrong({ lengths: [7, 1] }, RangeError, /lengths\[0\] must be/);
+    wrong({ cache: attention }, TypeError, /unknown option 'cache'/);
+    assert.deepEqual(Object.keys(of({ bias: [1, 2, 3, 4] })), ['dq', 'dk', 'dv']);
+    const slopes = { data: Float32Array.of(1, 2, 3, 4), shape: [4] };
+    for (const bias of [slopes, [1, 2, 3, 4]]) assert.deepEqual(of({ bias, biasGradient: true }).dBias.shape, [4]);
+    assertSame(of({ bias: slopes, biasGradient: true }).dBias, of({ bias: [1, 2, 3, 4], biasGradient: true }).dBias);
+  });
+
   test('weightsGradient takes maps with weights, and causal as many queries as keys', (attention, keep) => {
     const wrong = (featureMap, kind, pattern, options) => throwsKind(() => weightsGradient(attention, q, k, { featureMap, ...options }), kind, pattern);
     for (const featureMap of [undefined, 'elu', 'hedgehog']) wrong(featureMap, TypeError, /featureMap must be a FeatureMap of 'hedgehog' or 'learned'/);

@@ -10,8 +10,8 @@ import { gaussian, inputs, joinTime, loadGolden, reshape, sliceTime, tensorOf } 
 import { goldenGradient } from './gradient_cases.js';
 import { attentionSuite, throwsKind } from './harness.js';
 
-/** Of each build so many, and others than of the one before. */
-const CASES = 60;
+/** Of each build so many of linear attention and of softmax attention, and others than of the one before. */
+const CASES = 50;
 
 export function gradients(name, make) {
   const test = attentionSuite(name, make);
@@ -45,7 +45,7 @@ export function gradients(name, make) {
 
   const seed = [...name].reduce((sum, letter) => 31 * sum + letter.charCodeAt(0), 7) % 100_003;
   const drawn = gradientCases(CASES, seed);
-  test(`${CASES} calls over the axes of attention, as the oracle says`, async (attention) => {
+  test(`${drawn.length} calls over the axes of attention, as the oracle says`, async (attention) => {
     const failed = [];
     // Maps that are drawn by their name are the instance's from then on.
     for (const one of drawn) await runGradientCase(one, attention).catch((error) => failed.push(`${error.message}\n  ${JSON.stringify(one)}`));
@@ -187,6 +187,31 @@ export function gradients(name, make) {
       for (const what of ['dq', 'dk', 'dv']) for (const [b, h] of [[0, 1], [1, 0], [1, 1]]) assertSame(at(poor[what], b, h), at(clean[what], b, h), `${what} of another head`);
       assert.ok(at(poor.dq, 0, 0).slice(5 * 4).some(Number.isNaN));
       assertSame(at(poor.dq, 0, 0).slice(0, 5 * 4), at(clean.dq, 0, 0).slice(0, 5 * 4), 'dq of queries before');
+    }
+  });
+
+  test('what a bias hides reaches nothing, whatever it holds, and what it does not hide keeps its bits', (attention) => {
+    const { q, k, v } = inputs({ batch: 1, heads: 2, T: 140, dim: 6, valueDim: 5, make: gaussian });
+    const dOut = gaussian([1, 2, 140, 5], 4);
+    const bias = tensorOf([2, 140, 140], (n) => (n % 140 === 7 || n % 11 === 3 ? -Infinity : (n % 13) / 9 - 0.5));
+    const spoilt = (x, value, row, width) => ({ data: x.data.map((a, n) => (Math.floor(n / width) % 140 === row ? value : a)), shape: x.shape });
+    for (const options of [{}, { softcap: 2, window: 60, sinks: 2 }]) {
+      const of = (q, k, v, dOut) => softmaxGradient(attention, q, k, v, dOut, { ...options, bias, biasGradient: true });
+      const clean = of(q, k, v, dOut);
+      assert.ok(clean.dBias.data.every((x, n) => Number.isFinite(x) && (bias.data[n] !== -Infinity || x === 0)));
+      for (const value of [NaN, Infinity]) {
+        const without = of(q, spoilt(k, value, 7, 6), spoilt(v, value, 7, 5), dOut);
+        for (const what of ['dq', 'dk', 'dv', 'dBias']) assertSame(without[what], clean[what], what);
+        // Query 30 sees not every key: those keep their gradients.
+        const poor = of(q, k, v, spoilt(dOut, value, 30, 5));
+        const isSeen = (h, j) => bias.data[(h * 140 + 30) * 140 + j] !== -Infinity && (!options.window || j <= 30);
+        for (const what of ['dk', 'dv']) {
+          const width = clean[what].shape[3];
+          clean[what].data.forEach((x, n) => {
+            if (!isSeen(Math.floor(n / width / 140), Math.floor(n / width) % 140)) assert.equal(poor[what].data[n], x, `${what}[${n}]`);
+          });
+        }
+      }
     }
   });
 

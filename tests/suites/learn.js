@@ -7,6 +7,10 @@ import { gradients } from './gradients.js';
 
 const suites = { gradients, 'gradients out of range': gradientRange, 'arguments of gradients': gradientArguments, adam: adamSuite, 'a step of distilling': distillStep };
 
+/** Only the build of this name, where tests/mutate asks for it. */
+const chosen = process.env.TEST_LEARN;
+
 export function runLearnSuites(name, make) {
+  if (chosen && name !== chosen) return;
   for (const [title, run] of Object.entries(suites)) run(`${name}: ${title}`, make);
 }

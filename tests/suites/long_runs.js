@@ -38,7 +38,7 @@ function rowOf({ data, shape }, layout, h, i) {
   return data.slice(start, start + width);
 }
 
-export const formOf = ({ form: { featureMap, normalize, scale, eps } }) => ({ featureMap, normalize, ...(scale && { scale }), ...(eps !== undefined && { eps }) });
+const formOf = ({ form: { featureMap, normalize, scale, eps } }) => ({ featureMap, normalize, ...(scale && { scale }), ...(eps !== undefined && { eps }) });
 
 /** Options of the state that a stream needs. */
 export const stateOf = (attention, one) => attention.state({ heads: one.k.heads, dim: one.k.width, valueDim: one.v.width, ...formOf(one) });

@@ -72,6 +72,14 @@ export function longSoftmax(name, make) {
     });
   }
 
+  test('a million keys that are all alike: what the settling of sums leaves over counts', (attention) => {
+    const [length, queries, width] = [8 * longestFor(attention), 9, 4];
+    const filled = (rows, valueOf) => ({ data: Float32Array.from({ length: rows * width }, (_, i) => valueOf(i % width)), shape: [1, 1, rows, width] });
+    const valueOf = (c) => 1 / 3 + c / 10;
+    const actual = attention.softmax(filled(queries, () => 0.1), filled(length, () => 0.3), filled(length, valueOf));
+    assertClose(actual, filled(queries, valueOf), { rule: 'softmax' });
+  });
+
   test('scores that rise or fall a little with every key', (attention) => {
     const length = longestFor(attention);
     const { q, v } = inputsOf('constant', length, 9);

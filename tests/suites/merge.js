@@ -87,6 +87,22 @@ export function merge(name, make) {
     });
   }
 
+  test('sums beyond float32, of which either part has the larger: the state of one pass', (attention, keep) => {
+    const [dim, T] = [4, 12];
+    const weights = { data: Float32Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0)), shape: [dim, dim] };
+    const featureMap = keep(attention.featureMap('learned', { dim, activation: 'exp', weights }));
+    const { q, k, v } = inputs({ T: T + 1, dim, make: gaussian });
+    for (const [early, late] of [[100, 103], [103, 100]]) {
+      const keys = { data: k.data.map((x, i) => (i < (T / 2) * dim ? early : late) + x / 8), shape: k.shape };
+      const open = (options) => keep(stateFor(attention, { k: keys, v }, { featureMap, ...options }));
+      const absorbed = (state, from, to) => attention.absorb(sliceTime(keys, from, to), sliceTime(v, from, to), { state });
+      const whole = absorbed(open(), 0, T);
+      const merged = absorbed(open(), 0, T / 2).merge(absorbed(open({ transition: true, start: T / 2 }), T / 2, T));
+      const last = [q, keys, v].map((x) => token(x, T));
+      assertClose(merged.step(...last), whole.step(...last), { rule: 'exponents', name: `keys of ${early}, then of ${late}` });
+    }
+  });
+
   const small = (attention, keep, options) => keep(stateFor(attention, inputs({ batch: 2, heads: 2, T: 3, dim: 4 }), options));
   const stepAt = (t) => Object.values(inputs({ batch: 2, heads: 2, T: 40, dim: 4 })).map((x) => token(x, t));
   const stepped = (state, from, to, options) => {

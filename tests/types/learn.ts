@@ -31,7 +31,7 @@ export async function learn(): Promise<void> {
 
   const learned = expectType<Distilled>()(await distill(attention, { q: x, k: tensor, v: x }, { map: 'learned', activation: 'exp', features: 8, validation: [{ q: x, k: x, v: x }], signal }));
   expectType<Measurement[]>()(learned.history);
-  expectType<number[]>()((await distill(attention, (async function* () { yield { q: x, k: x, v: x }; })(), { onProgress: ({ step, steps, error }) => expectType<number[]>()([step / steps, ...error]) })).history[0].error);
+  expectType<number[]>()((await distill(attention, (async function* () { yield { q: x, k: x, v: x }; })(), { onProgress: ({ step, steps, error, weights }) => expectType<number[]>()([step / steps, ...error, ...(weights.weights?.shape ?? [])]) })).history[0].error);
 
   // @ts-expect-error elu has nothing to learn
   distill(attention, { q: x, k: x, v: x }, { map: 'elu' });
@@ -43,10 +43,8 @@ export async function learn(): Promise<void> {
   linearGradient(attention, x, x, x, x, { sequences: [0, 2] });
   // @ts-expect-error decay needs causal
   linearGradient(attention, x, x, x, x, { decay: -1, causal: false });
-  // @ts-expect-error what else hides keys has no gradient
-  softmaxGradient(attention, x, x, x, x, { causal: true, window: 4 });
-  // @ts-expect-error nor have rows of their own length
-  linearGradient(attention, x, x, x, x, { lengths: [1] });
+  expectType<Result | undefined>()(softmaxGradient(attention, x, x, x, x, { window: 4, sinks: 1, softcap: 5, lengths: [1], bias: tensor, biasGradient: true }).dBias);
+  linearGradient(attention, x, x, x, x, { lengths: [1], starts: [0] });
   // @ts-expect-error gradients have no cache
   softmaxGradient(attention, x, x, x, x, { cache: attention.cache({ heads: 1, dim: 4, maxLength: 2 }) });
   // @ts-expect-error a map without weights has nothing to learn

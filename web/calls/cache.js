@@ -80,22 +80,28 @@ export class Cache {
     return this.window === null ? 0 : Math.max(this.sinks, length - (this.window - 1 + slackOf(this.window)));
   }
 
-  /** Drops what a row keeps beyond its window and slack, so that others have room. */
-  #makeRoom(b) {
-    const { core: { f32 }, parts } = this[internal];
+  /** The gap of a row that is to take so many tokens: without room for them it goes without what lies beyond its window and slack. */
+  #gapFor(b, count) {
     const [gap, length] = [this.#gaps[b], this.#lengths[b]];
-    const first = Math.max(this.sinks + gap, this.#oldestKept(length));
-    const by = first - this.sinks - gap;
-    if (by === 0) return;
-    for (const part of parts) copySlots(f32, this.heads, { part, row: b, slot: this.sinks + by }, { part, row: b, slot: this.sinks }, length - first);
-    this.#gaps[b] += by;
+    return length - gap + count > this[internal].slots ? Math.max(gap, this.#oldestKept(length) - this.sinks) : gap;
+  }
+
+  /** Copies what a row has, but for what a wider gap leaves out, to another place of as many slots or more. */
+  #copyRow(part, to, b, gap) {
+    const { core: { f32 } } = this[internal];
+    const by = gap - this.#gaps[b];
+    const used = this.#lengths[b] - gap;
+    const first = by === 0 ? used : Math.min(used, this.sinks);
+    copySlots(f32, this.heads, { part, row: b, slot: 0 }, { part: to, row: b, slot: 0 }, first);
+    if (used > first) copySlots(f32, this.heads, { part, row: b, slot: first + by }, { part: to, row: b, slot: first }, used - first);
   }
 
   /**
    * Puts tokens of a call's placed k and v behind the ones held, and has the call take them all; `tokens`: { starts, counts }
    * of them, a number a row, or null: `rows` of each. Returns what the call has to know: { offsets, keys, gaps, isUniform },
    * the slot of each row's first new token, its slots in use, its gap, and whether all rows are alike and without one. The
-   * tokens count once `commit` is called with it. What the cache has no room for lies in memory of the frame.
+   * tokens count once `commit` is called with it: until then nothing that the cache has is moved or dropped, and what it has
+   * no room for lies in memory of the frame.
    */
   #append(frame, args, tokens, rows) {
     const { batch, heads } = this;
@@ -103,24 +109,25 @@ export class Cache {
     const { offsets, keys, gaps, lengths } = held;
     held.isUniform = tokens === null;
     let most = 0;
+    let isMoved = false;
     for (let b = 0; b < batch; b++) {
       const count = tokens === null ? rows : tokens.counts[b];
-      if (this.#lengths[b] - this.#gaps[b] + count > slots) this.#makeRoom(b);
-      gaps[b] = this.#gaps[b];
+      gaps[b] = this.#gapFor(b, count);
+      if (gaps[b] !== this.#gaps[b]) isMoved = true;
       lengths[b] = this.#lengths[b] + count;
       keys[b] = lengths[b] - gaps[b];
       offsets[b] = keys[b] - count;
       most = Math.max(most, keys[b]);
       if (gaps[b] !== 0 || offsets[b] !== offsets[0]) held.isUniform = false;
     }
-    held.places = most <= slots ? parts : partsOf(frame.alloc(floatsOf(this, most) * 4), this, most);
+    held.places = most <= slots && !isMoved ? parts : partsOf(frame.alloc(floatsOf(this, most) * 4), this, most);
     const { f32 } = core;
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i];
       const place = held.places[i];
       const array = i === 0 ? args.k : args.v;
       for (let b = 0; b < batch; b++) {
-        if (place !== part) copySlots(f32, heads, { part, row: b, slot: 0 }, { part: place, row: b, slot: 0 }, offsets[b]);
+        if (place !== part) this.#copyRow(part, place, b, gaps[b]);
         copyTokens(f32, heads, array, tokens === null ? 0 : tokens.starts[b], keys[b] - offsets[b], place, b, offsets[b]);
       }
     }

@@ -15,7 +15,7 @@ import { advance, setLengths } from './positions.js';
 const FEWEST_TOKENS = 32;
 
 /** How many tokens a span has room for: calls of up to `limit` tokens stay whole, and the older span holds as many when the newer is empty. */
-export const spanTokens = (limit) => Math.max(2 * limit, FEWEST_TOKENS);
+const spanTokens = (limit) => Math.max(2 * limit, FEWEST_TOKENS);
 
 /** Floats of one token of all rows: k, v, a decay of every feature, beta and write gate. */
 const tokenFloats = ({ heads, dim, valueDim, features }, batch) => batch * heads * (dim + valueDim + features + 2);
@@ -63,8 +63,8 @@ const keepGate = (memory, span, field, count) => (field ? { ...field, data: keep
 
 /**
  * Keeps what a call is about to take in; null where it is too long to be kept. `args`: its arguments by the names of
- * la_linear_args; `counts`, `starts` as checkRows gave them; `floats`: of k, v and gates. To be handed to `remember`
- * once the call was made.
+ * la_linear_args; `counts`, `starts` as checkRows gave them; `floats`: of k, v and gates. To be handed to
+ * `rememberCall` once the call was made.
  */
 export function keepCall(memory, args, { counts, starts }, floats) {
   const { history } = memory;

@@ -6,8 +6,7 @@
  */
 import { arrayFrom, newFloats } from '../core/arrays.js';
 import { asCorrupt, corrupt } from '../core/errors.js';
-import { checkBytes, copyBytes, isRecord, packSections, readSections, refuseRest, refuseUnknown } from '../core/sections.js';
-import { sameShape } from '../core/validate.js';
+import { checkBytes, copyBytes, isJsonObject, packSections, readSections, refuseRest, refuseUnknown, takeSection } from '../core/sections.js';
 import { CACHE_OPTIONS, readCacheOptions, slotsOf } from './cache_options.js';
 
 const PARTS = ['keys', 'values'];
@@ -37,7 +36,7 @@ export function unpackCache(given) {
   const bytes = copyBytes(given);
   checkBytes(bytes, [3]);
   const { fields: { cache, ...others }, sections } = readSections(bytes);
-  if (!isRecord(cache)) throw corrupt('its header does not describe a cache');
+  if (!isJsonObject(cache)) throw corrupt('its header does not describe a cache');
   refuseUnknown('header', others, []);
   refuseUnknown('cache', cache, CACHE_OPTIONS);
   if (!CACHE_OPTIONS.every((name) => Object.hasOwn(cache, name))) throw corrupt('its header leaves out an option of the cache');
@@ -58,11 +57,4 @@ export function unpackCache(given) {
   const arrays = PARTS.map((name) => takeSection(sections, name, Float32Array, [batch, heads, held, widthOf(name, options)]));
   refuseRest(sections);
   return { options: { ...options, window: window ?? undefined }, lengths, gaps, arrays, held };
-}
-
-function takeSection(sections, name, Kind, shape) {
-  const section = sections.get(name);
-  if (!(section?.data instanceof Kind) || !sameShape(section.shape, shape)) throw corrupt(`it has no section '${name}' of shape [${shape.join(', ')}]`);
-  sections.delete(name);
-  return section.data;
 }

@@ -7,15 +7,16 @@
  * are float64. The core bears any numbers in a block.
  */
 import { asCorrupt, corrupt } from '../core/errors.js';
-import { checkBytes, copyBytes, isRecord, packSections, readSections, refuseRest, refuseUnknown } from '../core/sections.js';
+import { checkBytes, copyBytes, isJsonObject, packSections, readSections, refuseRest, refuseUnknown, takeSection } from '../core/sections.js';
 import { mapFieldsOf, mapSections } from '../maps/packed_map.js';
 import { takeSavedMap } from '../maps/saved_map.js';
 import { readStateOptions, STATE_OPTIONS } from './state_options.js';
 import { readVersion2 } from './saved_v2.js';
-import { MAX_DIM, sameShape } from '../core/validate.js';
+import { MAX_DIM } from '../core/validate.js';
 
-/** Sections of float64. */
 const WIDE = ['lengths', 'start', 'decays'];
+/** The array that a section's elements come in. */
+const kindOf = (name) => (WIDE.includes(name) ? Float64Array : Float32Array);
 
 /** The shapes of what a state of these options holds: `streamFloats` of each head, or, of version 0.1.0, its sums. */
 const shapesOf = ({ batch, heads }, streamFloats) => ({ state: [batch, heads, streamFloats], lengths: [batch] });
@@ -46,8 +47,8 @@ export function unpackState(given, floatsOf) {
   const isOld = checkBytes(bytes, [2, 3]) === 2;
   const { fields, sections } = isOld ? readVersion2(bytes) : readSections(bytes);
   const { state, map, ...others } = fields;
-  if (state === undefined && isRecord(map)) throw corrupt('it is a saved feature map, which restoreMap() takes');
-  if (!isRecord(state) || !isRecord(map) || !isRecord(map.options)) throw corrupt('its header does not describe a state and a feature map');
+  if (state === undefined && isJsonObject(map)) throw corrupt('it is a saved feature map, which restoreMap() takes');
+  if (!isJsonObject(state) || !isJsonObject(map) || !isJsonObject(map.options)) throw corrupt('its header does not describe a state and a feature map');
   refuseUnknown('header', others, []);
   refuseUnknown('state', state, STATE_OPTIONS);
   if (!STATE_OPTIONS.every((name) => Object.hasOwn(state, name))) throw corrupt('its header leaves out an option of the state');
@@ -58,24 +59,15 @@ export function unpackState(given, floatsOf) {
   const streamFloats = floatsOf(features, options.valueDim);
   if (streamFloats === 0) throw corrupt('no state is as large as it says');
   const shapes = isOld ? oldShapesOf(options, features, saved.scaled) : shapesOf(options, streamFloats);
-  const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, shape)]));
+  const arrays = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, takeSection(sections, name, kindOf(name), shape)]));
   const more = moreShapesOf(options, features, sections.has('matrix') ? floatsOf(features, features) : 0);
-  for (const name of Object.keys(more)) if (!isOld && sections.has(name)) arrays[name] = takeSection(sections, name, more[name]);
+  for (const name of Object.keys(more)) if (!isOld && sections.has(name)) arrays[name] = takeSection(sections, name, kindOf(name), more[name]);
   if (arrays.matrix && (!arrays.decays || features > MAX_DIM)) throw corrupt('it has a matrix that no state has');
   if (arrays.decays && map.options.epsilon > 0) throw corrupt('its feature map goes with no transition');
   if (arrays.start) checkLengths(arrays.start);
   refuseRest(sections);
   checkLengths(arrays.lengths);
   return { options, map: saved.map, arrays };
-}
-
-/** The elements of a section that has to be there; what is left in `sections` at the end is known to nobody. */
-function takeSection(sections, name, shape) {
-  const section = sections.get(name);
-  const kind = WIDE.includes(name) ? Float64Array : Float32Array;
-  if (!(section?.data instanceof kind) || !sameShape(section.shape, shape)) throw corrupt(`it has no section '${name}' of shape [${shape.join(', ')}]`);
-  sections.delete(name);
-  return section.data;
 }
 
 function checkLengths(lengths) {

@@ -7,7 +7,8 @@
 import { newArray } from '../core/arrays.js';
 import { corrupt, describe } from '../core/errors.js';
 import { savedKind } from '../maps/saved_map.js';
-import { isRecord, parseJson } from '../core/sections.js';
+import { isJsonObject, parseJson } from '../core/sections.js';
+import { elements } from '../core/validate.js';
 
 const NUMBERS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 'scale', 'eps', 'length'];
 const NUMBERS_AT = 8;
@@ -21,7 +22,7 @@ function floatReader(bytes) {
   return {
     left: () => bytes.length - at,
     take(shape) {
-      const length = shape.reduce((product, axis) => product * axis, 1);
+      const length = elements(shape);
       if (!(length >= 0 && length * 4 <= bytes.length - at)) throw corrupt(`an array of shape ${describe(shape)} is cut off`);
       at += length * 4;
       return { data: new Float32Array(bytes.slice(at - length * 4, at).buffer), shape, required: true };
@@ -56,7 +57,7 @@ function readMap(bytes) {
   const length = bytes.length < 4 ? Infinity : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   if (length > bytes.length - 4) throw corrupt('its feature map is cut off');
   const { shapes, ...map } = parseJson('feature map', bytes.subarray(4, 4 + length));
-  if (!isRecord(shapes)) throw corrupt('its feature map has no shapes');
+  if (!isJsonObject(shapes)) throw corrupt('its feature map has no shapes');
   const floats = floatReader(bytes.subarray(4 + length));
   const sections = new Map();
   for (const [name, shape] of Object.entries(shapes)) {

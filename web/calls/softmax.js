@@ -1,5 +1,5 @@
 /** softmax() and softmaxPart(): exact attention, with or without a cache of the keys and values seen. */
-import { arrayFrom, newFloats } from '../core/arrays.js';
+import { newFloats } from '../core/arrays.js';
 import { Frame } from '../core/core.js';
 import { wrongValue } from '../core/errors.js';
 import { commitOut, LAYOUTS, locateOut, refuseOverlap } from '../core/operand.js';
@@ -9,20 +9,21 @@ import { locateBias, placeBias, readBias } from './bias.js';
 import { Cache } from './cache.js';
 import { locateHeld, locateInputs, outField, placeInputs, resultShape, sizeInputs, takeInputs } from './inputs.js';
 import { isPiecewise, runInPieces } from './pieces.js';
-import { checkKeyBounds, checkMask, clampOffset, needsSpans, readMask, spanFields } from './softmax_mask.js';
+import { checkKeyBounds, checkMask, needsSpans, placeMask, readMask } from './softmax_mask.js';
 import { PART_OPTIONS, SOFTMAX_OPTIONS, takeSoftmaxOptions } from './softmax_taken.js';
 
 /** Names of the numbers of heads in la_softmax_args. */
 const HEADS = ['heads', 'kv_heads'];
 
-function checkSoftcap(value) {
+/** 0 where there is none. */
+export function checkSoftcap(value) {
   const softcap = checkNumber('softcap', value, 0);
   if (value !== undefined && !(Math.fround(softcap) > 0)) throw wrongValue('softcap', 'a number above 0', value);
   return softcap;
 }
 
 /** The argument struct with a place for every field: objects that grow are slow. */
-function fieldsOf({ q, k, v }, mask, scale, softcap) {
+export function fieldsOf({ q, k, v }, mask, scale, softcap) {
   return {
     batch: q.batch, heads: q.heads, kv_heads: k.heads, n_q: q.rows, n_k: k.rows, dim: q.width, value_dim: v.width,
     causal: mask.causal ? 1 : 0, causal_offset: mask.offset, window: mask.window, sinks: mask.sinks, scale, softcap,
@@ -71,14 +72,7 @@ function attend(core, q, k, v, o, part) {
     const pointer = out.pointer || frame.alloc(out.length * 4);
     placeInputs(frame, inputs, args);
     const held = memory === null ? null : memory.append(frame, args, tokens, inputs.k.rows);
-    if (needsSpans(mask) || (held !== null && !held.isUniform)) {
-      const spans = spanFields(mask, inputs, tokens, held);
-      args.spans = frame.copyIn(spans.words);
-      args.span_count = spans.count;
-    } else {
-      if (held !== null && inputs.k.batch > 0) args.causal_offset = clampOffset(held.offsets[0] + mask.offset);
-      if (mask.keyLengths !== null) args.key_lengths = frame.copyIn(arrayFrom(Int32Array, mask.keyLengths));
-    }
+    placeMask(frame, mask, inputs, tokens, held, args);
     args.out = outField(pointer, layout, inputs, inputs.q.heads);
     const places = sums === null ? null : sums.map(({ length }) => frame.alloc(length * 4));
     if (places !== null) [args.maximum, args.sum] = places;

@@ -1,5 +1,5 @@
 /** Which keys a softmax call's queries see: its options, and from them the la_softmax_span of the core. */
-import { newArray } from '../core/arrays.js';
+import { arrayFrom, newArray } from '../core/arrays.js';
 import { fieldsIn, la_softmax_span } from '../core/structs.js';
 import { checkBoolean, checkInteger, MAX_SIZE } from '../core/validate.js';
 import { readIntegers } from './batch_rows.js';
@@ -9,7 +9,7 @@ import { checkSequences, readSequences } from './sequences.js';
 const SPAN_WORDS = fieldsIn(la_softmax_span);
 
 /** Offsets are of 32 bits; queries that far away see all keys or none. */
-export const clampOffset = (x) => Math.max(-MAX_SIZE, Math.min(MAX_SIZE, x));
+const clampOffset = (x) => Math.max(-MAX_SIZE, Math.min(MAX_SIZE, x));
 
 /** Those that say where a query stands and what it sees from there; a window needs a causal mask. */
 function readView(o, cache) {
@@ -97,12 +97,24 @@ function writeRows(words, mask, { q, k }, tokens, held) {
   }
 }
 
-/** The spans of a call as numbers, and how many there are; `held`: what the cache's append returned, or null. */
-export function spanFields(mask, inputs, tokens, held) {
+/** The spans of a call as numbers, and how many there are. */
+function spanFields(mask, inputs, tokens, held) {
   const { batch } = inputs.k;
   const count = batch * (mask.sequences === null ? 1 : mask.sequences.length - 1);
   const words = newArray(Int32Array, count * SPAN_WORDS);
   if (mask.sequences === null) writeRows(words, mask, inputs, tokens, held);
   else writeSequences(words, mask, batch);
   return { words, count };
+}
+
+/** Sets the fields of the argument struct that fieldsOf leaves open; `held`: what the cache's append returned, or null. */
+export function placeMask(frame, mask, inputs, tokens, held, args) {
+  if (needsSpans(mask) || (held !== null && !held.isUniform)) {
+    const spans = spanFields(mask, inputs, tokens, held);
+    args.spans = frame.copyIn(spans.words);
+    args.span_count = spans.count;
+    return;
+  }
+  if (held !== null && inputs.k.batch > 0) args.causal_offset = clampOffset(held.offsets[0] + mask.offset);
+  if (mask.keyLengths !== null) args.key_lengths = frame.copyIn(arrayFrom(Int32Array, mask.keyLengths));
 }

@@ -6,11 +6,13 @@ const NAMES = ['causal', 'scale', 'causalOffset', 'window', 'sinks', 'softcap', 
 const knowing = (names) => optionTakers(Object.fromEntries(names.map((name) => [name, takeAsIs])));
 
 export const PART_OPTIONS = knowing(NAMES);
+/** Of softmaxGradient(): a cache has none. */
+export const GRADIENT_OPTIONS = knowing([...NAMES.filter((name) => name !== 'cache'), 'biasGradient']);
 export const SOFTMAX_OPTIONS = knowing([...NAMES, 'out']);
 
 const noOptions = () => ({
   causal: undefined, scale: undefined, causalOffset: undefined, window: undefined, sinks: undefined, softcap: undefined, bias: undefined,
-  keyLengths: undefined, lengths: undefined, starts: undefined, sequences: undefined, cache: undefined, layout: undefined, out: undefined,
+  keyLengths: undefined, lengths: undefined, starts: undefined, sequences: undefined, cache: undefined, layout: undefined, out: undefined, biasGradient: undefined,
 });
 
 const takeList = (name, list) => (list === undefined ? undefined : takeKeyLengths(name, list));

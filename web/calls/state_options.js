@@ -8,7 +8,6 @@ export const STATE_OPTIONS = ['batch', 'heads', 'dim', 'valueDim', 'normalize', 
 /** What a state keeps beside its content. */
 export const KEEPING_OPTIONS = ['history', 'transition', 'start'];
 
-
 export function readStateOptions(o) {
   const batch = checkInteger('batch', o.batch, 1, MAX_SIZE, 1);
   const heads = checkInteger('heads', o.heads, 1, MAX_SIZE);

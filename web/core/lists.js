@@ -57,4 +57,3 @@ export function takeShape(name, value) {
     return Number.isSafeInteger(size) && size >= 0 ? size : checkInteger(`${name}[${axis}]`, size, 0, Number.MAX_SAFE_INTEGER);
   });
 }
-

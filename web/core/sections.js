@@ -15,6 +15,7 @@
  */
 import { newArray } from './arrays.js';
 import { AttentionError, corrupt, describe, wrongKind } from './errors.js';
+import { elements, sameShape } from './validate.js';
 import { kindOf } from './views.js';
 
 const MAGIC = 'LASTATE';
@@ -27,7 +28,7 @@ const ARRAYS = { F32: Float32Array, F64: Float64Array };
 
 const aligned = (bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
-export const isRecord = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+export const isJsonObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
@@ -96,7 +97,7 @@ export function parseJson(what, bytes) {
   } catch (error) {
     throw corrupt(`its ${what} is not JSON: ${error.message}`);
   }
-  if (!isRecord(value)) throw corrupt(`its ${what} is not an object`);
+  if (!isJsonObject(value)) throw corrupt(`its ${what} is not an object`);
   return value;
 }
 
@@ -120,7 +121,7 @@ export function readSections(bytes) {
 }
 
 function checkEntry(entry, end, room) {
-  if (!isRecord(entry)) throw corrupt('its table of sections does not hold objects');
+  if (!isJsonObject(entry)) throw corrupt('its table of sections does not hold objects');
   const { name, dtype, shape, offset, bytes: size, required } = entry;
   const wellFormed = typeof name === 'string' && typeof dtype === 'string' && typeof required === 'boolean' && Array.isArray(shape) && shape.every(isCount) && isCount(size);
   if (!wellFormed) throw corrupt('an entry of its table of sections is malformed');
@@ -135,7 +136,7 @@ function viewOf(bytes, start, { name, dtype, shape, offset, bytes: size, require
     return null;
   }
   const kind = ARRAYS[dtype];
-  const length = shape.reduce((product, axis) => product * axis, 1);
+  const length = elements(shape);
   if (length * kind.BYTES_PER_ELEMENT !== size) throw corrupt(`its section ${describe(name)} of shape ${describe(shape)} has ${size} bytes`);
   return new kind(bytes.buffer, start + offset, length);
 }
@@ -143,6 +144,14 @@ function viewOf(bytes, start, { name, dtype, shape, offset, bytes: size, require
 /** Refuses fields that this version does not know. */
 export function refuseUnknown(where, record, known) {
   for (const name of Object.keys(record)) if (!known.includes(name)) throw corrupt(`its ${where} has a field ${describe(name)}, which this version does not know`);
+}
+
+/** The elements of a section that has to be there, an array of this kind and shape; it is taken out of `sections`. */
+export function takeSection(sections, name, Kind, shape) {
+  const section = sections.get(name);
+  if (!(section?.data instanceof Kind) || !sameShape(section.shape, shape)) throw corrupt(`it has no section '${name}' of shape [${shape.join(', ')}]`);
+  sections.delete(name);
+  return section.data;
 }
 
 /** Refuses sections that nobody took, but for those that are not required. */

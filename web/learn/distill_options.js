@@ -1,13 +1,11 @@
 /** The options of distill: read once, and checked before anything else happens. */
 import { wrongKind, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, takeOptions } from '../core/given.js';
+import { isSignal } from '../core/kinds.js';
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, MAX_SIZE } from '../core/validate.js';
 import { MAX_FEATURES } from '../maps/map_kinds.js';
 
 const OPTIONS = optionTakers(asTheyAre('map', 'features', 'activation', 'loss', 'causal', 'steps', 'batch', 'learningRate', 'seed', 'validation', 'onProgress', 'signal'));
-
-/** Whether it is an AbortSignal, of whichever realm: frames and test environments have a class of their own. */
-const isSignal = (value) => Object.prototype.toString.call(value) === '[object AbortSignal]';
 
 function checkPositive(name, value, fallback) {
   const number = checkNumber(name, value, fallback);

@@ -35,7 +35,7 @@ function requireSizes({ q, k, v }, causal, first) {
 }
 
 /** Σx² of each key head, over the queries of all query heads that share it. */
-export function squaresOf(data, heads) {
+function squaresOf(data, heads) {
   const part = data.length / heads;
   return Array.from({ length: heads }, (_, h) => {
     let sum = 0;

@@ -58,7 +58,7 @@ export async function fit(core, { examples, validation, sizes, settings, pause }
           if (validation) best.consider(error, learner);
           const entry = { step, loss: mean(losses), error };
           history.push(entry);
-          onProgress?.({ ...entry, error: [...error], steps });
+          onProgress?.({ ...entry, error: [...error], steps, weights: map.weights });
           await pause();
         }
         if (step < steps) learner.step(gradients, step);

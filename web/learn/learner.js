@@ -9,7 +9,7 @@ import { startOf } from './starts.js';
 export const PARAMETERS = ['weights', 'bias', 'keyWeights', 'keyBias'];
 
 /** A learning rate that falls along half a cosine from its first value towards 0; by a series, since engines differ in Math.cos. */
-export function cosineRate(learningRate, step, steps) {
+function cosineRate(learningRate, step, steps) {
   const quarter = (Math.PI / 2) * (step / steps);
   let term = 1;
   let cosine = 1;

@@ -3,9 +3,9 @@ import { gateCauses, LINEAR_OPTIONS, linearArguments, locateLinear, settleLinear
 import { placeInputs, resultShape, stateHeads, takeInputs } from '../calls/inputs.js';
 import { Frame } from '../core/core.js';
 import { wrongShape } from '../core/errors.js';
-import { Given, optionTakers, takeOptions, takeTensor } from '../core/given.js';
+import { Given, optionTakers, takeKeyLengths, takeOptions, takeTensor } from '../core/given.js';
 import { arrayField, locate, place, stridesOf } from '../core/operand.js';
-import { sameShape } from '../core/validate.js';
+import { elements, sameShape } from '../core/validate.js';
 import { kindOf, lengthOf } from '../core/views.js';
 import { learningCore } from './instance.js';
 import { MapGradient } from './map_gradient.js';
@@ -15,7 +15,7 @@ import { placeForward, runLearn } from './structs.js';
 /** As state.set() takes S and z: a tensor, or a Float32Array of as many floats, whose shape is not known yet. */
 const takeSums = (name, value) => (kindOf(value) === 'Float32Array' ? new Given(name, null, value, [lengthOf(value)]) : takeTensor(name, value));
 
-const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, dFinalState: takeSums, dFinalKeySum: takeSums });
+const OPTIONS = optionTakers({ ...LINEAR_OPTIONS, lengths: takeKeyLengths, starts: takeKeyLengths, dFinalState: takeSums, dFinalKeySum: takeSums });
 
 /** The gradient of a result, which has the result's shape, located. */
 export function locateResult(core, given, layout, inputs, heads) {
@@ -30,7 +30,7 @@ export function locateResult(core, given, layout, inputs, heads) {
 function checkSums(given, shape) {
   if (given === undefined) return;
   const isPlain = given.shape.length === 1;
-  const fits = isPlain ? given.length === shape.reduce((product, size) => product * size, 1) : sameShape(given.shape, shape);
+  const fits = isPlain ? given.length === elements(shape) : sameShape(given.shape, shape);
   if (!fits) throw wrongShape(given.name, `[${shape.join(', ')}]`, given.shape);
 }
 
@@ -71,8 +71,8 @@ export function linearGradient(attention, q, k, v, dOut, options) {
       sum_gradient: o.dFinalKeySum === undefined ? 0 : place(frame, o.dFinalKeySum),
       dq: arrayLike(frame, inputs.q), dk: arrayLike(frame, inputs.k), dv: arrayLike(frame, inputs.v),
       d_decay: roomOf('decay'), d_beta: roomOf('beta'),
-      d_state: memory === null ? 0 : roomFor(frame, stateShape.reduce((product, size) => product * size, 1)),
-      d_sum: memory === null || !normalize ? 0 : roomFor(frame, sumShape.reduce((product, size) => product * size, 1)),
+      d_state: memory === null ? 0 : roomFor(frame, elements(stateShape)),
+      d_sum: memory === null || !normalize ? 0 : roomFor(frame, elements(sumShape)),
       d_map: ofMap.fields,
     };
     runLearn(core, 'la_linear_gradient', args, gateCauses(core, call));

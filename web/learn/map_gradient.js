@@ -1,6 +1,7 @@
 /** Gradients of what a feature map was made with: W and b, of a head or shared by all, of keys their own or the queries'. */
 import { newArray, floatsFrom } from '../core/arrays.js';
 import { internal } from '../core/resident.js';
+import { elements } from '../core/validate.js';
 import { roomFor } from './results.js';
 
 /** By option of a map: the name of its gradient, its rank without heads, and what the core calls it of queries and of keys. */
@@ -21,7 +22,7 @@ export class MapGradient {
     this.given = Object.keys(LEARNED).filter((name) => arrays[name] !== undefined).map((name) => {
       const { result, rank, ofQueries, ofKeys, own } = LEARNED[name];
       const { shape } = arrays[name];
-      const size = shape.slice(-rank).reduce((product, axis) => product * axis, 1);
+      const size = elements(shape.slice(-rank));
       return { result, shape, size, parts: [ofQueries, own !== undefined && arrays[own] !== undefined ? undefined : ofKeys].filter((part) => part !== undefined) };
     });
     /** An la_map_gradient. */
@@ -32,7 +33,7 @@ export class MapGradient {
   /** { dWeights, … } of those that were given, in their shapes. */
   results(core) {
     return Object.fromEntries(this.given.map(({ result, shape, size, parts }) => {
-      const length = shape.reduce((product, axis) => product * axis, 1);
+      const length = elements(shape);
       const sums = newArray(Float64Array, length);
       for (const part of parts) {
         const floats = core.floatsAt(this.fields[part], this.heads * size);

@@ -1,7 +1,8 @@
 /** Gradients on their way out: room for them in the module's memory, and results of the shapes that were given. */
 import { floatsFrom, newArray, newFloats } from '../core/arrays.js';
+import { elements } from '../core/validate.js';
 
-/** Room for so many floats; 0, which says that they are not wanted, where nothing was given. */
+/** Room for so many floats. */
 export const roomFor = (frame, floats) => frame.alloc(floats * 4);
 
 /** An la_array like that of a located input, elsewhere. */
@@ -9,7 +10,7 @@ export const arrayLike = (frame, { length, strides: { batch, head, row } }) => (
 
 /** A copy of what lies at an address, as a result. */
 export function resultAt(core, pointer, shape) {
-  const data = newFloats(shape.reduce((product, size) => product * size, 1));
+  const data = newFloats(elements(shape));
   data.set(core.floatsAt(pointer, data.length));
   return { data, shape: [...shape] };
 }

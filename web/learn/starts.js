@@ -8,7 +8,7 @@ const QUERIES = 1;
 const KEYS = 2;
 
 /** Columns of W, and so of b. */
-export const columnsOf = ({ map, features }, dim) => (map === 'hedgehog' ? (features ?? 2 * dim) / 2 : (features ?? dim));
+const columnsOf = ({ map, features }, dim) => (map === 'hedgehog' ? (features ?? 2 * dim) / 2 : (features ?? dim));
 
 /** The identity, then half of it plus noise for every further block of dim columns: [heads, dim, columns] times `factor`. */
 function identities(noise, [heads, dim, columns], factor) {

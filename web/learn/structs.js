@@ -14,7 +14,7 @@ export const LEARN_ARGUMENTS = {
     forward: pointer, out_gradient: la_array, state_gradient: pointer, sum_gradient: pointer, dq: la_array, dk: la_array, dv: la_array,
     d_decay: pointer, d_beta: pointer, d_state: pointer, d_sum: pointer, d_map: la_map_gradient,
   },
-  la_softmax_gradient: { forward: pointer, out_gradient: la_array, dq: la_array, dk: la_array, dv: la_array },
+  la_softmax_gradient: { forward: pointer, out_gradient: la_array, dq: la_array, dk: la_array, dv: la_array, d_bias: la_array, d_slopes: pointer },
   la_weights_gradient: {
     batch: int32, heads: int32, kv_heads: int32, n_q: int32, n_k: int32, dim: int32, causal: int32, softmax_scale: float,
     map: la_feature_map, q: la_array, k: la_array, d_map: la_map_gradient, loss: pointer,

@@ -1,7 +1,7 @@
 /** Feature maps out of saved bytes (packed_map.js says what these hold): of a state, or of a map by itself. */
 import { asCorrupt, corrupt } from '../core/errors.js';
 import { internal } from '../core/resident.js';
-import { checkBytes, copyBytes, isRecord, readSections, refuseRest, refuseUnknown } from '../core/sections.js';
+import { checkBytes, copyBytes, isJsonObject, readSections, refuseRest, refuseUnknown } from '../core/sections.js';
 import { adoptMap, FeatureMap, sameMap } from './feature_map.js';
 import { isScaledKind, MAP_KINDS, MAX_FEATURES } from './map_kinds.js';
 
@@ -61,7 +61,7 @@ export function restoreMap(core, given) {
   const { fields: { map, state, ...others }, sections } = readSections(bytes);
   if (state !== undefined) throw corrupt('it is a saved state, which restore() takes');
   refuseUnknown('header', others, []);
-  if (!isRecord(map) || !isRecord(map.options)) throw corrupt('its header does not describe a feature map');
+  if (!isJsonObject(map) || !isJsonObject(map.options)) throw corrupt('its header does not describe a feature map');
   const saved = takeSavedMap(map, sections);
   refuseRest(sections);
   return makeMap(core, saved.map);

@@ -1,11 +1,11 @@
 /** The safetensors format (huggingface/safetensors, README "Format"): a header of JSON, then every tensor's bytes. */
 import { AttentionError, describe, wrongKind } from '../core/errors.js';
+import { isJsonObject } from '../core/sections.js';
 import { isBuffer, kindOf, plainBytes } from '../core/views.js';
 import { bytesOf, dtypeOf, MAX_HEADER, METADATA } from './dtypes.js';
 import { findDuplicate } from './duplicates.js';
 
 const malformed = (what, cause) => new AttentionError('malformed-file', `Not a safetensors file: ${what}`, { cause });
-const isRecord = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 const isSize = (value) => Number.isSafeInteger(value) && value >= 0;
 
 /** All bytes of the file, as a view of them that is nothing but that. */
@@ -42,21 +42,21 @@ function readHeader(bytes) {
   } catch (cause) {
     throw malformed(`its header is not JSON (${cause.message})`, cause);
   }
-  if (!isRecord(header)) throw malformed('its header is not an object');
+  if (!isJsonObject(header)) throw malformed('its header is not an object');
   const twice = findDuplicate(text);
   if (twice !== undefined) throw malformed(`its header has the name ${describe(twice)} twice`);
   return { header, start: 8 + length };
 }
 
 function readMetadata(metadata = {}) {
-  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string')) throw malformed(`${METADATA} must map names to strings`);
+  if (!isJsonObject(metadata) || Object.values(metadata).some((value) => typeof value !== 'string')) throw malformed(`${METADATA} must map names to strings`);
   return { ...metadata };
 }
 
 /** A tensor's description, with `begin` and `end` in bytes of the data. */
 function readEntry(name, entry, room) {
   const where = `tensor ${describe(name)}`;
-  if (!isRecord(entry)) throw malformed(`${where} is not described by an object`);
+  if (!isJsonObject(entry)) throw malformed(`${where} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
   const known = dtypeOf(dtype);
   if (!known) throw malformed(`${where} has the unknown dtype ${describe(dtype)}`);

@@ -2,7 +2,7 @@
 import { newArray } from '../core/arrays.js';
 import { describe, wrongKind, wrongValue } from '../core/errors.js';
 import { asTheyAre, optionTakers, readShape, readTensor, takeOptions } from '../core/given.js';
-import { isObject } from '../core/lists.js';
+import { isMap, isRecord } from '../core/kinds.js';
 import { isResident, residentMemory } from '../core/resident.js';
 import { Tensor } from '../core/tensor.js';
 import { kindOf, plainBytes } from '../core/views.js';
@@ -18,9 +18,6 @@ const DEFAULTS = new Map(Object.entries({
 }));
 const ORDER = [...DTYPES.keys()];
 const encoder = new TextEncoder();
-
-const isRecord = (value) => isObject(value) && Object.prototype.toString.call(value) === '[object Object]';
-const isMap = (value) => isObject(value) && Object.prototype.toString.call(value) === '[object Map]';
 
 /** Half of a surrogate pair has no UTF-8. */
 function requireWellFormed(name, text) {

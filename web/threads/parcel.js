@@ -2,6 +2,7 @@
 import { wrongKind } from '../core/errors.js';
 import { refuseElsewhere } from '../core/foreign.js';
 import { TENSOR } from '../core/given.js';
+import { isRecord } from '../core/kinds.js';
 import { elementsOf, isObject, MAX_RANK } from '../core/lists.js';
 import { handle, requireInstance } from '../core/resident.js';
 import { bufferOf, byteLengthOf, isBuffer, isOwnBuffer, kindOf, lengthOf, plainBytes } from '../core/views.js';
@@ -20,10 +21,7 @@ const MAX_LIST = 2 ** 24;
 
 const isList = ({ length }) => Number.isInteger(length) && length >= 0;
 
-/** An object of named values: no array, map, date or other thing that the other side should refuse by its kind. */
-const isRecord = (value) => isObject(value) && Object.prototype.toString.call(value) === '[object Object]';
-
-/** A plain copy of an object that gives options, or null for what gives none. */
+/** A plain copy of an object that gives options, or null for what gives none: what has a kind of its own the other side refuses by that. */
 export function readOptions(value) {
   if (!isRecord(value) || value[handle] !== undefined || 'data' in value || typeof value.then === 'function' || isList(value)) return null;
   const names = [];

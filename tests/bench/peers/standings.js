@@ -1,7 +1,7 @@
 /** How ours stand beside the others in one row of a race. */
 
 /** The fastest of those with a time, or null. */
-export function fastest(entries) {
+function fastest(entries) {
   return entries.filter(({ ms }) => ms !== undefined).reduce((best, entry) => (best === null || entry.ms < best.ms ? entry : best), null);
 }
 

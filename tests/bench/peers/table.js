@@ -8,7 +8,7 @@ export function duration(ms) {
   return `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ${unit}`;
 }
 
-export const ratio = (x) => (x === null ? '–' : `${x.toFixed(x < 10 ? 2 : 1)}×`);
+const ratio = (x) => (x === null ? '–' : `${x.toFixed(x < 10 ? 2 : 1)}×`);
 
 /** Lines of cells as columns: the first to the left, the others to the right. */
 export function alignColumns(lines) {
@@ -50,10 +50,10 @@ export function conditions({ threads, heads, dim, date }) {
   return `${date.slice(0, 10)}, ${threads} thread${threads === 1 ? '' : 's'}; batch 1, ${heads} heads of ${dim}, float32, elu + 1, normalised (RetNet's and Gated DeltaNet's rows: as they are)`;
 }
 
-export const headline = (race) => `${race.machine}, ${race.engine}, ${conditions(race)}`;
+const headline = (race) => `${race.machine}, ${race.engine}, ${conditions(race)}`;
 
 /** Who ran what, and what was left out and why. */
-export function notes({ contestants, rows, absent }) {
+function notes({ contestants, rows, absent }) {
   const ways = rows.flatMap(({ title, entries }) => entries.filter(({ way, group }) => way && group !== 'ours').map(({ name, way }) => `${title}: ${name} by ${way}`));
   const missing = rows.flatMap(({ title, entries }) => entries.filter(({ ms, reason }) => ms === undefined && reason).map(({ name, reason }) => `${title}: ${name} has no result (${reason})`));
   const gone = absent.map(({ name, reason }) => `not raced: ${name} (${reason})`);

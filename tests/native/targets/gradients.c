@@ -30,7 +30,7 @@ static int32_t run_softmax(const core *c, const call *k) {
   return c->la_softmax_gradient(&softmax.gradient);
 }
 
-enum { LINEAR_WAYS = 10, SOFTMAX_WAYS = 6 };
+enum { LINEAR_WAYS = 10, SOFTMAX_WAYS = 11 };
 
 static void spoil_linear(const call *k, uint32_t how) {
   (void)k;
@@ -53,6 +53,7 @@ static void spoil_linear(const call *k, uint32_t how) {
 
 static void spoil_softmax(const call *k, uint32_t how) {
   (void)k;
+  static float some[] = {0.0f};
   la_softmax_args *a = &softmax.forward;
   if (how == 0) softmax.gradient.forward = NULL;
   if (how == 1) a->first = 1;
@@ -60,6 +61,11 @@ static void spoil_softmax(const call *k, uint32_t how) {
   if (how == 3) softmax.gradient.out_gradient.data = NULL, a->n_q += a->n_q == 0;
   if (how == 4) a->scale = NAN;
   if (how == 5) a->n_k = -1;
+  if (how == 6) a->window = -1;
+  if (how == 7) a->softcap = -1.0f;
+  if (how == 8) a->sum = some;
+  if (how == 9) a->bias.data = NULL, softmax.gradient.d_bias.data = some;
+  if (how == 10) a->slopes = NULL, softmax.gradient.d_slopes = some;
 }
 
 static int is_any(const field *f, const char *a, const char *b) { return strcmp(f->name, a) == 0 || strcmp(f->name, b) == 0; }
@@ -75,6 +81,13 @@ static int reaches(const call *k, const field *from, size_t row, size_t column, 
   if (from->rows == QUERY_ROWS && to->rows == KEY_ROWS) return row + (size_t)k->causal_offset >= to_row;
   if (from->rows == KEY_ROWS && to->rows == QUERY_ROWS) return to_row + (size_t)k->causal_offset >= row;
   return 1;
+}
+
+/* The same of softmax, whose call says what is hidden. */
+static int softmax_reaches(const call *k, const field *from, size_t row, size_t column, const field *to, size_t to_row, size_t to_column) {
+  (void)k;
+  if (is_any(to, "dv", "dv") && (is_any(from, "v", "v") || (is_any(from, "do", "do") && column != to_column))) return 0;
+  return from->rows != QUERY_ROWS || to->rows != QUERY_ROWS || row == to_row;
 }
 
 static float *add_input(input *in, call *k, field f, int calm) {
@@ -118,6 +131,7 @@ void target_linear_gradient(input *in) {
   g->forward = &linear.forward;
   linear_choice c = choose_linear(in, &k, &linear.forward, (linear_limits){.features = 150, .of_state = 15000, .of_tokens = 40000, .most_width = LA_MAX_DIM});
   linear_sizes s = c.sizes;
+  choose_starts(in, &k, &linear.forward, s);
   int forged = rarely(in, 2) && add_state(in, &k, &linear.forward, s, READ);
   uint64_t wanted = choose_wanted(in);
   add_input(in, &k, (field){"do", READ, ARRAY, &g->out_gradient, {s.batch, s.heads, s.n_q, s.value_dim}, 1, NULL, QUERY_ROWS, 1, 1}, c.calm);
@@ -136,17 +150,24 @@ void target_linear_gradient(input *in) {
 
 void target_softmax_gradient(input *in) {
   memset(&softmax, 0, sizeof softmax);
-  call k = {.name = "la_softmax_gradient", .run = run_softmax, .spoil = spoil_softmax, .ways = SOFTMAX_WAYS, .args = &softmax, .args_size = sizeof softmax, .pooled = 1, .reaches = reaches};
+  call k = {.name = "la_softmax_gradient", .run = run_softmax, .spoil = spoil_softmax, .ways = SOFTMAX_WAYS, .args = &softmax, .args_size = sizeof softmax, .pooled = 1, .reaches = softmax_reaches};
   la_softmax_gradient_args *g = &softmax.gradient;
   la_softmax_args *a = &softmax.forward;
   g->forward = a;
   choose_softmax(in, &k, a, 100000);
+  choose_sight(in, &k, a);
+  choose_terms(in, &k, a);
   size_t batch = (size_t)a->batch, heads = (size_t)a->heads, kv_heads = (size_t)a->kv_heads, n_q = (size_t)a->n_q, n_k = (size_t)a->n_k;
   uint64_t wanted = choose_wanted(in);
   add_input(in, &k, (field){"do", READ, ARRAY, &g->out_gradient, {batch, heads, n_q, (size_t)a->value_dim}, 1, NULL, QUERY_ROWS, 1, 1}, 0);
   add_output(&k, &wanted, (field){"dq", WRITTEN, ARRAY, &g->dq, {batch, heads, n_q, (size_t)a->dim}, 1, NULL, QUERY_ROWS, 1, 0});
   add_output(&k, &wanted, (field){"dk", WRITTEN, ARRAY, &g->dk, {batch, kv_heads, n_k, (size_t)a->dim}, 1, NULL, KEY_ROWS, 1, 0});
   add_output(&k, &wanted, (field){"dv", WRITTEN, ARRAY, &g->dv, {batch, kv_heads, n_k, (size_t)a->value_dim}, 1, NULL, KEY_ROWS, 1, 0});
+  /* Of a bias that rows or heads share the sum over them. */
+  size_t rows = rarely(in, 2) ? 1 : batch, of = rarely(in, 2) ? 1 : heads;
+  int is_own = rows == batch && of == heads;
+  if (a->bias.data) add_output(&k, &wanted, (field){"d_bias", WRITTEN, SUM, &g->d_bias, {rows, of, n_q, n_k}, 1, NULL, is_own ? QUERY_ROWS : NO_ROWS, is_own, 0});
+  if (a->slopes) add_output(&k, &wanted, (field){"d_slopes", WRITTEN, PLAIN, &g->d_slopes, {batch, heads, 1, 1}, 1, NULL, NO_ROWS, 1, 0});
   outcome whole = check_call(&k, in);
   check_poison(&k, in, whole);
   outcome_free(&k, whole);

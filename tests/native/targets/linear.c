@@ -92,11 +92,7 @@ void target_linear(input *in) {
   int has_state = rarely(in, 2), forged = has_state && add_state(in, &k, &args, c.sizes, UPDATED), absorbs = has_state && rarely(in, 3);
   is_without_queries = absorbs && rarely(in, 2);
   if (!absorbs) add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {c.sizes.batch, c.sizes.heads, c.sizes.n_q, c.sizes.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
-  if (k.key_lengths && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) {
-    int32_t *starts = (int32_t *)add_field(&k, (field){.name = "starts", .place = &args.starts, .size = {1, 1, 1, c.sizes.batch}});
-    for (size_t i = 0; i < c.sizes.batch; i++) starts[i] = (int32_t)choose(in, (uint32_t)c.sizes.n_k - (uint32_t)k.key_lengths[i] + 1);
-    k.starts = starts;
-  }
+  choose_starts(in, &k, &args, c.sizes);
   int is_plain = !has_field(&k, "key_lengths") && !has_field(&k, "positions") && !has_field(&k, "state");
   if (is_plain && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) pack_rows(in, &k, c.sizes);
   int tame = !forged && linear_is_tame(&args, &k);

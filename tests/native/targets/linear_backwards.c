@@ -21,7 +21,7 @@ static const char *const names[ARRAYS] = {"q", "k", "v", "do", "decay", "beta", 
 typedef struct {
   const la_linear_args *a;
   array *arrays;
-  size_t state_heads, group, n_q, n_k, keys, d, d_v, b, head; /* head: of states; keys: that count */
+  size_t state_heads, group, n_q, n_k, keys, start, d, d_v, b, head; /* head: of states; keys: that count, from start on */
   double *s, *z;         /* [keys + 1]: before each token, and after all */
   double *u;             /* [keys][d_v] */
   double *recalled;      /* [keys][d_v]: v − Sᵀk */
@@ -49,7 +49,7 @@ static double slope(const la_linear_args *a, double x) {
 
 static double decay_of(const backwards *w, size_t t, size_t i) {
   const array *x = &w->arrays[DECAY];
-  return x->field ? exp((double)x->values[index_of(x, w->b, w->head, w->state_heads, t) + (x->field->size[3] == 1 ? 0 : i)]) : 1.0;
+  return x->field ? exp((double)x->values[index_of(x, w->b, w->head, w->state_heads, w->start + t) + (x->field->size[3] == 1 ? 0 : i)]) : 1.0;
 }
 
 /* What S was before a token, decayed. */
@@ -66,14 +66,14 @@ static void run_forwards(const backwards *w) {
   const array *beta = &w->arrays[BETA];
   size_t floats = w->d * w->d_v;
   for (size_t t = 0; t < w->keys; t++) {
-    const float *k = w->arrays[K].values + index_of(&w->arrays[K], w->b, w->head, w->state_heads, t);
-    const float *v = w->arrays[V].values + index_of(&w->arrays[V], w->b, w->head, w->state_heads, t);
+    const float *k = w->arrays[K].values + index_of(&w->arrays[K], w->b, w->head, w->state_heads, w->start + t);
+    const float *v = w->arrays[V].values + index_of(&w->arrays[V], w->b, w->head, w->state_heads, w->start + t);
     double *u = w->u + t * w->d_v, *recalled = w->recalled + t * w->d_v;
     decay_state(w, t);
     for (size_t c = 0; c < w->d_v; c++) {
       recalled[c] = (double)v[c];
       for (size_t i = 0; beta->field && i < w->d; i++) recalled[c] -= w->decayed[i * w->d_v + c] * feature(w->a, (double)k[i]);
-      u[c] = beta->field ? (double)beta->values[index_of(beta, w->b, w->head, w->state_heads, t)] * recalled[c] : recalled[c];
+      u[c] = beta->field ? (double)beta->values[index_of(beta, w->b, w->head, w->state_heads, w->start + t)] * recalled[c] : recalled[c];
     }
     for (size_t i = 0; i < w->d; i++) {
       double x = feature(w->a, (double)k[i]);
@@ -86,9 +86,9 @@ static void run_forwards(const backwards *w) {
 /* A query on the state after `seen` tokens. */
 static void query_backwards(const backwards *w, size_t g, size_t t, size_t seen) {
   const la_linear_args *a = w->a;
-  size_t heads = (size_t)a->heads, head = w->head * w->group + g, at = index_of(&w->arrays[Q], w->b, head, heads, t);
+  size_t heads = (size_t)a->heads, head = w->head * w->group + g, at = index_of(&w->arrays[Q], w->b, head, heads, w->start + t);
   const double *s = w->s + seen * w->d * w->d_v, *z = w->z + seen * w->d;
-  const float *q = w->arrays[Q].values + at, *out = w->arrays[DO].values + index_of(&w->arrays[DO], w->b, head, heads, t);
+  const float *q = w->arrays[Q].values + at, *out = w->arrays[DO].values + index_of(&w->arrays[DO], w->b, head, heads, w->start + t);
   double scale = (double)a->scale, normalizer = (double)a->eps, product = 0.0, product_size = 0.0;
   for (size_t i = 0; i < w->d; i++) {
     double x = feature(a, (double)q[i]);
@@ -120,16 +120,16 @@ static void query_backwards(const backwards *w, size_t g, size_t t, size_t seen)
 /* dβ and dg of one token have the heads of states, and rows and columns as the gate has them. */
 static void add_to_gate(const backwards *w, array *gate, size_t t, size_t i, double x, double size) {
   size_t rows = gate->field->size[2], width = gate->field->size[3];
-  gate->gradient[((w->b * w->state_heads + w->head) * rows + (rows == 1 ? 0 : t)) * width + (width == 1 ? 0 : i)] += x;
+  gate->gradient[((w->b * w->state_heads + w->head) * rows + (rows == 1 ? 0 : w->start + t)) * width + (width == 1 ? 0 : i)] += x;
   gate->most = fmax(gate->most, size);
 }
 
 static void key_backwards(const backwards *w, size_t t) {
   array *keys = &w->arrays[K], *values = &w->arrays[V], *beta = &w->arrays[BETA], *decay = &w->arrays[DECAY];
-  size_t at = index_of(keys, w->b, w->head, w->state_heads, t), at_value = index_of(values, w->b, w->head, w->state_heads, t);
+  size_t at = index_of(keys, w->b, w->head, w->state_heads, w->start + t), at_value = index_of(values, w->b, w->head, w->state_heads, w->start + t);
   const float *k = keys->values + at;
   const double *u = w->u + t * w->d_v, *recalled = w->recalled + t * w->d_v;
-  double write = beta->field ? (double)beta->values[index_of(beta, w->b, w->head, w->state_heads, t)] : 1.0, d_beta = 0.0, beta_size = 0.0;
+  double write = beta->field ? (double)beta->values[index_of(beta, w->b, w->head, w->state_heads, w->start + t)] : 1.0, d_beta = 0.0, beta_size = 0.0;
   double *dk = calloc(2 * w->d, sizeof *dk), *dk_size = dk + w->d;
   decay_state(w, t);
   for (size_t i = 0; i < w->d; i++) dk[i] = w->r_z[i], dk_size[i] = w->z_sizes[i];
@@ -225,6 +225,8 @@ void check_backwards(const call *k, outcome whole) {
   w.s = zeros((n + 1) * floats), w.z = zeros((n + 1) * w.d), w.u = zeros(n * w.d_v), w.recalled = zeros(n * w.d_v), w.decayed = zeros(floats), w.decayed_z = zeros(w.d), w.sizes = zeros(floats), w.z_sizes = zeros(w.d);
   for (w.b = 0; w.b < batch; w.b++) {
     w.keys = k->key_lengths ? (size_t)k->key_lengths[w.b] : n;
+    w.start = k->starts ? (size_t)k->starts[w.b] : 0;
+    if (k->starts) w.n_q = w.keys;
     if (a->heads == 0) w.keys = 0; /* such a call does not come to its tokens */
     for (w.head = 0; w.head < w.state_heads; w.head++) {
       size_t number = w.b * w.state_heads + w.head;

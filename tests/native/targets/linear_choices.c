@@ -88,6 +88,13 @@ static void add_rows_of_batch(input *in, call *k, la_linear_args *args, linear_s
   }
 }
 
+void choose_starts(input *in, call *k, la_linear_args *args, linear_sizes s) {
+  if (!k->key_lengths || s.n_q != s.n_k || !rarely(in, 2)) return;
+  int32_t *starts = (int32_t *)add_field(k, (field){.name = "starts", .place = &args->starts, .size = {1, 1, 1, s.batch}});
+  for (size_t i = 0; i < s.batch; i++) starts[i] = (int32_t)choose(in, (uint32_t)s.n_k - (uint32_t)k->key_lengths[i] + 1);
+  k->starts = starts;
+}
+
 linear_choice choose_linear(input *in, call *k, la_linear_args *args, linear_limits most) {
   static const float scales[] = {1.0f, 0.125f, -0.5f, 0.0f, 3.0f}, epsilons[] = {1e-6f, 0.0f, 1.0f};
   linear_sizes s = {.batch = rarely(in, 16) ? 0 : 1 + choose(in, 2), .n_q = (size_t)choose_length(in), .dim = (size_t)choose_width(in, most.most_width), .value_dim = (size_t)choose_width(in, LA_MAX_VALUE_DIM)};

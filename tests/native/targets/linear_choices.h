@@ -28,4 +28,7 @@ void choose_write_gate(input *in, call *k, la_linear_args *args, linear_sizes s)
 /* A state; whether it is forged. */
 int add_state(input *in, call *k, la_linear_args *args, linear_sizes s, field_role role);
 
+/* Where rows begin that have key lengths, in half of such calls. */
+void choose_starts(input *in, call *k, la_linear_args *args, linear_sizes s);
+
 #endif

@@ -7,11 +7,9 @@
 #include "targets.h"
 
 static la_linear_args args;
-static int is_without_queries; /* q is NULL, as it may be where out is */
 
 static int32_t run(const core *c, const call *k) {
   (void)k;
-  if (is_without_queries) args.q.data = NULL;
   return c->la_linear(&args);
 }
 
@@ -53,9 +51,8 @@ void target_linear(input *in) {
   call k = {.name = "la_linear", .run = run, .items = items, .window = window, .spoil = spoil, .ways = WAYS, .args = &args, .args_size = sizeof args, .pooled = 1};
   linear_choice c = choose_linear(in, &k, &args, (linear_limits){.features = 600, .of_state = 250000, .of_tokens = 500000, .most_width = LA_MAX_DIM});
   if (args.causal && rarely(in, 4)) choose_write_gate(in, &k, &args, c.sizes);
-  int has_state = rarely(in, 2), forged = has_state && add_state(in, &k, &args, c.sizes, UPDATED), absorbs = has_state && rarely(in, 3);
-  is_without_queries = absorbs && rarely(in, 2);
-  if (!absorbs) add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {c.sizes.batch, c.sizes.heads, c.sizes.n_q, c.sizes.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
+  int forged = rarely(in, 2) && add_state(in, &k, &args, c.sizes, UPDATED);
+  add_field(&k, (field){"out", WRITTEN, ARRAY, &args.out, {c.sizes.batch, c.sizes.heads, c.sizes.n_q, c.sizes.value_dim}, 1, NULL, QUERY_ROWS, 1, 0});
   if (args.key_lengths && c.sizes.n_q == c.sizes.n_k && rarely(in, 2)) {
     int32_t *starts = (int32_t *)add_field(&k, (field){.name = "starts", .place = &args.starts, .size = {1, 1, 1, c.sizes.batch}});
     for (size_t i = 0; i < c.sizes.batch; i++) starts[i] = (int32_t)choose(in, (uint32_t)c.sizes.n_k - (uint32_t)k.key_lengths[i] + 1);

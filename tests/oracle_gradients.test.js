@@ -49,8 +49,8 @@ function assertSlope(f, x, gradient, draw, name) {
 }
 
 /** A map of map_gradients.js as one of feature_maps.js. */
-const asMap = (map, queryHeads, keyHeads, starts) => (rows, { as, batch, head }) =>
-  rows.map((x, t) => map.apply(x, { as, head, heads: as === 'query' ? queryHeads : keyHeads, position: (starts[batch] ?? 0) + t }));
+const asMap = (map, heads, keyHeads, starts) => (rows, { as, batch, head }) =>
+  rows.map((x, t) => map.apply(x, { as, head, heads: as === 'query' ? heads : keyHeads, position: (starts[batch] ?? 0) + t }));
 
 const length = 7;
 const sizes = { dim: 3, valueDim: 2, length, batch: 2, seed: 5 };
@@ -73,9 +73,9 @@ Object.entries(maps).forEach(([name, build], m) => {
       const normalize = n % 2 === 0 && name !== 'identity';
       const [q, k] = [counts.q, counts.k].map((h) => wide([2, h, length, 3], () => draw() / 2 + 0.05));
       const v = wide([2, counts.v, length, 2], draw);
-      const forward = asMap(map, counts.q, counts.k, starts);
+      const forward = asMap(map, counts.most, counts.k, starts);
       const rows = [q.data.slice(0, 3), q.data.slice(3, 6)];
-      for (const where of [{ as: 'query', batch: 1, head: counts.q - 1 }, { as: 'key', batch: 0, head: counts.k - 1 }]) {
+      for (const where of [{ as: 'query', batch: 1, head: counts.most - 1 }, { as: 'key', batch: 0, head: counts.k - 1 }]) {
         const [got, want] = [forward, built.reference(starts)].map((f) => ({ data: Float64Array.from(f(rows, where).flatMap((row) => [...row])) }));
         assertClose(got, want, { rule: 'float64' });
       }
@@ -103,7 +103,7 @@ Object.entries(maps).forEach(([name, build], m) => {
       of('dState', options.initialState, g.dState, (initialState) => value(q, k, v, { ...options, initialState }, forward));
       of('dKeySum', options.initialKeySum, g.dKeySum, (initialKeySum) => value(q, k, v, { ...options, initialKeySum }, forward));
       for (const [array, gradient] of Object.entries(g.dMap)) {
-        const changed = (x) => asMap(differentiableMap(built.name, { dim: 3, ...built.options, [array]: x }), counts.q, counts.k, starts);
+        const changed = (x) => asMap(differentiableMap(built.name, { dim: 3, ...built.options, [array]: x }), counts.most, counts.k, starts);
         of(array, { data: Float64Array.from(map.arrays[array].data), shape: map.arrays[array].shape }, gradient, (x) => value(q, k, v, options, changed(x)));
       }
     });

@@ -144,7 +144,8 @@ function sentences(report, running) {
   const best = Math.min(...curve.map(({ error }) => error));
   if (running) return [plain, `Step ${integer(curve.at(-1).step)} of ${integer(settings.steps)}: ${percent(curve.at(-1).error)} off.`];
   const verb = best < least.error ? 'below' : 'not below';
-  return [plain, `In ${integer(curve.at(-1).step)} steps ${settings.map}, of ${integer(settings.features)} features, went from ${percent(curve[0].error)} off to ${percent(best)}: ${verb} them all.`, pairsSentence(report)];
+  const without = isTrained(settings.source) || best < least.error ? [] : [`Random numbers have nothing to learn but the kernel itself, and ${least.map} has more of that.`];
+  return [plain, `In ${integer(curve.at(-1).step)} steps ${settings.map}, of ${integer(settings.features)} features, went from ${percent(curve[0].error)} off to ${percent(best)}: ${verb} them all.`, pairsSentence(report), ...without];
 }
 
 function summaryOf(report) {

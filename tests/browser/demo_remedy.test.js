@@ -161,6 +161,13 @@ for (const name of browsers) {
     await phase('remedy', 'done');
     assert.equal((await table()).length, levels.length + 1);
     assert.equal(await demo.page.$eval(inFigure('remedy', '.lessons'), (element) => element.offsetParent), null);
+    await demo.page.select('[data-key="remedy.steps"]', '50');
+    await phase('remedy', 'running');
+    await phase('remedy', 'done');
+    await demo.click(inFigure('remedy', '.again'));
+    await phase('remedy', 'running');
+    await phase('remedy', 'done');
+    assert.match(await text(inFigure('remedy', '.verdict')), /: not below them all\..*nothing to learn but the kernel itself, and taylor has more of that\./s);
   });
 
   test('no error was reported, and no request left this machine', () => demo.watched.assertClean());

@@ -44,12 +44,12 @@ static void spoil(const call *k, uint32_t how) {
   if (how == 18) args.beta = (la_gate){.data = gate, .heads = 7};
   if (how == 19) args.causal = 0, args.write_gate = (la_gate){.data = gate, .heads = 1};
   static const int32_t past[] = {INT32_MAX}, none[] = {0};
-  if (how == 21) args.starts = past, args.key_lengths = none, args.batch = 1;
+  if (how == 21) args.starts = past, args.key_lengths = none, args.positions = NULL, args.batch = 1;
   if (how == 22) args.starts = none, args.key_lengths = NULL;
   if (how == 23) args.packed = 2, args.starts = NULL;
   if (how == 24) args.packed = -1;
   static const int32_t two[] = {2, 2}, behind[] = {0, 2};
-  if (how == 25) args.batch = args.packed = 2, args.n_q = args.n_k = 5, args.key_lengths = two, args.starts = behind; /* the last token is in none */
+  if (how == 25) args.positions = NULL, args.batch = args.packed = 2, args.n_q = args.n_k = 5, args.key_lengths = two, args.starts = behind; /* the last token is in none */
   if (how == 20) args.heads = 6, args.q_heads = 1, args.k_heads = 3, args.v_heads = 2;
 }
 

@@ -57,8 +57,9 @@ async function runFile(name, chosen, slowest) {
     }
     read = output.lastIndexOf('\n') + 1;
   });
-  const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+  const [code, signal] = await new Promise((resolve, reject) => child.on('error', reject).on('close', (...how) => resolve(how)));
   clearTimeout(alarm);
+  if (['SIGTERM', 'SIGKILL'].includes(signal) && !found.hangs && found.by === undefined) throw new Error(`${name} was ended by ${signal}`);
   const passed = found.by === undefined && code === 0 && /^ *Passed: +[1-9]/m.test(output);
   const isBroken = /^SyntaxError: /m.test(output);
   return { by: `${name}: ${output.trimEnd().split('\n').at(-1).slice(0, 120)}`, ...found, passed, isBroken, output, seconds: since(began) };

@@ -41,6 +41,17 @@ export function pieces(name, make) {
     }
   }
 
+  test('heads of q, k and v that no number of heads divides, and tokens before heads: as on resident tensors', (attention, keep) => {
+    const of = (heads) => inputs({ ...sizes, batch: 2, heads, kvHeads: heads });
+    const mixed = { q: of(3).q, k: of(2).k, v: of(6).v };
+    const x = inputs(shapes['two batches']);
+    const turned = Object.fromEntries(Object.entries(x).map(([key, { data, shape: [batch, heads, T, width] }]) => [key, { data, shape: [batch, T, heads, width] }]));
+    for (const [given, options] of [[mixed, { causal: true }], [turned, { causal: true, layout: 'bthd' }]]) {
+      const { q, k, v } = keptOn(attention, keep, given);
+      assertSame(attention.linear(given.q, given.k, given.v, options).data, attention.linear(q, k, v, options).data);
+    }
+  });
+
   test('heads that differ in their maps, lengths or decay are as on resident tensors', (attention, keep) => {
     const x = inputs(shapes['one batch']);
     const resident = keptOn(attention, keep, x);

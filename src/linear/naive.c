@@ -61,7 +61,7 @@ static void answer(const naive *n, size_t head, size_t t) {
 }
 
 static void run_state(const naive *n) {
-  size_t keys = keys_in(n->a->key_lengths, n->b, n->call.n_k), n_q = queries_of(&n->call, n->b);
+  size_t keys = keys_in(n->a->key_lengths, n->b, n->call.n_k), n_q = tokens_of(&n->call, n->b);
   for (size_t t = 0; !n->a->causal && t < keys; t++) write_token(n, t);
   for (size_t t = 0; t < n_q; t++) {
     if (n->a->causal && t < keys) write_token(n, t);

@@ -155,6 +155,12 @@ export function cacheVerbs(name, make) {
       lengths.forEach((length, b) => (at[b] += length));
       assert.deepEqual(held.lengths, at);
     }
+    const moved = keep(held.clone());
+    moved.select([2, 0, 1]);
+    const next = tokens(1, 5);
+    const turned = Object.fromEntries(Object.entries(next).map(([name, x]) => [name, { data: Float32Array.from([2, 0, 1].flatMap((b) => Array.from(rowOf(x, b).data))), shape: x.shape }]));
+    const [stayed, after] = [[next, held], [turned, moved]].map(([{ q, k, v }, cache]) => attention.softmax(q, k, v, { cache }));
+    [2, 0, 1].forEach((from, to) => assertClose(rowOf(after, to), rowOf(stayed, from), { rule: 'softmax', name: `row ${from} as row ${to}` }));
   });
 
   test('a window is as large as the cache says, or smaller', (attention, keep) => {
@@ -177,6 +183,14 @@ export function cacheVerbs(name, make) {
     assert.equal(held.length, 200);
     throwsKind(() => held.truncate(30), RangeError, /length must be at least \d+, since row 0 has dropped/);
     assert.equal(held.length, 200);
+    let told;
+    try {
+      held.truncate(30);
+    } catch (error) {
+      told = Number(/at least (\d+)/.exec(error.message)[1]);
+    }
+    throwsKind(() => held.truncate(told - 1), RangeError, /at least/);
+    keep(held.clone()).truncate(told);
     held.reset([0]);
     assert.deepEqual(held.lengths, [0, 200, 200]);
     const short = keep(cacheOf(attention, { maxLength: 12, window: 20 }));

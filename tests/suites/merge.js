@@ -162,6 +162,15 @@ export function merge(name, make) {
     assert.equal(attention.memory, used);
   });
 
+  test('what is merged into a state begins its history anew', (attention, keep) => {
+    const earlier = stepped(small(attention, keep, { history: 4 }), 0, 5);
+    earlier.merge(stepped(small(attention, keep, { transition: true, start: 5 }), 5, 7));
+    throwsKind(() => earlier.rewind(1), RangeError, /n must be/);
+    const merged = keep(earlier.clone());
+    stepped(earlier, 7, 9).rewind(2);
+    assertSameState(earlier, merged, 'back at the merge');
+  });
+
   test('gaps, overlaps and what does not go together are refused by name', (attention, keep) => {
     const earlier = stepped(small(attention, keep), 0, 5);
     const before = earlier.save();

@@ -172,5 +172,13 @@ export function rewind(name, make) {
     assertSameState(state, other, 'after failures');
   });
 
+  test('calls that fail take up none of the room behind a state, however many they are', (attention, keep) => {
+    const qkv = inputs({ batch: 2, heads: 2, T: 4, dim: 4 });
+    const state = small(attention, keep, { history: 4, normalize: false });
+    const behind = keep(attention.tensor([4096]));
+    for (let n = 0; n < 100; n++) throwsKind(() => state.step(...stepAt(qkv, 0), { decay: [-1, NaN] }), RangeError, /decay/);
+    assert.ok(behind.data.every((x) => x === 0), 'the memory behind it');
+  });
+
   test.run();
 }

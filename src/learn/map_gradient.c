@@ -16,6 +16,11 @@ static map_gradient_function *const table[] = {
     [LA_MAP_COSFORMER] = cosformer_gradient,
 };
 
+int map_has_gradient(const la_feature_map *map) {
+  size_t kind = (size_t)map->kind;
+  return kind < sizeof table / sizeof *table && table[kind];
+}
+
 void apply_map_gradient(const map_gradient *g) {
   int fills = g->dx && g->is_first && !map_find(g->map)->elementwise;
   for (size_t r = 0; fills && r < g->rows; r++) zero_floats(g->dx + r * g->dx_stride, (size_t)g->map->dim);

@@ -25,6 +25,9 @@ typedef struct {
   float *y;               /* [GRADIENT_ROWS][y_stride]: scratch of maps with weights */
 } map_gradient;
 
+/* Whether the map has a row in the table. */
+int map_has_gradient(const la_feature_map *map);
+
 /* Writes dx or adds to it, and adds to d_weights and d_bias. */
 void apply_map_gradient(const map_gradient *g);
 

@@ -9,7 +9,7 @@ import { runFuzzer, seeds, targetNames } from './native/fuzz.js';
 
 const test = suite('native');
 const source = (path) => readFile(join(root, path), 'utf8');
-const COUNT = 40;
+const COUNT = 25;
 const targets = await targetNames();
 
 test('every function of the public headers is known to the targets and called by one', async () => {

@@ -63,8 +63,8 @@ function runUvu(files, suites, say) {
   });
 }
 
-/** The suites of the builds, generated calls and the native ones, which only compute, take as long as all else: where there is a second core they run beside it. */
-const isOfBuild = (path) => /^tests\/(simd|scalar|relaxed|learn|pairs|native)(-threads)?\.test\.js$/.test(path);
+/** The suites of the builds and others that only compute take as long as all else: where there is a second core they run beside it. */
+const isOfBuild = (path) => /^tests\/(simd|scalar|relaxed|learn|pairs|native|allocation|digits)(-threads)?\.test\.js$/.test(path);
 
 /** Runs the selection in up to two processes at once; what the second prints comes after the first. */
 async function runSelection({ files, suites }) {

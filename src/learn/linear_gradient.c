@@ -6,6 +6,7 @@
 #include "base/scratch.h"
 #include "learn/causal_gradient.h"
 #include "learn/full_gradient.h"
+#include "learn/map_gradient.h"
 #include "threads/parallel.h"
 
 typedef struct {

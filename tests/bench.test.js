@@ -124,7 +124,7 @@ test('the shapes of published models: their operations, and a table', () => {
   assert.equal(shapesText([row]).split('\n').at(-1), '| RetNet 1.3B, a decay a head | 8, 8, 8 | 256 × 512 | 245 ms | 35.1 | 0.200 ms | 8.0 MiB |');
 });
 
-test('what states cost: every rule is measured, nothing is left in memory, and marks that are missed are told', async () => {
+test('what states cost: every rule is measured, and nothing is left in memory', async () => {
   const attention = await createAttention();
   const before = attention.memory;
   const rows = measureStates(attention, rules, { rounds: 0.1, length: 64, sampleMs: 0, warmMs: 0 });
@@ -133,10 +133,7 @@ test('what states cost: every rule is measured, nothing is left in memory, and m
   assert.deepEqual(rows.map(({ name }) => name), ['elu', 'decay a head and token', 'delta', 'gated delta']);
   for (const row of rows) assert.ok(Object.values(row).slice(1).every((x) => x > 0), row.name);
   const row = { name: 'delta', stepMs: 0.00712, history8: 1.1, history64: 1.4, transition: 3, draft: 1.2, prefillMs: 9.97, prefillHistory: 1.01, prefillTransition: 2, absorb: 0.66 };
-  assert.deepEqual(statesText([row]).split('\n').slice(-3), [
-    '| delta | 7.1 µs | 1.10 | 1.40 | 3.00 | 1.20 | 10.0 ms | 1.01 | 2.00 | 0.66 |',
-    'MISSED: a step with history, delta: 1.40 of 1.3', 'MISSED: absorb, delta: 0.66 of 0.65',
-  ]);
+  assert.equal(statesText([row]).split('\n').at(-1), '| delta | 7.1 µs | 1.10 | 1.40 | 3.00 | 1.20 | 10.0 ms | 1.01 | 2.00 | 0.66 |');
 });
 
 test('markers: only what lies between them changes', () => {

@@ -1,5 +1,6 @@
 /** Every feature map and every preset, whole and per token. Causal sequences all run the fused recurrence (src/linear/recurrence.h). */
 import { gaussian, tensorOf } from '../util.js';
+import { unitRows } from './unit_rows.js';
 
 /** Maps with the options to measure them with; `projected`: columns of xW, whose products count as useful. */
 const maps = [
@@ -18,15 +19,9 @@ const maps = [
 function presetInputs(attention, { heads, length, dim }) {
   const shape = [1, heads, length, dim];
   const tensor = (wanted, fill) => attention.tensor(wanted, tensorOf(wanted, fill).data);
-  const unit = gaussian(shape, 2);
-  for (let at = 0; at < unit.data.length; at += dim) {
-    const row = unit.data.subarray(at, at + dim);
-    const norm = Math.hypot(...row);
-    row.forEach((x, i) => (row[i] = x / norm));
-  }
   return {
     q: attention.tensor(shape, gaussian(shape, 1).data),
-    k: attention.tensor(shape, unit.data),
+    k: attention.tensor(shape, unitRows(gaussian(shape, 2)).data),
     v: attention.tensor(shape, gaussian(shape, 3).data),
     wide: tensor(shape, (i) => -((i % 13) / 26)),
     narrow: tensor([1, heads, length], (i) => -((i % 13) / 26)),

@@ -5,6 +5,7 @@ import { createAttention, linearGradient, softmaxGradient } from '../../web/lear
 import { internal } from '../../web/core/resident.js';
 import { gaussian, tensorOf } from '../util.js';
 import { measure } from './measure.js';
+import { unitRows } from './unit_rows.js';
 
 const { values: { help, threads: count } } = parseArgs({ options: { help: { type: 'boolean' }, threads: { type: 'string', default: '1' } } });
 if (help) {
@@ -19,16 +20,6 @@ const LENGTHS = [2048, 4096, 8192, 16384];
 const LONG = 16384;
 const PAGE = 4096;
 const PATTERN = 0x5a5aa5a5;
-
-/** Rows of length 1, as keys of the delta rule. */
-function unitRows({ data, shape }) {
-  for (let at = 0; at < data.length; at += DIM) {
-    const row = data.subarray(at, at + DIM);
-    const norm = Math.hypot(...row);
-    row.forEach((x, i) => (row[i] = x / norm));
-  }
-  return { data, shape };
-}
 
 /** Resident q, k, v and the gradient of the result, and gates. */
 function inputsOf(attention, length) {

@@ -2,6 +2,7 @@
 import { gaussian, mulberry32, tensorOf } from '../util.js';
 import { measure } from './measure.js';
 import { duration, markdown } from './peers/table.js';
+import { unitRows } from './unit_rows.js';
 
 const LENGTH = 2048;
 const gammas = (heads) => tensorOf([heads], (h) => Math.log(1 - 2 ** (-5 - h)));
@@ -10,17 +11,6 @@ const gammas = (heads) => tensorOf([heads], (h) => Math.log(1 - 2 ** (-5 - h)));
 function uniform(shape, seed, low, high) {
   const next = mulberry32(seed);
   return tensorOf(shape, () => low + (high - low) * next());
-}
-
-/** Vectors of length 1, as the delta rules want them. */
-function unitRows({ data, shape }) {
-  const width = shape.at(-1);
-  for (let at = 0; at < data.length; at += width) {
-    const row = data.subarray(at, at + width);
-    const norm = Math.hypot(...row);
-    row.forEach((x, i) => (row[i] = x / norm));
-  }
-  return { data, shape };
 }
 
 /**

@@ -2,6 +2,7 @@
 import { gaussian, tensorOf } from '../util.js';
 import { fastest, measure } from './measure.js';
 import { markdown } from './peers/table.js';
+import { unitRows } from './unit_rows.js';
 
 const [HEADS, DIM, LENGTH] = [8, 64, 2048];
 
@@ -13,16 +14,6 @@ const DRAFTS = 16;
 
 /** Samples are as short as they may be, and the fastest of many counts: this is about parts of a call, not about a machine. */
 const [SAMPLES, SAMPLE_MS] = [10, 1];
-
-/** Rows of length 1, as the delta rule wants them. */
-function unitRows({ data, shape }) {
-  for (let at = 0; at < data.length; at += DIM) {
-    const row = data.subarray(at, at + DIM);
-    const norm = Math.hypot(...row);
-    row.forEach((x, i) => (row[i] = x / norm));
-  }
-  return { data, shape };
-}
 
 const identity = { featureMap: 'identity', normalize: false };
 

@@ -3,6 +3,7 @@ import { sampleInputs } from '../../../demo/measure/random.js';
 import * as oracle from '../../oracle.js';
 import { rowsOf } from '../../oracle/tensor.js';
 import { assertClose } from '../../tolerance.js';
+import { unitRows } from '../unit_rows.js';
 
 const MOST_CHECKED = 64; // rows of a result that are compared: the oracle takes 10 s for all rows of the longest
 const PAST = 64; // tokens in the state before the streamed one
@@ -41,18 +42,6 @@ const slice = ({ data, shape: [B, H, T, d] }, from, to) => {
   return { data: part, shape: [B, H, to - from, d] };
 };
 const single = ({ data, shape }) => ({ data: Float32Array.from(data), shape });
-
-/** Vectors of length 1, as the delta rule wants its keys. */
-function unitRows({ data, shape }) {
-  const dim = shape.at(-1);
-  const rows = data.slice();
-  for (let at = 0; at < rows.length; at += dim) {
-    const row = rows.subarray(at, at + dim);
-    const norm = Math.hypot(...row);
-    for (let i = 0; i < dim; i++) row[i] /= norm;
-  }
-  return { data: rows, shape };
-}
 
 /** Numbers of every head and token, each by f(head, token). */
 const perToken = (heads, length, f) => ({ data: Float32Array.from({ length: heads * length }, (_, i) => f(Math.floor(i / length), i % length)), shape: [1, heads, length] });

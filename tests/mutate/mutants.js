@@ -41,7 +41,7 @@ const closest = {
   'web/calls/softmax': ['arguments of calls', 'ragged softmax', 'cache verbs', 'softmax options', 'cache'],
   'web/calls/row_lengths': ['ragged batches', 'ragged softmax', 'arguments of calls'],
   'web/calls/bias': ['softmax options'],
-  'web/calls/state': ['arguments of objects', 'rows of a state', 'lifetime', 'saved state', 'state', 'exp map'],
+  'web/calls/state': ['arguments of objects', 'rows of a state', 'ratio', 'lifetime', 'saved state', 'state', 'exp map'],
   'web/calls/': ['arguments of calls', 'heads', 'lifetime', 'state', 'linear'],
   'web/core/': ['what is given', 'arguments of calls', 'lifetime', 'memory'],
   'web/maps/': ['saved map', 'feature maps', 'arguments of maps', 'saved state'],

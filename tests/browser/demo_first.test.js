@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { livingBench } from '../../demo/measure/living.js';
 import { createAttention } from '../../web/index.js';
+import { librarySize } from '../bench/sizes.js';
 import { buildDemo, demoSuite } from './demo_page.js';
 import { browsers } from './driver.js';
 

@@ -191,6 +191,24 @@ for (const name of browsers) {
   });
 
   test('axe finds nothing to object to, in light and in dark', async () => {
+  test('each page has the reader’s theme before any of its modules has run', async () => {
+    const bare = await demo.without(/\.js$/);
+    try {
+      for (const path of ['', 'conformance.html', 'segments.html']) {
+        const themes = [];
+        for (const theme of ['dark', 'light']) {
+          await demo.page.goto(`${bare.url}/${path}`);
+          await demo.page.evaluate((chosen) => localStorage.setItem('theme', chosen), theme);
+          await demo.page.reload();
+          themes.push(await demo.page.evaluate(() => document.documentElement.dataset.theme));
+        }
+        assert.deepEqual(themes, ['dark', 'light'], path);
+      }
+    } finally {
+      await bare.close();
+    }
+  });
+
     await demo.page.evaluate(axe);
     await demo.page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
     for (const theme of ['light', 'dark']) {

@@ -1,11 +1,12 @@
 // The page of a sequence that is cut over Web Workers.
 import assert from 'node:assert';
+import { assertAccessible, assertNarrow } from './axe.js';
 import { buildDemo } from './demo_page.js';
 import { isolation } from './driver.js';
 import { inEachBrowser, visit } from './visit.js';
 
 inEachBrowser('segments', (test, browser) => {
-  test('every number of Workers comes to what one pass is, one of them ended in the middle', async () => {
+  test('every number of Workers comes to what one pass is, one of them ended in the middle, for every reader', async () => {
     await visit(await browser(), await buildDemo(), '/segments.html', { headers: isolation }, async ({ page, watched }) => {
       await page.select('[name=tokens]', '16384');
       await page.select('[name=parts]', '8');
@@ -23,6 +24,8 @@ inEachBrowser('segments', (test, browser) => {
       assert.deepEqual(rows.slice(0, 2).map(([count]) => count), ['1', '2']);
       for (const [, rate, , , moved, error] of rows) assert.match(`${rate} ${moved} ${error}`, /^[\d,]+ \d+ KiB \d(\.\d)?·10⁻[⁶⁷⁸]$/);
       watched.assertClean();
+      await assertAccessible(page);
+      await assertNarrow(page);
     });
   });
 });

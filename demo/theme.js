@@ -1,6 +1,6 @@
 // Light and dark: the system's choice unless the reader made one; canvases read their colours here.
+import { KEY } from './theme_start.js';
 
-const KEY = 'theme';
 const order = ['auto', 'light', 'dark'];
 const system = matchMedia('(prefers-color-scheme: dark)');
 const listeners = new Set();

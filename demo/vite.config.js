@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { preloadFonts, writeFonts } from './build/fonts.js';
 import { librarySizes } from './build/sizes.js';
+import { themeScript } from './build/theme.js';
 import { recordedBits } from './conformance/recorded.js';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -26,7 +27,7 @@ export default defineConfig(async () => ({
       { find: /^uvu$/, replacement: path('conformance/stand_ins/uvu.js') },
     ],
   },
-  plugins: [recordedBits(), preloadFonts(), librarySizes()],
+  plugins: [recordedBits(), preloadFonts(), librarySizes(), themeScript()],
   worker: { format: 'es' },
   // What color-mix, toSorted and module Workers need; index.html names them where the page cannot run.
   build: { target: ['chrome111', 'firefox115', 'safari16.4'] },

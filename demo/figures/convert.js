@@ -14,6 +14,8 @@ import { createRun } from './run.js';
 const SIDE = 28;
 const LEARNED = 'state';
 const ERROR = 'error of a layer’s heads on held-out digits';
+/** What share of elu's loss must come back before what is painted looks like digits. */
+const LEGIBLE = 0.85;
 const settingNames = ['map', 'features', 'digits', 'painting', 'steps', 'seed'];
 
 /** @returns {(changed: Set<string>) => void} update */
@@ -36,7 +38,7 @@ export function convertFigure(figure, { state, lab }) {
     name: 'all-heads',
     state,
     rows: () => shown.report?.rows.map(({ map, layer, before, error, bits }) => ({ map, layer, before, error, bits, ...aboutOf(shown.report.settings) })) ?? [],
-    picture: () => ({ title: 'The softmax model with a learned map for every head', charts: [chart.picture()], about: aboutOf(shown.report.settings), remarks: sentences(shown.report).join(' ') }),
+    picture: () => ({ title: 'The softmax model with a learned map for every head', charts: [chart.picture()], about: pictured(aboutOf(shown.report.settings)), remarks: sentences(shown.report).join(' ') }),
   });
   frame.again.textContent = 'Learn all heads';
   frame.again.addEventListener('click', () => (loaded = null));
@@ -92,6 +94,8 @@ export function convertFigure(figure, { state, lab }) {
 
 const aboutOf = ({ loaded, map, features, digits, painting, seed, ...rest }) =>
   loaded ? { loaded: loaded.name, learned: loaded.map, features: loaded.features } : { learned: map, features, digits, painting, steps: stepsOf(rest), seed };
+/** Under the names that a picture has for them. */
+const pictured = ({ learned, ...rest }) => ({ map: learned, ...rest });
 const layersOf = (report) => (report?.rows ?? []).filter(({ layer }) => layer !== '');
 const bitsOf = (report, map) => report.rows.find((row) => row.map === map && row.bits !== '')?.bits;
 
@@ -108,9 +112,13 @@ function sentences(report, running = false) {
   const { map, features } = settings.loaded ?? settings;
   const [softmax, elu, learned] = ['softmax', 'elu', 'learned'].map((map) => bitsOf(report, map));
   if (elu === undefined) return [];
-  const list = [`Bits a pixel on held-out digits: ${softmax.toFixed(3)} with softmax, ${elu.toFixed(3)} with elu in place of every head${learned === undefined ? '.' : `, ${learned.toFixed(3)} with ${map} of ${integer(features)} features, ${settings.loaded ? `from ${settings.loaded.name}` : 'learned'}.`}`];
+  const whence = settings.loaded ? `, from ${settings.loaded.name}` : map.startsWith('learned') ? '' : ', learned';
+  const list = [`Bits a pixel on held-out digits: ${softmax.toFixed(3)} with softmax, ${elu.toFixed(3)} with elu in place of every head${learned === undefined ? '.' : `, ${learned.toFixed(3)} with ${map} of ${integer(features)} features${whence}.`}`];
   if (running && layer > 0) list.push(`Layer ${layer} of ${layers.length} ${settings.loaded ? 'is judged' : 'learns'}.`);
-  if (learned !== undefined) list.push(`The maps give back ${percent((elu - learned) / (elu - softmax))} of what elu loses.`);
+  if (learned === undefined) return list;
+  const regained = (elu - learned) / (elu - softmax);
+  list.push(`The maps give back ${percent(regained)} of what elu loses.`);
+  if (regained < LEGIBLE) list.push('The rest shows in what it paints: strokes, hardly digits. More features and painted digits, chosen above, come nearer; npm run learn takes more steps as well.');
   return list;
 }
 

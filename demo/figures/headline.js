@@ -9,8 +9,12 @@ const DIGIT = 4;
 const ratioOf = (ratio, more, less) => (ratio >= 1 ? `${number(ratio)}× ${more}` : `${number(1 / ratio)}× ${less}`);
 
 function crossingText(crossed) {
-  if (crossed?.kind === 'crossed') return `the faster from T ≈ ${integer(crossed.length)} on`;
+  if (crossed?.kind === 'crossed') return `the faster from ≈ ${integer(crossed.length)} tokens on`;
   return crossed?.kind === 'always' ? 'the faster at every length' : 'not yet the faster below';
+}
+
+function made(name, textContent, attributes = {}) {
+  return Object.assign(document.createElement(name), { textContent, ...attributes });
 }
 
 /** Each number: how it is measured, and what is said of it. */
@@ -18,7 +22,7 @@ const numbers = {
   time: {
     measure: (lab) => lab.run(priorities.headline, 'headlineTime'),
     figure: ({ softmax, linear }) => ratioOf(softmax / linear, 'faster', 'slower'),
-    text: ({ length, softmax, linear, featureMap, crossed }) => `at T = ${integer(length)}: linear (${featureMap}) ${duration(linear)}, softmax ${duration(softmax)}; ${crossingText(crossed)}`,
+    text: ({ length, softmax, linear, crossed }) => `at ${integer(length)} tokens: linear ${duration(linear)}, softmax ${duration(softmax)}; ${crossingText(crossed)}`,
   },
   memory: {
     measure: (lab) => lab.run(priorities.headline, 'headlineMemory'),
@@ -30,9 +34,12 @@ const numbers = {
       await lab.download(['softmax']);
       return lab.run(priorities.headline, 'headlineAnswer', { digit: DIGIT });
     },
-    figure: ({ error }) => `${percent(error)} off`,
-    text: ({ heads, floor }) =>
-      `elu from softmax, mean of ${integer(heads)} heads trained with softmax (averaging V: ${percent(floor)}). Trained as linear, a model loses little: ${bits.linear} bits a pixel against ${bits.softmax}`,
+    figure: ({ error }) => [percent(error), made('small', ' if swapped in, '), bits.lost, made('small', ' if trained')],
+    text: ({ floor }) => [
+      `Swapped into a model trained for softmax, it breaks the answer (averaging all values: ${percent(floor)} off). Trained with it, a model needs ${bits.linear} `,
+      made('abbr', 'bits a pixel', { title: 'What it costs to guess each pixel of digits that the model has not seen: fewer is better' }),
+      `, with softmax ${bits.softmax}`,
+    ],
   },
 };
 
@@ -40,8 +47,8 @@ const numbers = {
 export async function headline(list, { lab }) {
   const fill = (name, figure, text) => {
     const cell = list.querySelector(`[data-name="${name}"]`);
-    cell.querySelector('.figure').textContent = figure;
-    cell.querySelector('.text').textContent = text;
+    cell.querySelector('.figure').replaceChildren(...[figure].flat());
+    cell.querySelector('.text').replaceChildren(...[text].flat());
   };
   await lab.ready;
   const start = async ([name, { measure, figure, text }]) => {

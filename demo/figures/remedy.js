@@ -135,7 +135,7 @@ function sentences(report, running) {
   const known = levels.map((name) => levelOf(report, name)).filter(Boolean);
   if (known.length < levels.length) return [];
   const least = known.reduce((best, row) => (row.error < best.error ? row : best));
-  const plain = `Of the maps that learn nothing, ${least.map} is nearest: ${percent(least.error)} off; ${MEAN} is ${percent(levelOf(report, MEAN).error)} off.`;
+  const plain = `Of the maps that learn nothing, ${least.map} is nearest: its outputs are ${percent(least.error)} off; ${MEAN} is ${percent(levelOf(report, MEAN).error)} off.`;
   if (running && said.looked) return [plain, `Looking at what teaches: ${said.looked} of ${said.of}.`];
   const { loaded } = settings;
   const own = loaded && levelOf(report, loaded.map);
@@ -145,7 +145,7 @@ function sentences(report, running) {
   if (running) return [plain, `Step ${integer(curve.at(-1).step)} of ${integer(settings.steps)}: ${percent(curve.at(-1).error)} off.`];
   const verb = best < least.error ? 'below' : 'not below';
   const without = isTrained(settings.source) || best < least.error ? [] : [`Random numbers have nothing to learn but the kernel itself, and ${least.map} has more of that.`];
-  return [plain, `In ${integer(curve.at(-1).step)} steps ${settings.map}, of ${integer(settings.features)} features, went from ${percent(curve[0].error)} off to ${percent(best)}: ${verb} them all.`, pairsSentence(report), ...without];
+  return [plain, `In ${integer(curve.at(-1).step)} steps ${settings.map}, of ${integer(settings.features)} features, brought its outputs from ${percent(curve[0].error)} off to ${percent(best)}: ${verb} them all.`, pairsSentence(report), ...without];
 }
 
 function summaryOf(report) {

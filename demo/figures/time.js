@@ -1,4 +1,5 @@
 // Figure "The time": the time of both against sequence length, the crossover, and the memory behind it.
+import { timed } from '../measure/headline.js';
 import { rowsOf } from '../measure/rows.js';
 import { crossover, fitPowerLaw, longPoints, powersOfTwo } from '../measure/statistics.js';
 import { BUSY, cacheBytes, kinds, matrixBytes, shortestTimed, sweepTime, unrest } from '../measure/time.js';
@@ -142,9 +143,12 @@ function sentences({ settings, stopped, rows }, { slopes, crossed, unrest: restl
   return list.map((parts) => listItem(...parts));
 }
 
+/** Why the number under the title may be another. */
+const elsewhere = `The top of the page has that of ${timed.heads} head, d = ${timed.dim}, ${timed.featureMap}, ${timed.causal ? 'causal' : 'not causal'}, from fewer repeats.`;
+
 function crossingText({ kind, length }) {
   if (kind === 'crossed')
-    return `Crossover: linear is the faster one from T ≈ ${integer(length)} on (interpolated between measured lengths).`;
+    return `Crossover: linear is the faster one from T ≈ ${integer(length)} on (interpolated between measured lengths). ${elsewhere}`;
   if (kind === 'always') return `No crossover: linear was the faster one at every length, from T = ${integer(length)} on.`;
   return `No crossover: softmax was still the faster one at T = ${integer(length)}, the longest measured for both.`;
 }

@@ -5,7 +5,9 @@ import { kinds, timeBench } from './time.js';
 /** The length at which both are timed, and those between which the crossover is looked for. */
 const timedLength = 4096;
 const LENGTHS = powersOfTwo(32, 1024);
-const DIM = 64;
+/** Which attention is timed. */
+export const timed = { dim: 64, heads: 1, causal: false, featureMap: 'elu' };
+/** Whose memories are compared. */
 const HEADS = 8;
 const ROUNDS = 4;
 const WARM_UP_MS = 40;
@@ -15,8 +17,8 @@ const LONG_MS = 400;
 const storedLength = 8192;
 
 /** Fastest times at one length, the crossover from short sweeps below it; full attention, one head. */
-export function measureHeadlineTime(attention, { featureMap = 'elu' } = {}) {
-  const bench = timeBench(attention, { dim: DIM, heads: 1, causal: false, featureMap });
+export function measureHeadlineTime(attention) {
+  const bench = timeBench(attention, timed);
   try {
     for (const kind of kinds) for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) bench.time({ kind, length: 128, calls: 1 });
     const shortest = Math.max(1, 20 * clockResolution());
@@ -35,7 +37,7 @@ export function measureHeadlineTime(attention, { featureMap = 'elu' } = {}) {
     };
     const points = LENGTHS.map((length) => ({ length, ...fastest(length, ROUNDS) }));
     const of = (kind) => points.map((point) => ({ length: point.length, ms: point[kind] }));
-    return { featureMap, dim: DIM, length: timedLength, crossed: crossover(of('softmax'), of('linear')), ...fastest(timedLength, ROUNDS - 1) };
+    return { ...timed, length: timedLength, crossed: crossover(of('softmax'), of('linear')), ...fastest(timedLength, ROUNDS - 1) };
   } finally {
     bench.dispose();
   }
@@ -44,9 +46,9 @@ export function measureHeadlineTime(attention, { featureMap = 'elu' } = {}) {
 /** Bytes of a state, and of the keys and values that a cache holds after so many tokens. */
 export function measureHeadlineMemory(attention) {
   const some = 16; // of the cache's tokens: all are alike
-  const state = attention.state({ heads: HEADS, dim: DIM });
-  const cache = attention.cache({ heads: HEADS, dim: DIM, maxLength: some });
-  const sizes = { heads: HEADS, dim: DIM, length: storedLength, state: state.bytes, cache: (cache.bytes / some) * storedLength };
+  const state = attention.state({ heads: HEADS, dim: timed.dim });
+  const cache = attention.cache({ heads: HEADS, dim: timed.dim, maxLength: some });
+  const sizes = { heads: HEADS, dim: timed.dim, length: storedLength, state: state.bytes, cache: (cache.bytes / some) * storedLength };
   state.dispose();
   cache.dispose();
   return sizes;

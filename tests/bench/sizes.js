@@ -27,6 +27,10 @@ const entries = [
   { name: 'linear-attention-wasm/learn/worker', holds: 'the same in a Worker', script: () => scriptBytes('learn_worker'), worker: 'dist/learn-worker-thread', wasm: 'learn.wasm' },
 ];
 
+const weigh = async ({ name, holds, script, worker, wasm }) => ({ name, holds, script: await script(), worker: worker ? await scriptBytes(worker) : null, wasm: wasm ? await fileBytes(wasm) : null });
+
 /** [{ name, holds, script, worker, wasm }] in bytes; worker and wasm are null where an entry has none. */
-export const entrySizes = () =>
-  Promise.all(entries.map(async ({ name, holds, script, worker, wasm }) => ({ name, holds, script: await script(), worker: worker ? await scriptBytes(worker) : null, wasm: wasm ? await fileBytes(wasm) : null })));
+export const entrySizes = () => Promise.all(entries.map(weigh));
+
+/** What the entry of the package's own name weighs. */
+export const librarySize = () => weigh(entries[0]);

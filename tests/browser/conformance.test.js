@@ -3,14 +3,13 @@ import assert from 'node:assert';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { portable } from '../suites/portable.js';
 import { assertBelow } from '../util.js';
+import { assertAccessible, assertNarrow } from './axe.js';
 import { readConformance, showConformance, visitConformance } from './conformance_page.js';
 import { buildDemo } from './demo_page.js';
 import { inEachBrowser } from './visit.js';
 
-const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const quick = 'groups=packed,presets,onnx,bits';
 const allBuilds = ['scalar', 'simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
 
@@ -112,17 +111,8 @@ inEachBrowser('conformance', (test, browser) => {
   test('axe finds nothing to object to, and nothing overflows at 360 pixels, passed or failed', () =>
     open('groups=packed,presets&builds=scalar,simd,relaxed', { missing: /scalar-.*\.wasm$/ }, async ({ page }) => {
       await readConformance(page);
-      await page.evaluate(axe);
-      await page.$eval('details', (details) => (details.open = true));
-      for (const theme of ['light', 'dark']) {
-        await page.$eval('#theme', (button) => button.click());
-        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
-        const violations = await page.evaluate(async () => (await globalThis.axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`));
-        assert.deepEqual(violations, [], theme);
-      }
-      await page.setViewport({ width: 360, height: 740 });
-      const { inside, outside } = await page.evaluate(() => ({ outside: document.documentElement.scrollWidth, inside: innerWidth }));
-      assert.ok(outside <= inside, `${outside} pixels wide`);
+      await assertAccessible(page);
+      await assertNarrow(page);
     }));
 
   test('the demo is one script and one style, and shares neither with this page', async () => {

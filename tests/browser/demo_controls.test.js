@@ -1,13 +1,11 @@
 // The controls, address, pictures and accessibility of the demo page in real browsers.
 import assert from 'node:assert';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { scales } from '../../demo/measure/gap.js';
 import { featureMaps, firstMaps } from '../../demo/measure/maps.js';
+import { assertAccessible, assertNarrow } from './axe.js';
 import { demoSuite, inFigure } from './demo_page.js';
 import { browsers } from './driver.js';
 
-const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const figures = ['kernel', 'gap', 'remedy', 'memory', 'features', 'time', 'stream'];
 
 for (const name of browsers) {
@@ -158,10 +156,7 @@ for (const name of browsers) {
   });
 
   test('nothing overflows at a width of 360 pixels', async () => {
-    await demo.page.setViewport({ width: 360, height: 740 });
-    await demo.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
-    const { inside, outside } = await demo.page.evaluate(() => ({ outside: document.documentElement.scrollWidth, inside: innerWidth }));
-    assert.ok(outside <= inside, `${outside} pixels wide`);
+    await assertNarrow(demo.page);
     await demo.page.setViewport({ width: 1280, height: 900 });
   });
 
@@ -191,21 +186,28 @@ for (const name of browsers) {
   });
 
   test('axe finds nothing to object to, in light and in dark', async () => {
-    await demo.page.evaluate(axe);
-    await demo.page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
-    for (const theme of ['light', 'dark']) {
-      await click('#theme');
-      assert.equal(await demo.page.evaluate(() => document.documentElement.dataset.theme), theme);
-      const violations = await demo.page.evaluate(async () =>
-        (await globalThis.axe.run()).violations.map(
-          ({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join('\n  ')}`,
-        ),
-      );
-      assert.deepEqual(violations, []);
-    }
+    await assertAccessible(demo.page);
   });
 
   test('no error was reported, and no request left this machine', () => demo.watched.assertClean());
+
+  test('each page has the reader’s theme before any of its modules has run', async () => {
+    const bare = await demo.without(/\.js$/);
+    try {
+      for (const path of ['', 'conformance.html', 'segments.html']) {
+        const themes = [];
+        for (const theme of ['dark', 'light']) {
+          await demo.page.goto(`${bare.url}/${path}`);
+          await demo.page.evaluate((chosen) => localStorage.setItem('theme', chosen), theme);
+          await demo.page.reload();
+          themes.push(await demo.page.evaluate(() => document.documentElement.dataset.theme));
+        }
+        assert.deepEqual(themes, ['dark', 'light'], path);
+      }
+    } finally {
+      await bare.close();
+    }
+  });
 
   test('without the wasm file the page says what to do', async () => {
     const broken = await demo.without(/\.wasm$/);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { livingBench } from '../../demo/measure/living.js';
 import { createAttention } from '../../web/index.js';
+import { librarySize } from '../bench/sizes.js';
 import { buildDemo, demoSuite } from './demo_page.js';
 import { browsers } from './driver.js';
 
@@ -35,9 +36,15 @@ for (const name of browsers) {
   test('three numbers are measured, and their sentences are whole', async () => {
     await until(() => document.getElementById('headline').dataset.state === 'done');
     const [time, memory, answer] = await demo.page.$$eval('#headline dd', (list) => list.map((one) => one.textContent.trim()));
-    assert.match(time, /^[\d.,]+× (faster|slower) at T = 4,096: linear \(elu\) [\d.]+ (µs|ms), softmax [\d.,]+ m?s; .*(T ≈ \d+ on|every length|below)$/);
+    assert.match(time, /^[\d.,]+× (faster|slower) at 4,096 tokens: linear [\d.]+ (µs|ms), softmax [\d.,]+ m?s; .*(≈ \d+ tokens on|every length|below)$/);
     assert.match(memory, /^[\d.]+× smaller after 8,192 tokens: state \d+ KiB, cache of keys and values 32 MiB$/);
-    assert.match(answer, /^8\d(\.\d)? % off elu from softmax, mean of 24 heads .* 0\.770 bits a pixel against 0\.764$/);
+    assert.match(answer, /^8\d(\.\d)? % if swapped in, 0\.7 % if trained Swapped into a model trained for softmax, .* \(averaging all values: 8\d(\.\d)? % off\)\. .* 0\.770 bits a pixel, with softmax 0\.764$/);
+  });
+
+  test('the library weighs what README.md’s table measures', async () => {
+    const { script, wasm } = await librarySize();
+    const [told, measured] = [await text('.use .note'), [wasm, script].map((bytes) => Math.round(bytes / 1000))];
+    assert.ok(told.startsWith(`${measured[0]} kB of WebAssembly and ${measured[1]} kB of JavaScript`), told);
   });
 
   test('both models paint ten digits', async () => {

@@ -151,11 +151,11 @@ for (const name of browsers) {
   });
 
   test('random numbers have no layer to choose', async () => {
+    await demo.page.select('[data-key="remedy.steps"]', '50');
     await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.source"]', 'random numbers'));
     await until(() => document.querySelector('[data-key="remedy.layer"]').offsetParent === null);
     assert.equal((await table()).length, levels.length + 1);
     assert.equal(await demo.page.$eval(inFigure('remedy', '.lessons'), (element) => element.offsetParent), null);
-    await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.steps"]', '50'));
     await demo.rerun('remedy', () => demo.click(inFigure('remedy', '.again')));
     assert.match(await text(inFigure('remedy', '.verdict')), /: not below them all\..*nothing to learn but the kernel itself, and taylor has more of that\./s);
   });

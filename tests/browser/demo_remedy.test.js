@@ -151,7 +151,7 @@ for (const name of browsers) {
   });
 
   test('random numbers have no layer to choose', async () => {
-    await demo.page.select('[data-key="remedy.steps"]', '50');
+    await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.steps"]', '50'));
     await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.source"]', 'random numbers'));
     await until(() => document.querySelector('[data-key="remedy.layer"]').offsetParent === null);
     assert.equal((await table()).length, levels.length + 1);

@@ -186,6 +186,34 @@ export function family(name, make) {
     });
   }
 
+  for (const decay of ['a head and token', 'a head, token and feature']) {
+    test(`decay ${decay} that comes and goes from call to call, steps and chunks mixed`, (attention, keep) => {
+      const { q, k, v, gate } = draw({ batch: 2, heads: 4, kvHeads: 2, T: 60, dim: 9, valueDim: 12 }, { decay, rule: 'linear' });
+      // Tokens, whether they come one by one, and whether they decay, now and then beyond what float32's exponential holds.
+      const calls = [[20, false, true], [3, true, true], [5, true, false], [1, true, true], [11, false, false], [2, true, true], [9, false, true], [4, true, true], [5, false, false]];
+      const decaying = calls.flatMap(([count, , decays]) => Array(count).fill(decays));
+      const perToken = gate.decay.shape[3] ?? 1;
+      const mixed = tensorOf(gate.decay.shape, (i) => (decaying[Math.floor(i / perToken) % 60] ? gate.decay.data[i] * (i % 4 === 1 ? 90 : 1) : 0));
+      const form = { featureMap: 'elu', normalize: true, scale: 1, eps: 1e-6 };
+      const expected = oracle.linear(q, k, v, { ...form, causal: true, decay: mixed });
+      const held = keep(stateFor(attention, { k, v }, form));
+      const outputs = [];
+      let from = 0;
+      for (const [count, isSingle, decays] of calls) {
+        for (const end = from + count; from < end; from += isSingle ? 1 : count) {
+          const [to, single] = [isSingle ? from + 1 : end, from];
+          if (isSingle) {
+            const { data, shape: [B, H, d] } = held.step(token(q, single), token(k, single), token(v, single), decays ? { decay: gateToken(mixed, single) } : {});
+            outputs.push({ data, shape: [B, H, 1, d] });
+          } else outputs.push(attention.linear(...[q, k, v].map((x) => sliceTime(x, from, to)), { causal: true, state: held, ...(decays && { decay: sliceGate(mixed, from, to) }) }));
+          assertClose(held.keySum, oracle.linear(...[q, k, v].map((x) => sliceTime(x, 0, to)), { ...form, causal: true, decay: sliceGate(mixed, 0, to) }).z, { rule: 'gated', name: `keySum after ${to}` });
+        }
+      }
+      assertClose(joinTime(outputs), expected.o, { rule: 'gated', name: 'o' });
+      assertClose(held.data, expected.S, { rule: 'gated', name: 'S' });
+    });
+  }
+
   test('keys of any length: finite wherever the recurrence is', (attention) => {
     const { q, k, v } = inputs({ T: 60, dim: 8, make: gaussian, deviation: 1.5 });
     const beta = tensorOf([1, 1, 60], () => 0.9);

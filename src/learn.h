@@ -21,7 +21,8 @@ typedef struct {
 
 /* Of la_linear (Katharopoulos et al. 2020, eq. 13 to 15, for every decay and write rule). The state is read, never updated.
  * Not written: the gradient of write_gate, which must not be there. With a map's epsilon the maxima that it is relative to
- * count as constants, as in performer-pytorch. Where a normaliser is 0 or underflows, and so the result is 0, gradients are 0. */
+ * count as constants, as in performer-pytorch, and there must be no state. Where a normaliser is 0 or underflows, and so the
+ * result is 0, gradients are 0. */
 typedef struct {
   const la_linear_args *forward; /* its `out` is not looked at; first and count must be 0 */
   la_array out_gradient;         /* [batch, heads, n_q, value_dim] */

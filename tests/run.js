@@ -63,21 +63,27 @@ function runUvu(files, suites, say) {
   });
 }
 
-/** The suites of the builds and others that only compute take as long as all else: where there is a second core they run beside it. */
-const isOfBuild = (path) => /^tests\/(simd|scalar|relaxed|learn|pairs|native|allocation|digits)(-threads)?\.test\.js$/.test(path);
+/**
+ * What runs beside each other where there is a second core: browsers, which often wait, the suites of the builds and others
+ * that only compute, and the rest. Each lane is a process.
+ */
+const laneOf = (path) => {
+  if (path.startsWith('tests/browser/')) return 0;
+  return /^tests\/(simd|scalar|relaxed|learn|pairs|allocation|digits)(-threads)?\.test\.js$/.test(path) ? 2 : 1;
+};
 
-/** Runs the selection in up to two processes at once; what the second prints comes after the first. */
+/** Runs the selection; what a lane prints is held until those before it have ended. */
 async function runSelection({ files, suites }) {
-  const groups = [files.filter((path) => !isOfBuild(path)), files.filter(isOfBuild)].filter((group) => group.length > 0);
-  if (os.availableParallelism() < 2 || groups.length < 2) return [await runUvu(files, suites, (text) => process.stdout.write(text))];
-  let held = '';
-  let isHeld = true;
-  const first = runUvu(groups[0], suites, (text) => process.stdout.write(text));
-  const second = runUvu(groups[1], suites, (text) => (isHeld ? (held += text) : process.stdout.write(text)));
-  await first;
-  isHeld = false;
-  process.stdout.write(held);
-  return Promise.all([first, second]);
+  const lanes = [0, 1, 2].map((lane) => files.filter((path) => laneOf(path) === lane)).filter((lane) => lane.length > 0);
+  if (os.availableParallelism() < 2 || lanes.length < 2) return [await runUvu(files, suites, (text) => process.stdout.write(text))];
+  const held = lanes.map(() => '');
+  let shown = 0;
+  const running = lanes.map((lane, i) => runUvu(lane, suites, (text) => (i === shown ? process.stdout.write(text) : (held[i] += text))));
+  while (shown < lanes.length) {
+    await running[shown++];
+    process.stdout.write(held[shown] ?? '');
+  }
+  return Promise.all(running);
 }
 
 /** The last number that uvu printed behind a label, or undefined. */

@@ -45,6 +45,7 @@ export function createFrame(figure, { name, state, rows, picture }) {
     /** 'loading' | 'waiting' | 'running' | 'done' | 'cancelled' | 'error' | 'unavailable' for good, and a sentence for the reader. */
     setPhase(phase, text) {
       figure.dataset.state = phase;
+      if (phase === 'running') figure.dataset.runs = Number(figure.dataset.runs ?? 0) + 1;
       status.textContent = text;
       cancel.disabled = phase !== 'running';
       again.disabled = phase === 'loading' || phase === 'unavailable';

@@ -9,8 +9,8 @@ const DIGIT = 4;
 const ratioOf = (ratio, more, less) => (ratio >= 1 ? `${number(ratio)}× ${more}` : `${number(1 / ratio)}× ${less}`);
 
 function crossingText(crossed) {
-  if (crossed?.kind === 'crossed') return `the faster from ≈ ${integer(crossed.length)} tokens on`;
-  return crossed?.kind === 'always' ? 'the faster at every length' : 'not yet the faster below';
+  if (crossed?.kind === 'crossed') return `linear is faster from ≈ ${integer(crossed.length)} tokens on`;
+  return crossed?.kind === 'always' ? 'linear is faster at every length' : 'softmax is faster below';
 }
 
 function made(name, textContent, attributes = {}) {

@@ -40,10 +40,12 @@ export function machineFigure(figure, { state, lab }) {
 
   const draw = () => {
     if (!run) return;
-    const { step, rule, k, v, beta } = state.pick('machine');
+    // What is shown together is of one run: the controls may already ask for the next, which is on its way.
+    const { rule, k, v, beta } = run.settings;
+    const step = state.values['machine.step'];
     const reads = step % 2 === 0;
     const t = Math.ceil(step / 2) - 1;
-    const token = run[t];
+    const token = run.seen[t];
     grids.mark(t);
     cache.update({ k, v, count: t + 1, weights: reads ? token?.weights : null });
     exact.update(reads ? token?.exact ?? null : null);
@@ -71,9 +73,10 @@ export function machineFigure(figure, { state, lab }) {
     const { q, k, v, rule, decay, beta } = state.pick('machine');
     try {
       await lab.ready;
-      const next = await lab.run(priorities.machine, 'machine', { q, k, v, rule, decay, beta });
+      const settings = { q, k, v, rule, decay, beta };
+      const seen = await lab.run(priorities.machine, 'machine', settings);
       if (mine !== asked) return;
-      run = next;
+      run = { settings, seen };
       figure.dataset.state = 'done';
       draw();
     } catch (error) {

@@ -39,7 +39,7 @@ static int has_elements(la_array x, size_t count) { return count == 0 || x.data;
 static int is_valid(const la_linear_gradient_args *g, const linear_call *call) {
   const la_linear_args *a = g->forward;
   int maps = g->d_map.query_weights || g->d_map.query_bias || g->d_map.key_weights || g->d_map.key_bias;
-  int states = g->state_gradient || g->sum_gradient || g->d_state || g->d_sum;
+  int states = a->state || g->state_gradient || g->sum_gradient || g->d_state || g->d_sum;
   if (a->first || a->count || a->write_gate.data || !has_elements(a->q, call->n_q) || !has_elements(g->out_gradient, call->n_q)) return 0;
   if (!map_has_gradient(&a->map)) return 0;
   if (maps && (!call->map->columns || call->map->random)) return 0;

@@ -91,11 +91,7 @@ void stream_start(gradient_stream *s) {
   feature_rows keys = {stream_row(s, 0), token_floats(call), s->tokens.exponents};
   /* Sums of nothing take the exponent of their first key. Where none comes, queries still ask them, and get their gradient. */
   if (s->p.exponent == -INFINITY && keys_in(call->args->key_lengths, s->b, call->n_k) == 0) s->p.exponent = 0.0f;
-  float before = s->p.exponent;
-  settle_exponent(call, keys, BLOCK, &s->p, s->slot, s->b, s->state_head);
-  if (s->p.exponent == before || before == -INFINITY) return;
-  for (size_t i = 0; i < call->d_fp; i++) s->p.due[i] = before - s->p.exponent;
-  move_by(s, s->p.due);
+  settle_exponent(call, keys, BLOCK, &s->p, s->slot, s->b, s->state_head); /* of sums of nothing, which it does not change */
 }
 
 size_t stream_keys_again(gradient_stream *s, size_t t) {

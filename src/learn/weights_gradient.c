@@ -127,14 +127,14 @@ static void sum_pairs(const scratch *w, const pair_block *b) {
   }
 }
 
-/* Pairs become the gradient by s; returns what they add to −Σ p log a, where that is wanted. */
+/* Pairs become the gradient by s; returns what they add to −Σ p log a, where that is wanted. 0·log 0 is 0, and so is its slope. */
 static double change_pairs(const scratch *w, const pair_block *b, float factor, int wants_loss) {
   double loss = 0.0;
   for (size_t j = 0; j < b->keys; j++) {
     float *p = w->p + j * PAIR_ROW, *s = w->s + j * PAIR_ROW;
     for (size_t i = b->first[j]; i < b->queries; i++) {
       float weight = exp_of(p[i] - w->most[i]) / w->total[i];
-      if (wants_loss) loss -= (double)weight * (double)logf(s[i] / w->z[i]);
+      if (wants_loss && weight != 0.0f) loss -= (double)weight * (double)logf(s[i] / w->z[i]);
       s[i] = factor * (1.0f / w->z[i] - (weight == 0.0f ? 0.0f : weight / s[i]));
     }
   }

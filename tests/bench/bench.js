@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { createAttention } from '../../web/index.js';
+import { againstText, measureAgainst, openOther } from './against.js';
 import { accuracyCases, measureAccuracy } from './accuracy.js';
 import { sequenceCases, tileCase, tokenCases } from './cases.js';
 import { familyCases, familyTokens } from './family.js';
@@ -30,6 +31,7 @@ const HELP = `Usage: npm run bench -- [options]
   --most N     longest stream of --accuracy, 2^N tokens, N from 10 to 26 (24)
   --shapes     instead: the shapes of published models, a prefill of 2,048 tokens and one token, as a table in Markdown
   --states     instead: what history and transition cost a step and a prefill, and absorb beside linear, as ratios
+  --against D  instead: every row on this checkout and on the one in folder D, built, in turns, with the ratio of their times
   --json FILE  write the figures to a file as well
 `;
 
@@ -50,6 +52,7 @@ function readOptions() {
     most: { type: 'string', default: '24' },
     shapes: { type: 'boolean', default: false },
     states: { type: 'boolean', default: false },
+    against: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   };
@@ -65,7 +68,7 @@ function readOptions() {
     if (!['auto', 'simd', 'relaxed'].includes(values.build)) throw new RangeError(`--build must be simd or relaxed, got '${values.build}'`);
     if (values.most < 10 || values.most > 26) throw new RangeError(`--most must be an integer from 10 to 26, got '${values.most}'`);
     if (values.only && values.growth) throw new RangeError('--only names rows, which --growth does not have');
-    if (['growth', 'accuracy', 'shapes', 'states'].filter((name) => values[name]).length > 1) throw new RangeError('--growth, --accuracy, --shapes and --states are a run each');
+    if (['growth', 'accuracy', 'shapes', 'states', 'against'].filter((name) => values[name]).length > 1) throw new RangeError('--growth, --accuracy, --shapes, --states and --against are a run each');
     if (!['bhtd', 'bthd'].includes(values.layout)) throw new RangeError(`--layout must be bhtd or bthd, got '${values.layout}'`);
   } catch (error) {
     process.stderr.write(`${error.message}\n${HELP}`);
@@ -202,7 +205,19 @@ function benchStates() {
   return { bench: 'states', rounds: options.rounds, states: rows };
 }
 
-const special = { growth: benchGrowth, accuracy: benchAccuracy, shapes: benchShapes, states: benchStates };
+async function benchAgainst() {
+  const other = await openOther(options.against, { build: options.build });
+  const rowsOn = async (instance) => [...sequenceCases(instance, options), ...familyCases(instance, options), ...(await tokenCases(instance, options)), ...familyTokens(instance, options)];
+  const [here, there] = [await rowsOn(attention), await rowsOn(other)];
+  // The bare C step is read from this checkout by both.
+  const names = new Set(chosen({ rows: here }).rows.map(({ name }) => name).filter((name) => !name.includes('bare')));
+  const rows = measureAgainst(...[here, there].map((list) => list.filter(({ name }) => names.has(name))), options);
+  console.log(`${other.version}, build ${other.build}, there\n\n${againstText(rows, options.against)}`);
+  other.dispose();
+  return { bench: 'against', heads: options.heads, length: options.length, dim: options.dim, other: other.version, rows };
+}
+
+const special = { growth: benchGrowth, accuracy: benchAccuracy, shapes: benchShapes, states: benchStates, against: benchAgainst };
 const asked = Object.keys(special).filter((name) => options[name]);
 const figures = await (special[asked[0]] ?? benchKernels)();
 if (options.json) {

@@ -22,7 +22,8 @@ export async function assertAccessible(page) {
 /** Throws where a page of 360 pixels, as narrow as a phone, would have to be scrolled sideways; leaves it so. */
 export async function assertNarrow(page) {
   await page.setViewport({ width: 360, height: 740 });
-  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
+  // What is drawn to measure is drawn again a little later.
+  await page.waitForFunction(() => innerWidth === 360 && document.documentElement.scrollWidth <= innerWidth, { timeout: 10_000, polling: 100 }).catch(() => {});
   const { inside, outside } = await page.evaluate(() => ({ outside: document.documentElement.scrollWidth, inside: innerWidth }));
   assert.ok(outside <= inside, `${outside} pixels wide`);
 }

@@ -46,9 +46,7 @@ for (const name of browsers) {
       globalThis.turned = [];
       new MutationObserver(() => globalThis.turned.push(off.textContent)).observe(off, { childList: true });
     });
-    await demo.click(inFigure('remedy', '.again'));
-    await phase('remedy', 'running');
-    await phase('remedy', 'done');
+    await demo.rerun('remedy', () => demo.click(inFigure('remedy', '.again')));
     const turned = new Set(await demo.page.evaluate(() => globalThis.turned.filter((text) => text.startsWith('step '))));
     assert.equal(turned.size, 6, `${[...turned]}`);
     const expected = await learnHere(chosen);
@@ -109,9 +107,7 @@ for (const name of browsers) {
   });
 
   test('a cancel ends it at once, and the next one begins anew', async () => {
-    await demo.page.select('[data-key="remedy.steps"]', '400');
-    await phase('remedy', 'running');
-    await phase('remedy', 'done');
+    await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.steps"]', '400'));
     await demo.click(inFigure('remedy', '.again'));
     await until(() => /Step \d+ of 400/.test(document.querySelector('#figure-remedy .verdict').textContent));
     await demo.click(inFigure('remedy', '.cancel'));
@@ -155,16 +151,12 @@ for (const name of browsers) {
   });
 
   test('random numbers have no layer to choose', async () => {
-    await demo.page.select('[data-key="remedy.steps"]', '50');
-    await demo.page.select('[data-key="remedy.source"]', 'random numbers');
+    await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.steps"]', '50'));
+    await demo.rerun('remedy', () => demo.page.select('[data-key="remedy.source"]', 'random numbers'));
     await until(() => document.querySelector('[data-key="remedy.layer"]').offsetParent === null);
-    // What ran before was cancelled; this runs too shortly to be seen running.
-    await phase('remedy', 'done');
     assert.equal((await table()).length, levels.length + 1);
     assert.equal(await demo.page.$eval(inFigure('remedy', '.lessons'), (element) => element.offsetParent), null);
-    await demo.click(inFigure('remedy', '.again'));
-    await phase('remedy', 'running');
-    await phase('remedy', 'done');
+    await demo.rerun('remedy', () => demo.click(inFigure('remedy', '.again')));
     assert.match(await text(inFigure('remedy', '.verdict')), /: not below them all\..*nothing to learn but the kernel itself, and taylor has more of that\./s);
   });
 

@@ -9,6 +9,9 @@ import sirv from 'sirv';
 /** The browsers that every browser test runs in. */
 export const browsers = ['chromium', 'firefox'];
 
+/** Milliseconds to wait for what comes in the end, on a machine that may be busy with much else. */
+const PATIENCE = 200_000;
+
 const KNOWN = {
   chromium: {
     variable: 'CHROMIUM_PATH',
@@ -67,12 +70,16 @@ function isExecutable(path) {
  *   newPage(): Promise<import('puppeteer-core').Page>, close(): Promise<void> }>}
  */
 export async function launch(name) {
-  const browser = await puppeteer.launch({ ...KNOWN[name].options, executablePath: findBrowser(name), headless: true });
+  const browser = await puppeteer.launch({ ...KNOWN[name].options, executablePath: findBrowser(name), headless: true, timeout: PATIENCE, protocolTimeout: 3 * PATIENCE });
   return {
     name,
     version: await browser.version(),
     browser,
-    newPage: () => browser.newPage(),
+    newPage: async () => {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(PATIENCE);
+      return page;
+    },
     close: () => browser.close(),
   };
 }

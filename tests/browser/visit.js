@@ -7,7 +7,7 @@ import { browsers, launch, serve, watch } from './driver.js';
 export const policy = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
 
 /** Milliseconds that a call in a page may take: far more than any needs, less than puppeteer would wait. */
-export const PATIENCE = 90_000;
+export const PATIENCE = 240_000;
 
 /** A page that does nothing by itself. */
 export const blank = '/tests/browser/pages/blank.html';

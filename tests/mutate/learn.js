@@ -17,8 +17,8 @@ export const learnMutants = [
   { file: 'src/learn/causal_gradient.c', find: '    scale_floats(q, call->d_fp, f[u] * s->unit);\n', replace: '', suites: ['learn'] },
   { file: 'src/learn/causal_gradient.c', find: '  if (exponent == -INFINITY) exponent = s->p.exponent; /* that of', replace: '  /* that of', suites: ['learn'] },
   { file: 'src/learn/causal_memory.c', find: '  s->p.exponent = segment->exponent;\n', replace: '', suites: ['learn', 'native address linear_gradient'] },
+  { file: 'src/learn/causal_memory.c', find: '  memcpy(s->p.fold, w->m->folds + n * s->s.row, s->call->d_fp * sizeof(float));\n', replace: '', suites: ['learn'] },
   { file: 'src/learn/causal_memory.c', find: 'w->answered = segment->answered;', replace: 'w->answered = 1;', suites: ['learn', 'native address linear_gradient'] },
-  { file: 'src/learn/stream.c', find: 's->p.due[i] = before - s->p.exponent;', replace: 's->p.due[i] = s->p.exponent - before;', suites: ['learn'] },
   { file: 'src/learn/stream.c', find: 'gradient[i] *= is_key ? inverse : c;', replace: 'gradient[i] *= c;', suites: ['learn'] },
   { file: 'src/learn/stream.c', find: 'gradient[i] += recalled[u * s->s.row + i] * c;', replace: 'gradient[i] += recalled[u * s->s.row + i];', suites: ['learn'] },
   { file: 'src/learn/stream.c', find: 'return head == 0 || head_of(head, heads, n) != head_of(head - 1, heads, n);', replace: '(void)heads;\n  (void)n;\n  return head == 0;', suites: ['learn'] },
@@ -36,6 +36,7 @@ export const learnMutants = [
   { file: 'src/learn/full_gradient.c', find: 's->sum[i] = exponent - s->p.exponent;', replace: 's->sum[i] = s->p.exponent - exponent;', suites: ['learn'] },
   { file: 'src/learn/running.c', find: '  v4_store(lately, v4_sub(rest, v4_sub(sum, before)));', replace: '  v4_store(lately, v4_splat(0.0f));', suites: ['learn'] },
   { file: 'src/learn/linear_gradient.c', find: '  if (a->map.query_heads > 1) sets = common_divisor(sets, (size_t)a->map.query_heads);\n', replace: '', suites: ['learn'] },
+  { file: 'src/learn/linear_gradient.c', find: 'return a->map.key_heads > 1 ? common_divisor(sets, (size_t)a->map.key_heads) : sets;', replace: 'return sets;', suites: ['learn'] },
   { file: 'src/learn/linear_gradient.c', find: '  zero_gate(work->args->d_beta, b, call->state_heads, set * states, states, beta_floats(call));\n', replace: '', suites: ['learn', 'native address linear_gradient'] },
 
   // Feature maps, backwards.

@@ -222,8 +222,9 @@ export function weightsGradient(q, k, { map, causal = false, softmaxScale = 1 / 
         const total = w.reduce((a, x) => a + x, 0);
         const dQuery = new Float64Array(query.length);
         p.forEach((weight, j) => {
-          loss -= (weight * Math.log(w[j] / total)) / rows;
-          const dw = (1 / total - weight / w[j]) / rows;
+          // 0·log 0 is 0, and so is its slope.
+          loss -= weight === 0 ? 0 : (weight * Math.log(w[j] / total)) / rows;
+          const dw = (1 / total - (weight === 0 ? 0 : weight / w[j])) / rows;
           query.forEach((a, f) => {
             dQuery[f] += dw * mapped[j][f];
             dKeys[j][f] += dw * a;

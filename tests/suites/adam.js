@@ -1,6 +1,7 @@
 /** Adam against float64, and what it refuses. */
 import assert from 'node:assert';
 import { adam } from '../../web/learn.js';
+import { internal } from '../../web/core/resident.js';
 import { createAttention as createMain } from '../../web/index.js';
 import * as oracle from '../oracle/gradients.js';
 import { assertClose, assertSame } from '../tolerance.js';
@@ -87,6 +88,9 @@ export function adamSuite(name, make) {
     wrong(() => optimizer.step([]), RangeError, /gradients must be an array of 1 tensors/);
     wrong(() => optimizer.step([gaussian([3, 2], 1)]), RangeError, /gradients\[0\] must have shape \[2, 3\], as parameters\[0\] has, got \[3, 2\]/);
     wrong(() => optimizer.step([parameter]), RangeError, /gradients\[0\] must not share memory with parameters\[0\]/);
+    // A view of the module's memory where the moments lie, which only somebody who looks for it has.
+    const { core, pointer } = optimizer[internal];
+    wrong(() => optimizer.step([{ data: core.floatsAt(pointer, 12).subarray(6), shape: [2, 3] }]), RangeError, /gradients\[0\] must not share memory with the optimizer/);
     wrong(() => optimizer.step([gaussian([2, 3], 1)], { learningRate: -1 }), RangeError, /learningRate must be at least 0/);
     assertSame(parameter.data, start);
     // None of these counted as a step.

@@ -165,6 +165,21 @@ export function gradients(name, make) {
     }
   });
 
+  test('elements that are exactly 0, where maps have a corner: no slope', (attention, keep) => {
+    const { q, k, v } = inputs({ T: 20, dim: 6, valueDim: 5, make: gaussian });
+    const sparse = ({ data, shape }) => tensorOf(shape, (i) => (i % 6 === 1 || i % 5 === 2 ? 0 : data[i]));
+    const given = [sparse(q), sparse(k), v, gaussian([1, 1, 20, 5], 4)];
+    for (const [map, options] of [['relu'], ['dpfp', { nu: 2 }], ['cosformer', { maxLength: 20 }], ['learned', { weights: tensorOf([6, 6], (i) => (i % 7 === 0 ? 1 : 0)) }]]) {
+      const featureMap = keep(attention.featureMap(map, { dim: 6, ...options }));
+      for (const causal of [true, false]) {
+        const settings = { causal, normalize: false };
+        const actual = linearGradient(attention, ...given, { ...settings, featureMap });
+        const expected = oracle.linearGradient(...given, { ...settings, map: differentiableMap(map, { dim: 6, ...options }) });
+        for (const what of ['dq', 'dk', 'dv']) assertClose(actual[what], expected[what], { rule: 'gradient', name: `${map}: ${what}` });
+      }
+    }
+  });
+
   test('no tokens: gradients of shape 0, and weights that nothing tells anything of', (attention, keep) => {
     const { q, k, v } = inputs({ heads: 2, T: 0, dim: 4 });
     const map = keep(attention.featureMap('learned', { dim: 4, weights: gaussian([4, 3], 1) }));

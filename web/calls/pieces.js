@@ -3,7 +3,7 @@
  * cache when the core reads it, and so is the result when it is copied out.
  */
 import { commitOut, stridesOf } from '../core/operand.js';
-import { bufferOf, plainFloats } from '../core/views.js';
+import { plainFloats } from '../core/views.js';
 
 /** Of q, k, v and the result together; most processors' second-level caches hold it. */
 const PIECE_BYTES = 2 ** 20;
@@ -26,19 +26,18 @@ const groupsPerPiece = ({ q, k, v, out }) => Math.max(1, Math.floor(PIECE_BYTES 
 
 /**
  * Whether a call on independent heads, all treated alike, is worth cutting into pieces: not with threads, which would wait
- * in between, nor where a piece of the result may lie over inputs of a later one. `heads`: those of the result.
+ * in between. `heads`: those of the result.
  */
 export function isPiecewise(core, layout, inputs, heads, out) {
   const { q, k, v } = inputs;
-  if (out.copy !== null && [q, k, v].some(({ data }) => data !== null && bufferOf(data) === out.copy.buffer)) return false;
   if (layout !== 'bhtd' || core.pool !== null || core.interrupt !== null || (out.pointer && [q, k, v].every(({ data }) => data === null))) return false;
   return k.batch * groupsOf(inputs) > groupsPerPiece(sizesOf(inputs, heads));
 }
 
 /**
  * Runs the plan a piece at a time and returns the result; `plan` lacks the arrays, and its args have the heads of a batch,
- * `headNames` their names. Results leave for a new array piece by piece, for the caller's own at the end: a piece that
- * fails, for want of scratch memory, leaves that one as it was.
+ * `headNames` their names. Results leave for a new array piece by piece, for the caller's own at the end: that one may
+ * lie over inputs of later pieces, and a piece that fails, for want of scratch memory, leaves it as it was.
  */
 export function runInPieces(core, frame, plan, headNames, inputs, heads, out) {
   const sources = Object.fromEntries(NAMES.map((name) => [name, inputs[name].data && plainFloats(inputs[name].data)]));

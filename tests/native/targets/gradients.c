@@ -132,7 +132,7 @@ void target_linear_gradient(input *in) {
   linear_choice c = choose_linear(in, &k, &linear.forward, (linear_limits){.features = 150, .of_state = 15000, .of_tokens = 40000, .most_width = LA_MAX_DIM});
   linear_sizes s = c.sizes;
   choose_starts(in, &k, &linear.forward, s);
-  int forged = rarely(in, 2) && add_state(in, &k, &linear.forward, s, READ);
+  int forged = linear.forward.map.epsilon == 0.0f && rarely(in, 2) && add_state(in, &k, &linear.forward, s, READ);
   uint64_t wanted = choose_wanted(in);
   add_input(in, &k, (field){"do", READ, ARRAY, &g->out_gradient, {s.batch, s.heads, s.n_q, s.value_dim}, 1, NULL, QUERY_ROWS, 1, 1}, c.calm);
   add_output(&k, &wanted, (field){"dq", WRITTEN, ARRAY, &g->dq, {s.batch, s.q_heads, s.n_q, s.dim}, 1, NULL, QUERY_ROWS, 1, 0});

@@ -23,7 +23,7 @@ const installed = (path) => join(root, 'tests/engines/node_modules', path);
 const files = [
   'simd', 'scalar', 'relaxed', 'simd-threads', 'relaxed-threads', 'learn', 'create', 'threads', 'threads_lost', 'threads_silent',
   'worker', 'worker_cancel', 'worker_methods', 'worker_tensors', 'learn_alike', 'learn_worker', 'distill', 'distill_ends', 'distill_worker',
-  'add_map', 'map_file', 'saved_format', 'saved_hostile', 'safetensors', 'safetensors_writer', 'pairs', 'allocation',
+  'add_map', 'saved_format', 'saved_hostile', 'safetensors', 'safetensors_writer', 'pairs', 'allocation',
   'oracle', 'oracle_gradients', 'oracle_heads', 'oracle_stream', 'tolerance', 'util',
 ];
 

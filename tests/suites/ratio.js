@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
-import { gaussian, inputs, joinTime, reshape, sliceTime, tensorOf } from '../util.js';
+import { gaussian, inputs, joinTime, near, reshape, sliceTime, tensorOf } from '../util.js';
 import { attentionSuite, throwsCode, token } from './harness.js';
 
 const [T, dim, heads] = [40, 6, 2];
@@ -108,6 +108,29 @@ export function ratio(name, make) {
     const stepped = forms.step(keep(state.clone()));
     const expected = oracle.linear(...[q, k, v].map((x) => sliceTime(x, 0, 7)), { featureMap: 'relu', decay: tensorOf([heads], () => -60), normalize: true, eps: 0, causal: true }).o;
     assertClose(stepped, { data: Float64Array.from({ length: heads * 5 }, (_, i) => expected.data[(Math.floor(i / 5) * 7 + 6) * 5 + (i % 5)]), shape: stepped.shape }, { rule: 'gated' });
+  });
+
+  test('what is read of rows that decayed differently keeps their proportions', (attention, keep) => {
+    const { q, k, v } = rareKeys();
+    const decay = tensorOf([1, heads, T, dim], (i) => (i % dim === 0 ? 0 : -(i % 4)));
+    const options = { featureMap: 'elu', decay, normalize: true, eps: 0 };
+    const { S, z } = oracle.linear(q, k, v, { ...options, causal: true });
+    const state = keep(attention.state({ heads, dim, valueDim: 5, featureMap: 'elu', eps: 0 }));
+    attention.linear(q, k, v, { decay, state });
+    state.step(...[q, k, v].map((x) => token(x, T - 1)), { decay: tensorOf([1, heads, dim], (i) => (i % dim === 0 ? 0 : -70)) });
+    const phi = (x) => (x > 0 ? x + 1 : Math.exp(x));
+    const at = (h, t, i, d) => (h * T + t) * d + i;
+    for (let h = 0; h < heads; h++) {
+      const keys = Array.from({ length: dim }, (_, i) => phi(k.data[at(h, T - 1, i, dim)]));
+      const decayed = (sum, i) => sum * Math.exp(i === 0 ? 0 : -70);
+      const sums = keys.map((key, i) => decayed(z.data[h * dim + i], i) + key);
+      // A head's sums are read as multiples of one number.
+      const unit = sums[0] / state.keySum.data[h * dim];
+      sums.forEach((sum, i) => {
+        near(state.keySum.data[h * dim + i] * unit, sum, 2e-5 * sum);
+        for (let c = 0; c < 5; c++) near(state.data.data[(h * dim + i) * 5 + c] * unit, decayed(S.data[(h * dim + i) * 5 + c], i) + keys[i] * v.data[at(h, T - 1, c, 5)], 1e-4 * sum);
+      });
+    }
   });
 
   test('a state that was set goes on from what was set', (attention, keep) => {

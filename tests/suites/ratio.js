@@ -125,10 +125,10 @@ export function ratio(name, make) {
       const decayed = (sum, i) => sum * Math.exp(i === 0 ? 0 : -70);
       const sums = keys.map((key, i) => decayed(z.data[h * dim + i], i) + key);
       // A head's sums are read as multiples of one number.
-      const unit = sums[0] / state.keySum.data[h * dim];
+      const unit = sums[0] / state.keySum[h * dim];
       sums.forEach((sum, i) => {
-        near(state.keySum.data[h * dim + i] * unit, sum, 2e-5 * sum);
-        for (let c = 0; c < 5; c++) near(state.data.data[(h * dim + i) * 5 + c] * unit, decayed(S.data[(h * dim + i) * 5 + c], i) + keys[i] * v.data[at(h, T - 1, c, 5)], 1e-4 * sum);
+        near(state.keySum[h * dim + i] * unit, sum, 2e-5 * sum);
+        for (let c = 0; c < 5; c++) near(state.data[(h * dim + i) * 5 + c] * unit, decayed(S.data[(h * dim + i) * 5 + c], i) + keys[i] * v.data[at(h, T - 1, c, 5)], 1e-4 * sum);
       });
     }
   });

@@ -112,25 +112,21 @@ export function ratio(name, make) {
 
   test('what is read of rows that decayed differently keeps their proportions', (attention, keep) => {
     const { q, k, v } = rareKeys();
-    const decay = tensorOf([1, heads, T, dim], (i) => (i % dim === 0 ? 0 : -(i % 4)));
-    const options = { featureMap: 'elu', decay, normalize: true, eps: 0 };
-    const { S, z } = oracle.linear(q, k, v, { ...options, causal: true });
-    const state = keep(attention.state({ heads, dim, valueDim: 5, featureMap: 'elu', eps: 0 }));
-    attention.linear(q, k, v, { decay, state });
-    state.step(...[q, k, v].map((x) => token(x, T - 1)), { decay: tensorOf([1, heads, dim], (i) => (i % dim === 0 ? 0 : -70)) });
-    const phi = (x) => (x > 0 ? x + 1 : Math.exp(x));
-    const at = (h, t, i, d) => (h * T + t) * d + i;
-    for (let h = 0; h < heads; h++) {
-      const keys = Array.from({ length: dim }, (_, i) => phi(k.data[at(h, T - 1, i, dim)]));
-      const decayed = (sum, i) => sum * Math.exp(i === 0 ? 0 : -70);
-      const sums = keys.map((key, i) => decayed(z.data[h * dim + i], i) + key);
-      // A head's sums are read as multiples of one number.
-      const unit = sums[0] / state.keySum[h * dim];
-      sums.forEach((sum, i) => {
-        near(state.keySum[h * dim + i] * unit, sum, 2e-5 * sum);
-        for (let c = 0; c < 5; c++) near(state.data[(h * dim + i) * 5 + c] * unit, decayed(S.data[(h * dim + i) * 5 + c], i) + keys[i] * v.data[at(h, T - 1, c, 5)], 1e-4 * sum);
-      });
+    const decay = tensorOf([1, heads, T, dim], (i) => -1.5 * (i % dim));
+    const { S, z } = oracle.linear(q, k, v, { featureMap: 'relu', decay, normalize: true, eps: 0, causal: true });
+    const [whole, stepped] = [0, 1].map(() => keep(attention.state({ heads, dim, valueDim: 5, featureMap: 'relu', eps: 0 })));
+    attention.linear(q, k, v, { decay, state: whole });
+    for (let t = 0; t < T; t++) stepped.step(...[q, k, v].map((x) => token(x, t)), { decay: at(decay, t) });
+    for (const state of [whole, stepped]) {
+      for (let row = 0; row < heads * dim; row++) {
+        // A head's sums are read as multiples of one number.
+        const first = row - (row % dim);
+        const unit = z.data[first] / state.keySum[first];
+        near(state.keySum[row] * unit, z.data[row], 2e-5 * z.data[row]);
+        for (let c = 0; c < 5; c++) near(state.data[row * 5 + c] * unit, S.data[row * 5 + c], 1e-4 * z.data[row]);
+      }
     }
+    assert.ok(z.data[dim - 1] < 1e-20 * z.data[0], 'rows must lie far apart');
   });
 
   test('a state that was set goes on from what was set', (attention, keep) => {

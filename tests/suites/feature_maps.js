@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import * as oracle from '../oracle.js';
 import { assertClose, assertSame } from '../tolerance.js';
-import { gaussian, loadGolden, sliceTime } from '../util.js';
+import { gaussian, loadGolden, sliceTime, tensorOf } from '../util.js';
 import { attentionSuite, dims } from './harness.js';
 import { mapCases, omegaOf, perHeadRows } from './map_cases.js';
 
@@ -116,6 +116,15 @@ export function featureMaps(name, make) {
     compare('features.hedgehog', 'hedgehog', ({ w }) => ({ weights: w }), [['x', 'f']]);
     compare('features.t2r', 'learned', ({ w, b }) => ({ weights: w, bias: b }), [['x', 'f']]);
     for (const nu of [1, 3]) compare(`features.dpfp.${nu}`, 'dpfp', () => ({ nu }), [['x', 'f']]);
+  });
+
+  test('hedgehog of rows far from 0 on either side', (attention, keep) => {
+    const dim = 5;
+    const x = tensorOf([1, 4, dim], (i) => [-90, 90, 0, -300][Math.floor(i / dim)] + (i % dim));
+    for (const dialect of ['separate', 'joint']) {
+      const map = keep(attention.featureMap('hedgehog', { dim, dialect }));
+      assertClose(map.apply(x), mapped(oracle.hedgehog({ dialect }), x, 'query'), { rule: 'features', name: dialect });
+    }
   });
 
   test('the mean over seeds is the kernel', (attention) => {

@@ -135,6 +135,14 @@ export function long(name, make) {
     });
   }
 
+  test('ten thousand calls of three tokens', (attention, keep) => {
+    const one = streamOf('constant', { heads: 1, kvHeads: 1, length: longest(attention, 30_000), form: forms['elu, normalised'] });
+    const state = keep(stateOf(attention, one));
+    const expected = expectedOf(one);
+    assertStream(runs.pieces(attention, one, state, [3]), expected, one, { rule, name: 'calls' });
+    assertSums(state, expected, { rule, name: 'after the calls' });
+  });
+
   test('a million steps of one token', (attention, keep) => {
     const one = streamOf('constant', { heads: 1, kvHeads: 1, length: longest(attention, MILLION), valueDim: 8, form: forms['elu, normalised'] });
     const state = keep(stateOf(attention, one));

@@ -5,12 +5,8 @@
 
 #include "linear/call.h"
 
-#ifndef SHARED_TOKENS /* those of tests are fewer, so that the blocks of sequences which are not long go round the ring */
-#define SHARED_TOKENS 64 /* some 10 µs of work, a hundred times what telling another core takes */
-#endif
-
 enum {
-  SHARED_BLOCK = SHARED_TOKENS,
+  SHARED_BLOCK = 64, /* tokens: some 10 µs of work, a hundred times what telling another core takes */
   SHARED_LAG = 4,    /* blocks later they are added up: how far a part may be ahead of another before it waits */
   SHARED_DEPTH = 2 * SHARED_LAG, /* blocks that each part keeps */
   FEWEST_FEATURES = 16,            /* that are worth a thread of their own */

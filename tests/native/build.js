@@ -35,7 +35,7 @@ export const environment = {
   UBSAN_OPTIONS: 'print_stacktrace=1',
 };
 
-const common = ['-O1', '-gline-tables-only', '-fno-omit-frame-pointer', '-ffp-contract=off', '-fno-math-errno', '-fno-strict-aliasing', '-DSEGMENT_FLOATS=1', '-DSHARED_TOKENS=4', '-Isrc', '-Wall', '-Wextra', '-Werror'];
+const common = ['-O1', '-gline-tables-only', '-fno-omit-frame-pointer', '-ffp-contract=off', '-fno-math-errno', '-fno-strict-aliasing', '-DSEGMENT_FLOATS=1', '-Isrc', '-Wall', '-Wextra', '-Werror'];
 
 export async function filesBelow(folder, pattern) {
   const names = await readdir(join(root, folder), { recursive: true });

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { closestTo, describe, mutants, mutate } from './mutate/mutants.js';
+import { allPassed } from './mutate/suites.js';
 import { sanitizers } from './native/build.js';
 import { targetNames } from './native/fuzz.js';
 import { titles } from './suites/index.js';
@@ -36,6 +37,12 @@ test('a change that fits nowhere, or twice, is an error', () => {
   const mutant = { file: 'a.c', find: 'x', replace: 'y', suites: ['simd'] };
   for (const source of ['', 'x x']) assert.throws(() => mutate(source, mutant), /a\.c must hold this once/);
   assert.equal(mutate('a x b', mutant), 'a y b');
+});
+
+test('tests passed where there are some and as many as there are passed', () => {
+  const counts = (total, passed) => `  Total:     ${total}\n  Passed:    ${passed}\n  Skipped:   0\n`;
+  assert.ok(allPassed(counts(12, 12)));
+  for (const output of ['', counts(0, 0), counts(12, 2), counts(12, 1), counts(1, 12)]) assert.ok(!allPassed(output), output);
 });
 
 test.run();

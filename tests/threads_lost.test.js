@@ -2,13 +2,14 @@
 import assert from 'node:assert';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import { createAttention } from '../web/worker.js';
+import { createFrom, workersOf } from './threaded.js';
 import { assertBelow, inputs } from './util.js';
 
 const test = suite('threads lost');
@@ -35,6 +36,22 @@ await new Promise((resolve) => setTimeout(resolve, 300));
 console.log(JSON.stringify({ threads: attention.threads, reason: attention.threadsReason, right: data.every((one) => Math.abs(one - 0.5) < 1e-6) }));
 attention.dispose();
 `;
+
+test('the module hears how many threads are left: it waits for none that is known to be lost', async () => {
+  const heard = [];
+  const listen = (exports) => {
+    const { la_threads_alive: tell } = exports;
+    exports.la_threads_alive = (threads) => {
+      heard.push(threads);
+      tell(threads);
+    };
+  };
+  const bytes = await readFile(new URL('../web/dist/simd-threads.wasm', import.meta.url));
+  const { result: { attention }, workers } = await workersOf(() => createFrom(bytes, 3, listen));
+  for (const worker of workers) await worker.terminate();
+  assert.deepEqual(heard, [3, 2, 1]);
+  attention.dispose();
+});
 
 test('a second worker that fails to start ends nothing: one thread computes, and says why', async () => {
   const { threads, reason, right } = await told(`

@@ -50,5 +50,5 @@ export const bindingMutants = [
   { file: 'web/core/core.js', find: 'for (const pointer of this.pointers) this.core.free(pointer);', replace: '', suites: ['simd'] },
   { file: 'web/core/core.js', find: '    this.core.deskTaken = this.deskTaken;', replace: '', suites: ['simd'] },
   { file: 'web/core/core.js', find: 'bytes < ADDRESSABLE ?', replace: 'bytes <= ADDRESSABLE * 2 ?', suites: ['simd'] },
-  { file: 'web/threads/pool.js', find: 'this.#exports.la_threads_alive(this.threads);', replace: '', suites: ['threads'] },
+  { file: 'web/threads/pool.js', find: 'this.#exports.la_threads_alive(this.threads);', replace: '', suites: ['threads_lost'] },
 ];

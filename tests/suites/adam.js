@@ -38,13 +38,14 @@ export function adamSuite(name, make) {
     const make = () => shapes.map((shape, i) => keep(attention.tensor(shape, gaussian(shape, i).data)));
     const [together, alone] = [make(), make()];
     const all = keep(adam(attention, together, { learningRate: 0.1 }));
-    const each = alone.map((tensor) => keep(adam(attention, [tensor], { learningRate: 0.1 })));
+    const each = alone.map((tensor) => keep(adam(attention, [tensor], { learningRate: 0.5 })));
     for (let t = 0; t < 5; t++) {
       const gradients = shapes.map((shape, i) => gaussian(shape, 100 * t + i));
-      const options = t === 2 ? { learningRate: 0.5 } : undefined;
+      // What is the optimizer's own rate together is that of a step alone, and the other way round.
+      const [ours, theirs] = t === 2 ? [{ learningRate: 0.5 }, undefined] : [undefined, { learningRate: 0.1 }];
       const resident = keep(attention.tensor(shapes[1], gradients[1].data));
-      all.step([gradients[0], resident, { data: gradients[2].data, dims: shapes[2] }], options);
-      each.forEach((optimizer, i) => optimizer.step([gradients[i]], options));
+      all.step([gradients[0], resident, { data: gradients[2].data, dims: shapes[2] }], ours);
+      each.forEach((optimizer, i) => optimizer.step([gradients[i]], theirs));
     }
     together.forEach((tensor, i) => assertSame(tensor.data, alone[i].data));
     all.dispose();

@@ -106,7 +106,7 @@ export const coreMutants = [
   { file: 'src/maps/learned.c', find: 'larger_float(span_max(out, d, 2.0f), span_max(out, d, -2.0f))', replace: 'span_max(out, d, 2.0f)', suites: ['simd'] },
   { file: 'src/maps/random_features.c', find: 'if (hyperbolic) top = larger_float(top, span_max(out, columns, -1.0f));', replace: '', suites: ['simd'] },
   { file: 'src/maps/feature_map.c', find: 'if (one.key_bias) one.key_bias += k * columns;', replace: '', suites: ['simd'] },
-  { file: 'src/maps/feature_map.c', find: 'map->size < 2 * map->dim ?', replace: 'map->size <= 2 * map->dim ?', suites: ['simd'] },
+  { file: 'src/maps/feature_map.c', find: 'map->size < 2 * map->dim ?', replace: 'map->size <= 2 * map->dim ?', suites: ['native address feature_map'] },
 
   // What everything stands on.
   { file: 'src/base/exp.c', find: '.least = -127.0f', replace: '.least = -125.0f', suites: ['simd'] },
@@ -114,7 +114,7 @@ export const coreMutants = [
   { file: 'src/base/exp.h', find: 'x > 88.0f ? INFINITY :', replace: '', suites: ['simd'] },
   { file: 'src/base/memory.c', find: 'used -= ((size_t *)pointer)[-1];', replace: '', suites: ['simd'] },
   { file: 'src/base/random.c', find: 'while (!orthonormalize(row, block, r, dim));', replace: 'while (!orthonormalize(row, block, 0, dim));', suites: ['simd'] },
-  { file: 'src/base/scratch.h', find: 'total += (sizes[i] + 3) / 4 * 4;', replace: 'total += sizes[i] / 4 * 4;', suites: ['native address linear'] },
+  { file: 'src/base/scratch.h', find: 'total += (sizes[i] + 3) / 4 * 4;', replace: 'total += sizes[i] / 4 * 4;', suites: ['simd'] },
   { file: 'src/base/arguments.h', find: 'return left < count ? left : count;', replace: 'return left;', suites: ['worker', 'native address linear'] },
   { file: 'src/threads/threads.c', find: '  store(&pool.open, 0);', replace: '', suites: ['native thread pool'] },
   { file: 'src/threads/threads.c', find: '    if (is_hopeless(&v)) store(&pool.failed, 1);\n    pass_moment(&v, (int32_t *)counter', replace: '    pass_moment(&v, (int32_t *)counter', suites: ['threads_silent'] },

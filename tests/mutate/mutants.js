@@ -12,7 +12,7 @@ export const mutants = [...coreMutants, ...bindingMutants, ...callMutants, ...le
 /** By the beginning of a path: suites of a build that are about what lies there, and so the likeliest to notice. */
 const closest = {
   'src/base/exp': ['exp', 'exp map'],
-  'src/base/': ['memory', 'feature maps', 'linear'],
+  'src/base/': ['memory', 'feature maps', 'linear', 'long, gates'],
   'src/linear/step': ['state', 'rows of a state', 'ragged batches', 'scaled', 'family'],
   'src/linear/absorb': ['absorb', 'family'],
   'src/linear/full': ['linear', 'sizes'],

@@ -23,7 +23,7 @@ static int32_t pack(const core *c, const call *k) {
   return c->la_feature_map_pack(&args.map, args.heads, args.x, args.out);
 }
 
-enum { APPLY_WAYS = 7, PACK_WAYS = 4 };
+enum { APPLY_WAYS = 8, PACK_WAYS = 4 };
 
 static void spoil_apply(const call *k, uint32_t how) {
   (void)k;
@@ -34,6 +34,7 @@ static void spoil_apply(const call *k, uint32_t how) {
   if (how == 4) args.map.options = 1 << 20;
   if (how == 5) args.map.key_heads = 0;
   if (how == 6) args.map = (la_feature_map){.kind = LA_MAP_HEDGEHOG, .dim = 4, .size = 5, .query_heads = 1, .key_heads = 1}; /* no weights */
+  if (how == 7) args.map = (la_feature_map){.kind = LA_MAP_DPFP, .dim = 4, .size = 8, .query_heads = 1, .key_heads = 1}; /* a roll by 2·dim */
 }
 
 static void spoil_pack(const call *k, uint32_t how) {

@@ -101,7 +101,8 @@ async function main() {
   const began = performance.now();
   await mkdir(dirname(resultsFile), { recursive: true });
   const results = await readResults();
-  const isDone = (mutant) => values.resume && ['killed', values.quick && 'survived'].includes(results.get(describe(mutant))?.verdict);
+  const done = values.quick ? ['killed', 'survived'] : ['killed'];
+  const isDone = (mutant) => values.resume && done.includes(results.get(describe(mutant))?.verdict);
   const left = chosen.filter((mutant) => !isDone(mutant) && !mutant.equivalent);
   await copyTree();
   const costOf = await measurer();

@@ -37,8 +37,10 @@ function isExpected(error, expected) {
 }
 
 export default {
+  fail: (message) => hold(false, message, 'failed'),
   ok: (value, message) => hold(value, message, `${show(value)} is not true`),
   equal: (actual, expected, message) => hold(Object.is(actual, expected) || actual === expected, message, `${show(actual)}, expected ${show(expected)}`),
+  notEqual: (actual, expected, message) => hold(actual !== expected, message, `${show(actual)} is what it must not be`),
   deepEqual: (actual, expected, message) => hold(isSame(actual, expected), message, `${show(actual)}, expected ${show(expected)}`),
   match: (text, pattern, message) => hold(pattern.test(text), message, `${show(text)} does not match ${pattern}`),
   throws(call, expected, message) {

@@ -31,7 +31,7 @@ export const coreMutants = [
   { file: 'src/linear/recurrence.h', find: 'v4_nmadd(v4_mul(recalled_next, recall), recall,', replace: 'v4_nmadd(recalled_next, recall,', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_madd(k1_k0, u.of[0][h], k.of[1][h])', replace: 'k.of[1][h]', suites: ['simd'] },
   { file: 'src/linear/recurrence.h', find: 'v4_madd(v4_load_splat(r->scores + 1), u.of[0][h], o.of[1][h])', replace: 'o.of[1][h]', suites: ['simd'] },
-  { file: 'src/linear/causal.c', find: '  zero_floats(k->w->v + seen * d_vp, (k->tokens - seen) * d_vp);\n', replace: '', suites: ['simd'] },
+  { file: 'src/linear/causal.c', find: '  zero_floats(k->w->v + seen * d_vp, (k->tokens - seen) * d_vp);\n', replace: '', suites: ['native address linear', 'simd'] },
   { file: 'src/linear/causal.c', find: 'w->d_vp == call->d_v && (!call->args->key_lengths || call->args->starts) && !(', replace: 'w->d_vp == call->d_v && !(', suites: ['simd'] },
   { file: 'src/linear/causal.c', find: 'if (args->decay.channel) args->decay.data += call.first;', replace: '', suites: ['simd-threads'] },
   { file: 'src/linear/causal.c', find: 'if (part > 0) return;', replace: '', suites: ['native thread linear'] },

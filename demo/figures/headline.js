@@ -22,7 +22,7 @@ const numbers = {
   time: {
     measure: (lab) => lab.run(priorities.headline, 'headlineTime'),
     figure: ({ softmax, linear }) => ratioOf(softmax / linear, 'faster', 'slower'),
-    text: ({ length, softmax, linear, crossed, busy }) => `at ${integer(length)} tokens: linear ${duration(linear)}, softmax ${duration(softmax)}; ${crossingText(crossed)}${busy ? '; the machine was busy' : ''}`,
+    text: ({ length, softmax, linear, crossed }) => `at ${integer(length)} tokens: linear ${duration(linear)}, softmax ${duration(softmax)}; ${crossingText(crossed)}`,
   },
   memory: {
     measure: (lab) => lab.run(priorities.headline, 'headlineMemory'),

@@ -1,6 +1,6 @@
 // The three numbers of the first screen, each in well under a second.
 import { clockResolution, crossover, mean, powersOfTwo } from './statistics.js';
-import { BUSY, kinds, timeBench, unrest } from './time.js';
+import { kinds, timeBench } from './time.js';
 
 /** The length at which both are timed, and those between which the crossover is looked for. */
 const timedLength = 4096;
@@ -16,33 +16,28 @@ const LONG_MS = 400;
 /** Tokens after which the memories are compared. */
 const storedLength = 8192;
 
-/** Fastest times at one length, the crossover from short sweeps below it, and whether the machine was too busy for either. */
+/** Fastest times at one length, the crossover from short sweeps below it; full attention, one head. */
 export function measureHeadlineTime(attention) {
   const bench = timeBench(attention, timed);
   try {
     for (const kind of kinds) for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) bench.time({ kind, length: 128, calls: 1 });
     const shortest = Math.max(1, 20 * clockResolution());
-    const repeats = [];
     const fastest = (length, rounds) => {
       const best = {};
-      const worst = {};
       for (let round = 0; round < rounds; round++) {
         for (const kind of kinds) {
           let calls = best[kind] ? Math.ceil(shortest / best[kind]) : 1;
           let ms = bench.time({ kind, length, calls });
           for (; ms * calls < shortest; ms = bench.time({ kind, length, calls })) calls *= 4;
           best[kind] = Math.min(best[kind] ?? Infinity, ms);
-          worst[kind] = Math.max(worst[kind] ?? 0, ms);
         }
         if (best.softmax > LONG_MS) break;
       }
-      for (const kind of kinds) repeats.push({ fastest: best[kind], slowest: worst[kind] });
       return best;
     };
     const points = LENGTHS.map((length) => ({ length, ...fastest(length, ROUNDS) }));
     const of = (kind) => points.map((point) => ({ length: point.length, ms: point[kind] }));
-    const times = fastest(timedLength, ROUNDS - 1);
-    return { ...timed, length: timedLength, crossed: crossover(of('softmax'), of('linear')), ...times, busy: unrest(repeats) >= BUSY };
+    return { ...timed, length: timedLength, crossed: crossover(of('softmax'), of('linear')), ...fastest(timedLength, ROUNDS - 1) };
   } finally {
     bench.dispose();
   }

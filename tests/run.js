@@ -63,27 +63,34 @@ function runUvu(files, suites, say) {
   });
 }
 
-/**
- * What runs beside each other where there is a second core: browsers, which often wait, the suites of the builds and others
- * that only compute, and the rest. Each lane is a process.
- */
-const laneOf = (path) => {
-  if (path.startsWith('tests/browser/')) return 0;
-  return /^tests\/(simd|scalar|relaxed|learn|pairs|allocation|digits)(-threads)?\.test\.js$/.test(path) ? 2 : 1;
-};
+/** Processes at once: where there is a second core a third uses what the others leave, above all while browsers wait. */
+const LANES = 3;
 
-/** Runs the selection; what a lane prints is held until those before it have ended. */
+/** Files that take long, or compute alone: each is a process. Browsers share one, so that the page is built once. */
+const ALONE = ['simd', 'simd-threads', 'relaxed-threads', 'relaxed', 'scalar', 'native', 'pairs', 'digits', 'allocation'].map((name) => `tests/${name}.test.js`);
+
+/** The files of each process, those that take longest first. */
+function tasksOf(files) {
+  const inBrowser = files.filter((path) => path.startsWith('tests/browser/'));
+  const others = files.filter((path) => !inBrowser.includes(path) && !ALONE.includes(path));
+  const alone = ALONE.filter((path) => files.includes(path)).map((path) => [path]);
+  return [inBrowser, others, ...alone].filter((task) => task.length > 0);
+}
+
+/** Runs the selection; what one of several processes prints comes when it has ended. */
 async function runSelection({ files, suites }) {
-  const lanes = [0, 1, 2].map((lane) => files.filter((path) => laneOf(path) === lane)).filter((lane) => lane.length > 0);
-  if (os.availableParallelism() < 2 || lanes.length < 2) return [await runUvu(files, suites, (text) => process.stdout.write(text))];
-  const held = lanes.map(() => '');
-  let shown = 0;
-  const running = lanes.map((lane, i) => runUvu(lane, suites, (text) => (i === shown ? process.stdout.write(text) : (held[i] += text))));
-  while (shown < lanes.length) {
-    await running[shown++];
-    process.stdout.write(held[shown] ?? '');
-  }
-  return Promise.all(running);
+  const tasks = tasksOf(files);
+  if (os.availableParallelism() < 2 || tasks.length < 2) return [await runUvu(files, suites, (text) => process.stdout.write(text))];
+  const runs = [];
+  const lane = async () => {
+    for (let task = tasks.shift(); task; task = tasks.shift()) {
+      const run = await runUvu(task, suites, () => {});
+      process.stdout.write(run.output);
+      runs.push(run);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return runs;
 }
 
 /** The last number that uvu printed behind a label, or undefined. */

@@ -5,18 +5,14 @@ import { coreOf } from '../web/calls/attention.js';
 import { takeDistillOptions } from '../web/learn/distill_options.js';
 import { takeExamples } from '../web/learn/examples.js';
 import { fit } from '../web/learn/fit.js';
-import { createAttention, distill } from '../web/learn.js';
-import { alike, dim, heads, independent, length, mean, random, several } from './distill_examples.js';
+import { distill } from '../web/learn.js';
+import { alike, dim, heads, independent, length, mean, onOneInstance, random, several } from './distill_examples.js';
 import { assertSame } from './tolerance.js';
 import { normals, tensorOf } from './util.js';
 
 const test = suite('distill');
 let attention;
-let before;
-test.before(async () => (attention = await createAttention({ build: 'simd' })));
-test.before.each(() => (before = attention.memory));
-test.after.each(() => assert.equal(attention.memory, before, 'memory is left'));
-test.after(() => attention.dispose());
+onOneInstance(test, (one) => (attention = one));
 
 const errorOn = (featureMap, examples) => mean(examples.map(({ q, k, v }) => attention.gap(q, k, v, { featureMap, causal: true }).relativeError));
 

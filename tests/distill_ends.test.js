@@ -2,16 +2,12 @@
 import assert from 'node:assert';
 import { suite } from 'uvu';
 import { createAttention, distill } from '../web/learn.js';
-import { alike, dim, heads, length, random, several } from './distill_examples.js';
+import { alike, dim, heads, length, onOneInstance, random, several } from './distill_examples.js';
 import { tensorOf } from './util.js';
 
 const test = suite('distill: ends');
 let attention;
-let before;
-test.before(async () => (attention = await createAttention({ build: 'simd' })));
-test.before.each(() => (before = attention.memory));
-test.after.each(() => assert.equal(attention.memory, before, 'memory is left'));
-test.after(() => attention.dispose());
+onOneInstance(test, (one) => (attention = one));
 
 const wrong = {
   'no examples': [[[], {}], RangeError, /examples must be at least one example/],

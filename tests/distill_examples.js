@@ -1,7 +1,19 @@
-/** Examples for the tests of distill: small heads, of which some have a thing to learn. */
+/** What the tests of distill share: an instance, and examples of small heads, of which some have a thing to learn. */
+import assert from 'node:assert';
+import { createAttention } from '../web/learn.js';
 import { normals, tensorOf } from './util.js';
 
 export const [heads, length, dim] = [2, 48, 8];
+
+/** Runs a suite on one instance, which `take` gets, and which every test leaves with as much memory as it found. */
+export function onOneInstance(test, take) {
+  let attention;
+  let before;
+  test.before(async () => take((attention = await createAttention({ build: 'simd' }))));
+  test.before.each(() => (before = attention.memory));
+  test.after.each(() => assert.equal(attention.memory, before, 'memory is left'));
+  test.after(() => attention.dispose());
+}
 
 /** Normal numbers of some size. */
 export function random(seed, size = 1, shape = [heads, length, dim]) {

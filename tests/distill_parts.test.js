@@ -6,18 +6,14 @@ import { normals } from '../web/learn/draws.js';
 import { takeExamples } from '../web/learn/examples.js';
 import { Best, Learner, PARAMETERS } from '../web/learn/learner.js';
 import { lossOf } from '../web/learn/losses.js';
-import { createAttention, distill, weightsGradient } from '../web/learn.js';
-import { alike, several } from './distill_examples.js';
+import { distill, weightsGradient } from '../web/learn.js';
+import { alike, onOneInstance, several } from './distill_examples.js';
 import { assertClose } from './tolerance.js';
 import { gaussian, near } from './util.js';
 
 const test = suite('distill: parts');
 let attention;
-let before;
-test.before(async () => (attention = await createAttention({ build: 'simd' })));
-test.before.each(() => (before = attention.memory));
-test.after.each(() => assert.equal(attention.memory, before, 'memory is left'));
-test.after(() => attention.dispose());
+onOneInstance(test, (one) => (attention = one));
 
 test('seeds of 53 bits and streams draw numbers of their own', () => {
   const drawn = [1, 2, 2 ** 32 + 1, 2 ** 53 - 1].flatMap((seed) => [1, 2, 2047].map((stream) => normals(coreOf(attention), seed, stream, [1, 2, 8]).join()));

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Browser, createProfile } from '@puppeteer/browsers';
-import { findBrowser, serve } from './driver.js';
-import { PATIENCE, succeeded } from './visit.js';
+import { findBrowser, PATIENCE, serve } from './driver.js';
+import { succeeded } from './visit.js';
 
 const page = '/tests/browser/pages/report.html';
 

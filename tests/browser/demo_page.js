@@ -46,7 +46,7 @@ export function demoSuite(title, name) {
     data: (selector) => demo.page.$eval(selector, (element) => ({ ...element.dataset })),
     text: (selector) => demo.page.$eval(selector, (element) => element.textContent),
     rows: (figure) => demo.page.$$eval(inFigure(figure, '.foot tbody tr'), (list) => list.length),
-    until: (condition, ...args) => demo.page.waitForFunction(condition, { timeout: 300_000, polling: 50 }, ...args),
+    until: (condition, ...args) => demo.page.waitForFunction(condition, { polling: 50 }, ...args),
     /** Waits until a figure is in one of these states. */
     phase: (figure, ...wanted) => demo.until((id, states) => states.includes(document.getElementById(id).dataset.state), `figure-${figure}`, wanted),
     /** Acts, and waits until the run that this starts in a figure is done, however short it is. */

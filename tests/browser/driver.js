@@ -9,8 +9,8 @@ import sirv from 'sirv';
 /** The browsers that every browser test runs in. */
 export const browsers = ['chromium', 'firefox'];
 
-/** Milliseconds to wait for what comes in the end, on a machine that may be busy with much else. */
-const PATIENCE = 200_000;
+/** Milliseconds to wait for what comes in the end, on a machine that may be busy with much else: less than puppeteer waits for an answer. */
+export const PATIENCE = 200_000;
 
 const KNOWN = {
   chromium: {

@@ -13,7 +13,7 @@ inEachBrowser('segments', (test, browser) => {
       await page.select('[name=rule]', 'gatedDelta');
       await page.$eval('[name=kill]', (box) => box.click());
       await page.$eval('form button', (button) => button.click());
-      await page.waitForFunction(() => ['done', 'error'].includes(document.getElementById('segments').dataset.state), { timeout: 300_000, polling: 50 });
+      await page.waitForFunction(() => ['done', 'error'].includes(document.getElementById('segments').dataset.state), { polling: 50 });
       const { state, outcome, rows } = await page.evaluate(() => ({
         state: document.getElementById('segments').dataset.state,
         outcome: document.querySelector('.outcome').textContent,

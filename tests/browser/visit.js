@@ -1,13 +1,10 @@
 // What browser tests share: a suite in each browser, pages of a served folder, and calls inside them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
-import { browsers, launch, serve, watch } from './driver.js';
+import { browsers, launch, PATIENCE, serve, watch } from './driver.js';
 
 /** The strictest policy that the library runs under. */
 export const policy = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" };
-
-/** Milliseconds that a call in a page may take: far more than any needs, less than puppeteer would wait. */
-export const PATIENCE = 240_000;
 
 /** A page that does nothing by itself. */
 export const blank = '/tests/browser/pages/blank.html';

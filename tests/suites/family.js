@@ -199,15 +199,14 @@ export function family(name, make) {
       const held = keep(stateFor(attention, { k, v }, form));
       const outputs = [];
       let from = 0;
-      for (const [count, isSingle, decays] of calls) {
-        for (const end = from + count; from < end; from += isSingle ? 1 : count) {
-          const [to, single] = [isSingle ? from + 1 : end, from];
-          if (isSingle) {
-            const { data, shape: [B, H, d] } = held.step(token(q, single), token(k, single), token(v, single), decays ? { decay: gateToken(mixed, single) } : {});
-            outputs.push({ data, shape: [B, H, 1, d] });
-          } else outputs.push(attention.linear(...[q, k, v].map((x) => sliceTime(x, from, to)), { causal: true, state: held, ...(decays && { decay: sliceGate(mixed, from, to) }) }));
-          assertClose(held.keySum, oracle.linear(...[q, k, v].map((x) => sliceTime(x, 0, to)), { ...form, causal: true, decay: sliceGate(mixed, 0, to) }).z, { rule: 'gated', name: `keySum after ${to}` });
-        }
+      for (const [count, isSingle, decays] of calls.flatMap(([count, isSingle, decays]) => (isSingle ? Array(count).fill([1, true, decays]) : [[count, false, decays]]))) {
+        const to = from + count;
+        if (isSingle) {
+          const { data, shape: [B, H, d] } = held.step(token(q, from), token(k, from), token(v, from), decays ? { decay: gateToken(mixed, from) } : {});
+          outputs.push({ data, shape: [B, H, 1, d] });
+        } else outputs.push(attention.linear(...[q, k, v].map((x) => sliceTime(x, from, to)), { causal: true, state: held, ...(decays && { decay: sliceGate(mixed, from, to) }) }));
+        assertClose(held.keySum, oracle.linear(...[q, k, v].map((x) => sliceTime(x, 0, to)), { ...form, causal: true, decay: sliceGate(mixed, 0, to) }).z, { rule: 'gated', name: `keySum after ${to}` });
+        from = to;
       }
       assertClose(joinTime(outputs), expected.o, { rule: 'gated', name: 'o' });
       assertClose(held.data, expected.S, { rule: 'gated', name: 'S' });
